@@ -1,0 +1,40 @@
+# `make report` on a fresh Debian or Ubuntu with Python 3.11 or newer: sets everything up and makes the built-in report.
+# `make test`   sets up the same way and runs every check.
+#
+#   make report PYTHON=/opt/python3.12/bin/python3
+#   make report PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"     torch without CUDA: 2 GB less to download
+#   make report STUDY=my-study.yaml OUT=results
+
+VENV ?= .venv
+STUDY ?= coffee
+OUT ?= out
+export VENV PYTHON PIP_ARGS
+
+.PHONY: report test check setup model format clean
+
+report: setup model
+	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
+
+test: setup model
+	$(MAKE) --no-print-directory check
+
+check:
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/python -m pytest -q
+
+setup:
+	@scripts/setup.sh
+
+# Downloaded once, its SHA-256 checked, kept in the user's cache.
+model: setup
+	@$(VENV)/bin/python -m analyses.models.embedded
+
+format:
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean:
+	rm -rf build dist $(OUT)

@@ -1,0 +1,10 @@
+"""Where the files that are not code lie: in the installed package, or at the top of a checkout."""
+
+from pathlib import Path
+
+
+def templates_directory() -> Path:
+    """Folder with `report/`, `languages/`, `styles/` and `fonts/`: inside an installed wheel, else at the top of the checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "templates"
+    return installed if installed.is_dir() else package.parent / "templates"

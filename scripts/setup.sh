@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Sets up everything that `make report` and `make test` need, and nothing twice: the stamp inside the environment holds the
+# hash of what was installed.
+#
+# Variables: PYTHON (an interpreter, 3.11 or newer), VENV (default .venv), PIP_ARGS (extra arguments for pip, for example
+# an index with another build of torch).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv="${VENV:-.venv}"
+system_packages="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils"
+
+fail() {
+    echo "setup: $*" >&2
+    exit 3
+}
+
+# Installs Debian packages as root; anybody else is told the exact line.
+install_packages() {
+    local line="apt-get install -y --no-install-recommends $*"
+    command -v apt-get >/dev/null || fail "missing: $*. Install them with this system's package manager, then try again."
+    [ "$(id -u)" = 0 ] || fail "missing: $*. Run this, then try again:  sudo apt-get update && sudo $line"
+    echo "setup: $line" >&2
+    # A package list that is already fresh enough saves the update; a stale one is the usual reason of a failure.
+    DEBIAN_FRONTEND=noninteractive $line >/dev/null 2>&1 ||
+        { apt-get update >/dev/null && DEBIAN_FRONTEND=noninteractive $line >/dev/null; } ||
+        fail "could not install: $*. Try by hand:  apt-get update && $line"
+}
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed and none was found${PYTHON:+ at $PYTHON}; say which with  make PYTHON=/path/to/python3"
+}
+
+make_environment() {
+    local python version
+    python="$(find_python)"
+    # Debian ships Python without ensurepip; the package that carries it is named after the version.
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        version="$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+        install_packages "python$version-venv"
+    fi
+    rm -rf "$venv"
+    "$python" -m venv "$venv" || fail "could not make the environment $venv with $python"
+}
+
+system_libraries_present() {
+    command -v pdftotext >/dev/null && "$venv/bin/python" -c 'import weasyprint' >/dev/null 2>&1
+}
+
+stamp="$(cat requirements.txt pyproject.toml | sha256sum | cut -d' ' -f1) ${PIP_ARGS:-}"
+if [ -x "$venv/bin/reportgen" ] && [ "$(cat "$venv/.reportgen-setup" 2>/dev/null)" = "$stamp" ] && command -v pdftotext >/dev/null; then
+    exit 0
+fi
+
+"$venv/bin/python" -c 'import pip' 2>/dev/null || make_environment
+echo "setup: installing the pinned requirements into $venv" >&2
+# shellcheck disable=SC2086 - PIP_ARGS is a list of words
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check ${PIP_ARGS:-} -r requirements.txt ||
+    fail "pip could not install requirements.txt (its message is above)"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ||
+    fail "pip could not install reportgen itself (its message is above)"
+# shellcheck disable=SC2086
+system_libraries_present || install_packages $system_packages
+system_libraries_present || fail "WeasyPrint still cannot find its libraries:  $venv/bin/python -c 'import weasyprint'  says which"
+printf '%s' "$stamp" >"$venv/.reportgen-setup"
