@@ -1,0 +1,191 @@
+"""Rank correlation of mutual information with token distance, and agreement between two series."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Array = npt.NDArray[np.float64]
+
+# Variance of atanh(tau) times (N - 4): Fieller, Hartley & Pearson (1957), Biometrika 44, 470-481.
+FIELLER = 0.437
+
+# Elements of the largest temporary array of pair-of-pairs signs (float32: 128 MB).
+CHUNK_ELEMENTS = 32_000_000
+
+
+@dataclass(frozen=True)
+class KendallResult:
+    """Kendall's tau-b and its two-sided p-value, both (...); NaN where not testable."""
+
+    tau: Array
+    p: Array
+
+
+def kendall(distance: npt.ArrayLike, values: npt.ArrayLike) -> KendallResult:
+    """Kendall's tau-b of each row of `values` against `distance`, with SciPy's default two-sided p-value.
+
+    Parameters
+    ----------
+    distance : (N,) token distances.
+    values : (..., N) for example mutual information in nats.
+
+    Returns
+    -------
+    KendallResult
+        tau and p, shape (...). NaN for fewer than two pairs, a constant row or distance, or a NaN in the row.
+
+    Notes
+    -----
+    The p-value takes the N pairs as independent, as the course does; pairs share occurrences, so see
+    `analyses.statistics.resampling.mantel` for a sound one. Exact where SciPy is exact (no ties and N <= 33), else normal.
+    Kendall (1945), Biometrika 33, 239-251.
+    """
+    x, rows, shape = _rows(distance, values)
+    tau = np.full(len(rows), np.nan)
+    p = np.full(len(rows), np.nan)
+    if len(x) >= 2:
+        for index, row in enumerate(rows):
+            result = stats.kendalltau(x, row)
+            tau[index], p[index] = result.statistic, result.pvalue
+    return KendallResult(tau.reshape(shape), p.reshape(shape))
+
+
+def kendall_tau(distance: npt.ArrayLike, values: npt.ArrayLike) -> Array:
+    """Kendall's tau-b of many rows at once, without p-values: the signs of all pairs of pairs in one matrix product.
+
+    Parameters
+    ----------
+    distance : (N,)
+    values : (..., N)
+
+    Returns
+    -------
+    (...) tau-b in [-1, 1]; NaN for fewer than two pairs, a constant row or distance, or a NaN in the row.
+    """
+    x, rows, shape = _rows(distance, values)
+    if len(x) < 2:
+        return np.full(shape, np.nan)
+    first, second = np.triu_indices(len(x), 1)
+    sign = pair_signs(dense_ranks(x), first, second)
+    total, tied_x = len(first), len(first) - np.count_nonzero(sign)
+    tau = np.full(len(rows), np.nan)
+    step = max(1, CHUNK_ELEMENTS // total)
+    for start in range(0, len(rows), step):
+        block = pair_signs(dense_ranks(rows[start : start + step]), first, second)
+        untied = np.count_nonzero(block, axis=-1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = (block @ sign).astype(np.float64) / np.sqrt(float(total - tied_x)) / np.sqrt(untied.astype(np.float64))
+        tau[start : start + step] = np.clip(ratio, -1.0, 1.0)
+    tau[np.isnan(rows).any(axis=-1)] = np.nan
+    return tau.reshape(shape)
+
+
+def dense_ranks(values: Array) -> npt.NDArray[np.float32]:
+    """Ranks 1, 2, ... along the last axis, equal for ties: the order of the values in half the memory. A NaN makes its row NaN."""
+    return stats.rankdata(values, method="dense", axis=-1).astype(np.float32)
+
+
+def pair_signs(ranks: npt.NDArray[np.float32], first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]) -> npt.NDArray[np.floating]:
+    """Signs of ranks[..., first] - ranks[..., second], in the narrowest float type whose dot products stay exact integers."""
+    signs = ranks.take(first, axis=-1)
+    signs -= ranks.take(second, axis=-1)
+    np.sign(signs, out=signs)
+    return signs if len(first) < 2**24 else signs.astype(np.float64)
+
+
+def kendall_interval(tau: npt.ArrayLike, pairs: int, confidence: float = 0.95) -> tuple[Array, Array]:
+    """Confidence interval of Kendall's tau, tanh(atanh tau -+ z sqrt(.437 / (N - 4))).
+
+    Parameters
+    ----------
+    tau : (...) ; clip +-1 first with `clip_tau`.
+    pairs : N, the number of observations that tau was computed from.
+
+    Returns
+    -------
+    low, high : (...) each; NaN for N <= 4.
+
+    Notes
+    -----
+    Fieller, Hartley & Pearson (1957), Biometrika 44, 470-481; as in R statpsych ``ci.kendall``. It takes the N pairs as independent.
+    """
+    centre = _arctanh(tau)
+    half = stats.norm.ppf(0.5 + confidence / 2) * np.sqrt(FIELLER / (pairs - 4)) if pairs > 4 else np.nan
+    return np.tanh(centre - half), np.tanh(centre + half)
+
+
+def clip_tau(tau: npt.ArrayLike, pairs: int) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Pull tau to within +-(1 - 2 / C(N, 2)), one discordant pair short of a perfect order, so that atanh stays finite.
+
+    Returns
+    -------
+    clipped : (...)
+    flagged : (...) bool, where the value was changed.
+    """
+    values = np.asarray(tau, dtype=np.float64)
+    combinations = pairs * (pairs - 1) / 2
+    limit = 1 - 2 / combinations if combinations > 2 else 0.0
+    flagged = np.abs(values) > limit
+    return np.where(np.isnan(values), values, np.clip(values, -limit, limit)), flagged
+
+
+def fisher_z(
+    tau_first: npt.ArrayLike, tau_second: npt.ArrayLike, pairs: int, variance: Literal["course", "fieller"] = "course"
+) -> tuple[Array, Array]:
+    """Z test of the difference of two taus, (atanh tau_first - atanh tau_second) / sqrt(variance), with its two-sided normal p.
+
+    Parameters
+    ----------
+    tau_first, tau_second : (...) ; clip +-1 first with `clip_tau`.
+    pairs : N, the number of observations behind each tau.
+    variance : "course" 2 / (N - 3), which is Pearson's variance (Fisher 1921) and too wide for tau; "fieller" 2 * .437 / (N - 4).
+
+    Returns
+    -------
+    z, p : (...) each; NaN where N leaves no variance (N <= 3 or N <= 4).
+    """
+    offset, scale = {"course": (3, 1.0), "fieller": (4, FIELLER)}[variance]
+    width = np.sqrt(2 * scale / (pairs - offset)) if pairs > offset else np.nan
+    z = (_arctanh(tau_first) - _arctanh(tau_second)) / width
+    return z, 2 * stats.norm.sf(np.abs(z))
+
+
+def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+    """Spearman's rank correlation along the last axis (mean ranks for ties); NaN for constants, NaN values or fewer than two points."""
+    left, right = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+    undefined = np.isnan(left).any(axis=-1) | np.isnan(right).any(axis=-1)
+    left, right = (stats.rankdata(values, axis=-1) for values in (left, right))
+    left = left - left.mean(axis=-1, keepdims=True)
+    right = right - right.mean(axis=-1, keepdims=True)
+    scale = np.sqrt((left**2).sum(axis=-1) * (right**2).sum(axis=-1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlation = (left * right).sum(axis=-1) / scale
+    return np.where(undefined, np.nan, np.clip(correlation, -1.0, 1.0))
+
+
+def concordance(x: npt.ArrayLike, y: npt.ArrayLike) -> Array:
+    """Lin's concordance correlation coefficient along the last axis: 2 s_xy / (s_x^2 + s_y^2 + (mean x - mean y)^2).
+
+    Moments divide by n, as in Lin (1989), Biometrics 45, 255-268. NaN where both series are the same constant.
+    """
+    left, right = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
+    covariance = ((left - left.mean(axis=-1, keepdims=True)) * (right - right.mean(axis=-1, keepdims=True))).mean(axis=-1)
+    spread = left.var(axis=-1) + right.var(axis=-1) + (left.mean(axis=-1) - right.mean(axis=-1)) ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(2 * covariance / spread)
+
+
+def _rows(distance: npt.ArrayLike, values: npt.ArrayLike) -> tuple[Array, Array, tuple[int, ...]]:
+    x = np.asarray(distance, dtype=np.float64)
+    y = np.asarray(values, dtype=np.float64)
+    if x.ndim != 1 or y.shape[-1:] != x.shape:
+        raise ValueError(f"expected distance (N,) and values (..., N), got {x.shape} and {y.shape}")
+    return x, y.reshape(-1, len(x)), y.shape[:-1]
+
+
+def _arctanh(tau: npt.ArrayLike) -> Array:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.arctanh(np.asarray(tau, dtype=np.float64))

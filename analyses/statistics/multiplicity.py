@@ -1,0 +1,40 @@
+"""Correction of p-values for the number of layers tested."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Method = Literal["none", "bonferroni", "fdr_bh", "fdr_by"]
+
+
+def adjust(p: npt.ArrayLike, method: Method) -> npt.NDArray[np.float64]:
+    """Adjust p-values along the last axis; a NaN (not testable) stays NaN and does not count as a test.
+
+    Parameters
+    ----------
+    p : (..., L) p-values.
+    method : "none"; "bonferroni"; "fdr_bh" (Benjamini & Hochberg 1995, JRSS B 57, 289-300);
+        "fdr_by" (Benjamini & Yekutieli 2001, Annals of Statistics 29, 1165-1188: valid under any dependence).
+
+    Returns
+    -------
+    (..., L) adjusted p-values, at most 1.
+    """
+    values = np.asarray(p, dtype=np.float64)
+    tests = np.count_nonzero(~np.isnan(values), axis=-1, keepdims=True)
+    if method == "none":
+        return values.copy()
+    if method == "bonferroni":
+        return np.minimum(values * tests, 1.0)
+    if method not in ("fdr_bh", "fdr_by"):
+        raise ValueError(f"unknown correction {method!r}; choose none, bonferroni, fdr_bh or fdr_by")
+    order = np.argsort(values, axis=-1)  # NaN sorts last, beyond the ranks 1 .. tests
+    ranks = np.arange(1, values.shape[-1] + 1)
+    harmonic = np.concatenate([[0.0], np.cumsum(1.0 / ranks)])[tests] if method == "fdr_by" else 1.0
+    scaled = np.take_along_axis(values, order, axis=-1) * harmonic * tests / ranks
+    # Step up: each value is the smallest of those at or above its rank; fmin skips the NaNs behind the tests.
+    stepped = np.fmin.accumulate(scaled[..., ::-1], axis=-1)[..., ::-1]
+    adjusted = np.empty_like(values)
+    np.put_along_axis(adjusted, order, np.minimum(stepped, 1.0), axis=-1)
+    return adjusted
