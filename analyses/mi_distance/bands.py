@@ -1,0 +1,29 @@
+"""Which layers a statement speaks of. Bands are fractions of depth, so that 4, 30 and 48 layers can be compared."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analyses.mi_distance.settings import HypothesisSettings
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Indices (from 0) of the early, the deep, and the separating layers."""
+
+    layers: int
+    early: np.ndarray
+    deep: np.ndarray
+    separated: np.ndarray
+
+
+def bands_of(layers: int, settings: HypothesisSettings) -> Bands:
+    """Divide `layers` layers; layer number n (from 1) of L ends at depth n/L and begins at (n-1)/L."""
+    number = np.arange(1, layers + 1)
+    tolerance = 1e-9
+    return Bands(
+        layers,
+        early=np.flatnonzero(number / layers <= settings.early_until + tolerance),
+        deep=np.flatnonzero((number - 1) / layers >= settings.deep_from - tolerance),
+        separated=np.flatnonzero(number / layers > settings.separation_after + tolerance),
+    )

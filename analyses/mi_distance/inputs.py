@@ -1,0 +1,192 @@
+"""What a study computes with: the captured vectors, from a model and a text or from a file of ready activations."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from analyses.errors import InputError
+from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.settings import StudySettings
+from analyses.progress import Progress
+from analyses.words import Occurrence, find_occurrences
+
+_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+
+
+@dataclass(frozen=True)
+class StudyInput:
+    """The vectors of one study and where they come from.
+
+    `activation` (branch, layer, occurrence, dimension) and `token_position` (occurrence,) are always there; control and
+    untrained vectors are None where the study does without. `text` describes the tokens (None for ready activations).
+    """
+
+    activation: np.ndarray
+    token_position: np.ndarray
+    control_activation: np.ndarray | None
+    control_token_position: np.ndarray | None
+    control_token_word: tuple[str, ...] | None
+    untrained_activation: np.ndarray | None
+    text: dict[str, Any] | None
+    provenance: dict[str, Any]
+
+    def to_dataset(self) -> xr.Dataset:
+        """The captured vectors as they stand in ``activations.nc``; `from_file` reads them back."""
+        variables: dict[str, Any] = {
+            "activation": (("branch", "layer", "occurrence", "dimension"), self.activation, {"long_name": "branch output at the word"}),
+            "token_position": (("occurrence",), self.token_position, {"long_name": "token position, from 0"}),
+        }
+        if self.control_activation is not None:
+            dims = ("branch", "layer", "control_token", "dimension")
+            variables["control_activation"] = (dims, self.control_activation, {"long_name": "branch output at the other words"})
+            variables["control_token_position"] = (("control_token",), self.control_token_position, {"long_name": "token position, from 0"})
+            variables["control_token_word"] = (("control_token",), list(self.control_token_word or ()), {"long_name": "word, case-folded"})
+        if self.untrained_activation is not None:
+            dims = ("branch", "layer", "occurrence", "dimension")
+            variables["untrained_activation"] = (dims, self.untrained_activation, {"long_name": "the same, in the untrained model"})
+        return xr.Dataset(variables, coords={"branch": list(BRANCHES)})
+
+
+def read_input(settings: StudySettings, progress: Progress) -> StudyInput:
+    """Capture the vectors of a study, or read ready ones.
+
+    Raises
+    ------
+    InputError
+        The word is not in the text, or only once; the text is too long for the model; a file of activations does not fit.
+    MissingError
+        The model is not to be had.
+    """
+    if settings.activations_file is not None:
+        return from_file(Path(settings.activations_file))
+    return _from_model(settings, progress)
+
+
+def from_file(file: Path) -> StudyInput:
+    """Read ``activation`` and ``token_position`` (and the control and untrained vectors, if there) from an .npz or .nc file."""
+    content = _load(file)
+    activation = np.asarray(_required(content, "activation", file))
+    if activation.ndim != 4 or activation.shape[0] != len(BRANCHES) or not np.issubdtype(activation.dtype, np.floating):
+        raise InputError(
+            f"{file}: activation must be floats (branch, layer, occurrence, dimension) with {len(BRANCHES)} branches, "
+            f"attention first; it is {activation.dtype} {activation.shape}"
+        )
+    position = np.asarray(_required(content, "token_position", file))
+    if position.shape != (activation.shape[2],) or not np.issubdtype(position.dtype, np.integer):
+        raise InputError(f"{file}: token_position must be {activation.shape[2]} whole numbers, one an occurrence; it is {position.shape}")
+    control = _vectors(content, "control_activation", activation, file)
+    untrained = _vectors(content, "untrained_activation", activation, file)
+    if untrained is not None and untrained.shape[2] != activation.shape[2]:
+        raise InputError(f"{file}: untrained_activation must hold the {activation.shape[2]} occurrences of activation")
+    control_position, words = None, None
+    if control is not None:
+        control_position = np.asarray(_required(content, "control_token_position", file)).astype(np.int64)
+        words = tuple(str(word) for word in _required(content, "control_token_word", file).tolist())
+        if control_position.shape != (control.shape[2],) or len(words) != control.shape[2]:
+            raise InputError(f"{file}: control_token_position and control_token_word must have one entry a control token")
+    provenance = {"model": {"source": "ready activations", "file": file.name}}
+    return StudyInput(activation, position.astype(np.int64), control, control_position, words, untrained, None, provenance)
+
+
+def _load(file: Path) -> Mapping[str, np.ndarray]:
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file of activations; expected .npz or .nc")
+    try:
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        if file.suffix == ".nc":
+            with xr.open_dataset(file) as dataset:
+                return {str(name): dataset[name].values for name in dataset.variables}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read as activations ({str(error).splitlines()[0]})") from None
+    raise InputError(f"{file}: expected a file of activations that ends in .npz or .nc")
+
+
+def _required(content: Mapping[str, np.ndarray], name: str, file: Path) -> np.ndarray:
+    if name not in content:
+        raise InputError(f"{file}: lacks the array {name!r}; it has {', '.join(sorted(content)) or 'none'}")
+    return content[name]
+
+
+def _vectors(content: Mapping[str, np.ndarray], name: str, like: np.ndarray, file: Path) -> np.ndarray | None:
+    if name not in content:
+        return None
+    values = np.asarray(content[name])
+    if values.ndim != 4 or (values.shape[:2], values.shape[3]) != (like.shape[:2], like.shape[3]):
+        raise InputError(f"{file}: {name} must have the branches, layers and dimensions of activation")
+    return values
+
+
+def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
+    # Only this way of getting vectors needs torch; reports are rendered where it is not installed.
+    from analyses.models import capture, tokenize
+
+    assert settings.text is not None
+    tokens = tokenize(settings.model, settings.text)
+    occurrences = find_occurrences(
+        settings.text, settings.word, tokens.offsets, case_sensitive=settings.case_sensitive, plural=settings.plural
+    )
+    others = _other_words(settings.text, tokens.offsets, occurrences) if settings.controls.different_word else []
+    words = [*(occurrence.tokens for occurrence in occurrences), *(token for _, token in others)]
+    positions = sorted({position for word in words for position in word})
+    captured = capture(settings.model, settings.text, positions, progress)
+    provenance = dict(captured.provenance) | {"module_names": dict(zip(BRANCHES, captured.module_names, strict=True))}
+    vectors = _represent(captured.activation, positions, words, settings.representative_token)
+    untrained = None
+    if settings.controls.untrained:
+        twin = settings.model.model_copy(update={"untrained": True, "seed": settings.seed})
+        of_word = sorted({position for occurrence in occurrences for position in occurrence.tokens})
+        random_weights = capture(twin, settings.text, of_word, progress)
+        untrained = _represent(random_weights.activation, of_word, words[: len(occurrences)], settings.representative_token)
+    count = len(occurrences)
+    return StudyInput(
+        activation=vectors[:, :, :count],
+        token_position=np.array([occurrence.tokens[-1] for occurrence in occurrences], dtype=np.int64),
+        control_activation=vectors[:, :, count:] if others else None,
+        control_token_position=np.array([token[-1] for _, token in others], dtype=np.int64) if others else None,
+        control_token_word=tuple(word for word, _ in others) if others else None,
+        untrained_activation=untrained,
+        text={
+            "text": settings.text,
+            "tokens": list(tokens.pieces),
+            "offsets": [list(offset) for offset in tokens.offsets],
+            "occurrences": [
+                {"start": occurrence.start, "end": occurrence.end, "tokens": list(occurrence.tokens)} for occurrence in occurrences
+            ],
+        },
+        provenance=provenance,
+    )
+
+
+def _other_words(
+    text: str, offsets: tuple[tuple[int, int], ...], occurrences: list[Occurrence]
+) -> list[tuple[str, tuple[int, ...]]]:
+    """Every word of the text that is no occurrence of the target, with its tokens.
+
+    The first token is left out: decoders park attention there and its activations are of another order of size
+    (Sun, Chen, Kolter & Liu 2024, Massive activations in large language models).
+    """
+    taken = {token for occurrence in occurrences for token in occurrence.tokens} | {0}
+    found = []
+    for match in _WORD.finditer(text):
+        tokens = tuple(
+            index for index, (start, end) in enumerate(offsets) if start < match.end() and end > match.start() and end > start
+        )
+        if tokens and taken.isdisjoint(tokens):
+            found.append((match.group().casefold(), tokens))
+            taken.update(tokens)
+    return found
+
+
+def _represent(activation: np.ndarray, positions: list[int], words: list[tuple[int, ...]], representative: str) -> np.ndarray:
+    """One vector a word (branch, layer, word, dimension) from one vector a token (branch, layer, position, dimension)."""
+    index = {position: column for column, position in enumerate(positions)}
+    if representative == "last":
+        return activation[:, :, [index[word[-1]] for word in words]]
+    return np.stack([activation[:, :, [index[position] for position in word]].mean(axis=2) for word in words], axis=2)

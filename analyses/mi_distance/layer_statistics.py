@@ -1,0 +1,120 @@
+"""Everything that is tested layer by layer: the course's version and, beside it, the sound one."""
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.stats
+
+from analyses.mi_distance.names import ATTENTION, MLP
+from analyses.mi_distance.pairs import Pairs
+from analyses.statistics.comparison import independent_t_test
+from analyses.statistics.correlation import clip_tau, fisher_z, kendall, kendall_interval, kendall_tau
+from analyses.statistics.multiplicity import adjust
+from analyses.statistics.power import minimal_detectable_difference, occurrences_needed
+from analyses.statistics.resampling import UNTESTABLE_OCCURRENCES, Jackknife, jackknife, mantel
+
+# A variable of the bundle: its dimensions, its values, and what it is.
+Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
+
+BRANCH_LAYER = ("estimator", "branch", "layer")
+LAYER = ("estimator", "layer")
+
+
+def correlation_statistics(values: np.ndarray, pairs: Pairs, *, permutations: int, seed: int) -> dict[str, Variable]:
+    """Kendall's tau of mutual information against token distance, per branch and layer.
+
+    Parameters
+    ----------
+    values : (estimator, branch, layer, pair), nats
+    """
+    correlation = kendall(pairs.distance, values)
+    clipped, flagged = clip_tau(correlation.tau, len(pairs))
+    low, high = kendall_interval(clipped, len(pairs))
+    test = mantel(pairs.first, pairs.second, pairs.distance, values, permutations=permutations, seed=seed)
+    return {
+        "kendall_tau": (BRANCH_LAYER, correlation.tau, {"long_name": "Kendall's tau-b of mutual information against token distance"}),
+        "kendall_p": (BRANCH_LAYER, correlation.p, {"long_name": "two-sided p of tau, pairs taken as independent (course)"}),
+        "kendall_tau_low": (BRANCH_LAYER, low, {"long_name": "lower end of the 95 % interval of tau (Fieller)"}),
+        "kendall_tau_high": (BRANCH_LAYER, high, {"long_name": "upper end of the 95 % interval of tau (Fieller)"}),
+        "kendall_tau_clipped": (BRANCH_LAYER, flagged, {"long_name": "tau is +1 or -1 and was clipped before its z-transform"}),
+        "mantel_p": (BRANCH_LAYER, test.p, {"long_name": "one-sided permutation p for tau < 0, occurrences relabelled"}),
+    }
+
+
+def comparison_statistics(values: np.ndarray, pairs: Pairs, tau: np.ndarray, *, alpha: float) -> dict[str, Variable]:
+    """Attention against MLP in every layer: the pairs' mean mutual information, and the taus.
+
+    Parameters
+    ----------
+    values : (estimator, branch, layer, pair), nats
+    tau : (estimator, branch, layer)
+    """
+    attention, mlp = values[:, ATTENTION], values[:, MLP]
+    test = independent_t_test(attention, mlp)
+    clipped, _ = clip_tau(tau, len(pairs))
+    course_z, course_p = fisher_z(clipped[:, ATTENTION], clipped[:, MLP], len(pairs), variance="course")
+    fieller_z, fieller_p = fisher_z(clipped[:, ATTENTION], clipped[:, MLP], len(pairs), variance="fieller")
+    difference = over_occurrences(_difference_of_means, values, pairs)
+    of_taus = over_occurrences(_difference_of_taus, values, pairs)
+
+    variables: dict[str, Variable] = {
+        "t_statistic": (LAYER, test.statistic, {"long_name": "independent t, attention minus MLP (course)"}),
+        "t_p": (LAYER, test.p, {"long_name": "its two-sided p"}),
+        "welch_t": (LAYER, test.welch_statistic, {"long_name": "Welch's t, attention minus MLP"}),
+        "welch_p": (LAYER, test.welch_p, {"long_name": "its two-sided p"}),
+        "cohens_d": (LAYER, test.cohens_d, {"long_name": "Cohen's d, attention minus MLP"}),
+        "cohens_d_low": (LAYER, test.cohens_d_low, {"long_name": "lower end of its 95 % interval"}),
+        "cohens_d_high": (LAYER, test.cohens_d_high, {"long_name": "upper end of its 95 % interval"}),
+        "fisher_z": (LAYER, course_z, {"long_name": "Z of the two taus, variance 2/(N-3) (course)"}),
+        "fisher_p": (LAYER, course_p, {"long_name": "its two-sided p"}),
+        "fisher_z_fieller": (LAYER, fieller_z, {"long_name": "Z of the two taus, variance 2 x .437/(N-4) (Fieller)"}),
+        "fisher_p_fieller": (LAYER, fieller_p, {"long_name": "its two-sided p"}),
+    }
+    for name, result, unit in (("mi_difference", difference, "nats"), ("tau_difference", of_taus, "1")):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            p = 2 * scipy.stats.t.sf(np.abs(result.estimate / result.standard_error), pairs.occurrences - 1)
+        variables |= {
+            name: (LAYER, result.estimate, {"long_name": f"{name}, attention minus MLP", "units": unit}),
+            f"{name}_low": (LAYER, result.low, {"long_name": "lower end of its 95 % jackknife interval", "units": unit}),
+            f"{name}_high": (LAYER, result.high, {"long_name": "upper end of its 95 % jackknife interval", "units": unit}),
+            f"{name}_standard_error": (LAYER, result.standard_error, {"long_name": "its jackknife standard error", "units": unit}),
+            f"{name}_p": (LAYER, p, {"long_name": "two-sided p of the jackknife t with T - 1 degrees of freedom"}),
+        }
+    error = difference.standard_error
+    detectable = minimal_detectable_difference(error, pairs.occurrences, alpha=alpha)
+    needed = occurrences_needed(difference.estimate, error, pairs.occurrences, alpha=alpha)
+    variables["minimal_detectable_difference"] = (LAYER, detectable, {"long_name": "difference seen with 80 % power", "units": "nats"})
+    variables["occurrences_needed"] = (LAYER, needed, {"long_name": "occurrences to see the observed difference with 80 % power"})
+    for name in ("t_p", "fisher_p", "fisher_p_fieller", "mi_difference_p", "tau_difference_p"):
+        for method in ("bonferroni", "fdr_bh", "fdr_by"):
+            values_of = adjust(variables[name][1], method)
+            variables[f"{name}_{method}"] = (LAYER, values_of, {"long_name": f"{name} adjusted over the layers, {method}"})
+    return variables
+
+
+def branch_intervals(values: np.ndarray, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    """Jackknife interval of the mean mutual information of each branch and layer: low, high (estimator, branch, layer)."""
+    result = over_occurrences(_mean, values, pairs)
+    return result.low, result.high
+
+
+def over_occurrences(statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], values: np.ndarray, pairs: Pairs) -> Jackknife:
+    """Jackknife `statistic(values (..., N), distance (N,)) -> (...)` by leaving out one occurrence after the other."""
+    estimate = statistic(values, pairs.distance)
+    if pairs.occurrences <= UNTESTABLE_OCCURRENCES:  # a replicate would be left with a single pair
+        return jackknife(estimate, np.full((*estimate.shape, pairs.occurrences), np.nan))
+    kept = [pairs.without(occurrence) for occurrence in range(pairs.occurrences)]
+    return jackknife(estimate, np.stack([statistic(values[..., keep], pairs.distance[keep]) for keep in kept], axis=-1))
+
+
+def _mean(values: np.ndarray, _distance: np.ndarray) -> np.ndarray:
+    return values.mean(axis=-1)
+
+
+def _difference_of_means(values: np.ndarray, _distance: np.ndarray) -> np.ndarray:
+    return values[:, ATTENTION].mean(axis=-1) - values[:, MLP].mean(axis=-1)
+
+
+def _difference_of_taus(values: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    tau = kendall_tau(distance, values)
+    return tau[:, ATTENTION] - tau[:, MLP]

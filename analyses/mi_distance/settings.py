@@ -1,0 +1,112 @@
+"""What one study of mutual information against token distance needs to know. Read from YAML by the caller."""
+
+import datetime
+import unicodedata
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from analyses.models.settings import ModelSettings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EstimatorSettings(_Section):
+    """How the mutual information of one pair of vectors is estimated."""
+
+    bins: int = Field(15, ge=2, le=200, description="Equal-width bins per axis of the histogram estimator.")
+    trim: float | None = Field(4.0, gt=0, description="Dimensions with a z-score above this in either vector are dropped; null keeps all.")
+    neighbours: int = Field(3, ge=1, le=50, description="Neighbours k of the nearest-neighbour (KSG) estimator.")
+
+
+class ControlSettings(_Section):
+    """What the study of one word is held against."""
+
+    different_word: bool = Field(True, description="Pairs of different words at the same token distances.")
+    pairs_per_distance: int = Field(12, ge=2, le=200, description="Different-word pairs measured at each distance, at the most.")
+    draws: int = Field(1000, ge=100, le=100_000, description="Random draws of one control pair per pair of occurrences.")
+    untrained: bool = Field(True, description="The same architecture with seeded random weights.")
+
+
+class HypothesisSettings(_Section):
+    """The thresholds of the five statements, fixed before the data are seen."""
+
+    early_until: float = Field(1 / 3, gt=0, lt=1, description="The early layers: this first part of the depth.")
+    deep_from: float = Field(2 / 3, gt=0, lt=1, description="The deep layers: from this part of the depth on.")
+    separation_after: float = Field(10 / 48, gt=0, lt=1, description="The taus are said to separate after this part of the depth.")
+    agreement: float = Field(0.8, gt=0.5, le=1, description="Share of the layers that must agree before a statement is supported.")
+    tau_range: tuple[float, float] = Field((-0.65, -0.35), description="What counts as a tau of about -0.5.")
+    same_tau_margin: float = Field(0.1, gt=0, lt=1, description="Taus that differ by less than this count as not separated.")
+    shift_slope_range: tuple[float, float] = Field((0.9, 1.1), description="Slopes that count as a constant shift.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.early_until > self.deep_from:
+            raise ValueError("early_until must not lie after deep_from")
+        for name in ("tau_range", "shift_slope_range"):
+            low, high = getattr(self, name)
+            if low >= high:
+                raise ValueError(f"{name} must be [low, high] with low < high")
+        return self
+
+
+class RobustnessSettings(_Section):
+    """The choices that the specification curve varies."""
+
+    enabled: bool = True
+    bins: tuple[int | Literal["fd"], ...] = (8, 10, 15, 20, 30, "fd")
+    trim: tuple[float | None, ...] = (None, 3.0, 4.0, 5.0)
+    neighbours: tuple[int, ...] = (3, 5)
+    simulations: int = Field(2000, ge=100, le=100_000, description="Data sets in the simulation of the tests' error rates.")
+
+
+class DocumentSettings(_Section):
+    """What the title block says. Language codes are the keys of the texts."""
+
+    title: dict[str, str] = Field(default_factory=dict, description="A title per language code; computed from the word if absent.")
+    course: dict[str, str] = Field(default_factory=dict)
+    lecturer: str | None = None
+    institution: dict[str, str] = Field(default_factory=dict)
+    authors: tuple[str, ...] = ()
+    licence: str | None = None
+    date: datetime.date | None = Field(None, description="The date on the title page. There is none unless given: same input, same bytes.")
+
+
+class StudySettings(_Section):
+    """One study: a word in a text, a model, and how the numbers are made."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    word: str = Field(min_length=1, description="The target word, as it stands in the text.")
+    text: str | None = Field(None, description="The text. In a YAML file give either text or text_file; none with ready activations.")
+    case_sensitive: bool = False
+    plural: bool = Field(False, description="Let the English plural in -s or -es count as the word too.")
+    representative_token: Literal["last", "mean"] = Field("last", description="Which vector stands for a word of several tokens.")
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    activations_file: str | None = Field(None, description="Ready activations (.npz or .nc) instead of model and text.")
+    estimation: EstimatorSettings = Field(default_factory=EstimatorSettings)
+    controls: ControlSettings = Field(default_factory=ControlSettings)
+    hypotheses: HypothesisSettings = Field(default_factory=HypothesisSettings)
+    robustness: RobustnessSettings = Field(default_factory=RobustnessSettings)
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    permutations: int = Field(9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences).")
+    detail_layer: int = Field(3, ge=1, description="The layer, numbered from 1, that is shown pair by pair.")
+    seed: int = Field(20, ge=0, le=2**32 - 1)
+    document: DocumentSettings = Field(default_factory=DocumentSettings)
+
+    @field_validator("word", "text")
+    @classmethod
+    def _normalised(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        value = unicodedata.normalize("NFC", value).strip()
+        if not value:
+            raise ValueError("must not be empty")
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> Self:
+        if self.text is None and self.activations_file is None:
+            raise ValueError("text: expected a text (key text or text_file), or ready activations (key activations_file)")
+        return self
