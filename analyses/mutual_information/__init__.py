@@ -1,0 +1,5 @@
+"""Mutual information between pairs of vectors, in nats: one module per estimator, one signature for all."""
+
+from analyses.mutual_information.estimate import ESTIMATORS, Estimator, mutual_information, pairwise_mutual_information
+
+__all__ = ["ESTIMATORS", "Estimator", "mutual_information", "pairwise_mutual_information"]

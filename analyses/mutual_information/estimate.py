@@ -1,0 +1,149 @@
+"""The entry points: one pair of arrays, or many pairs among shared vectors."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from analyses.errors import InputError
+from analyses.mutual_information.expected import expected
+from analyses.mutual_information.gaussian_copula import gaussian_copula
+from analyses.mutual_information.histogram import joint_counts, plug_in
+from analyses.mutual_information.nearest_neighbour import nearest_neighbour
+from analyses.mutual_information.trimming import Array, Indices, Vectors, prepare
+
+Estimator = Literal["histogram", "expected", "corrected", "nearest_neighbour", "gaussian_copula"]
+ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
+FROM_COUNTS = frozenset({"histogram", "expected", "corrected"})
+
+# Pairs worked on at once: large enough to pay for the call, small enough to stay in the processor's cache and to share out.
+CHUNK_PAIRS = 128
+
+
+def mutual_information(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    estimator: Estimator = "histogram",
+    bins: int | Literal["fd"] = 15,
+    trim: float | None = 4.0,
+    neighbours: int = 3,
+) -> Array:
+    """Mutual information between vectors, across their dimensions.
+
+    Parameters
+    ----------
+    x, y : (..., D) float arrays whose leading axes broadcast together.
+    estimator : "histogram" plug-in from equal-width bins; "expected" its exact mean when the dimensions of one vector are
+        shuffled; "corrected" plug-in minus expected; "nearest_neighbour" Kraskov et al. (2004), estimator 1; "gaussian_copula".
+    bins : number of bins of each vector over its range, or "fd" for the Freedman-Diaconis rule. Used by the first three.
+    trim : drop, for a pair, the dimensions where either vector has abs(z) > trim (z over D, sample standard deviation); None keeps all.
+    neighbours : k of the nearest-neighbour estimator.
+
+    Returns
+    -------
+    (...) float64, in nats. Zero where a vector is constant over the dimensions left: it tells nothing. NaN where a vector holds a
+    NaN or an infinity, and where trimming leaves fewer than two dimensions, or no more than `neighbours` for "nearest_neighbour".
+
+    Raises
+    ------
+    InputError
+        An unknown estimator, or bins, trim or neighbours out of range.
+    ValueError
+        x and y differ in D or do not broadcast.
+    """
+    left, right = np.asarray(x), np.asarray(y)
+    if left.ndim == 0 or right.ndim == 0 or left.shape[-1] != right.shape[-1]:
+        raise ValueError(f"x and y must both be (..., D) with the same D, got {left.shape} and {right.shape}")
+    shape = np.broadcast_shapes(left.shape[:-1], right.shape[:-1])
+    dimensions = left.shape[-1]
+    left_rows, right_rows = left.reshape(-1, dimensions), right.reshape(-1, dimensions)
+    # Indices broadcast, not vectors: each vector is sorted and binned once however many others it meets.
+    first = np.broadcast_to(np.arange(len(left_rows)).reshape(left.shape[:-1]), shape).ravel()
+    second = np.broadcast_to(np.arange(len(right_rows)).reshape(right.shape[:-1]), shape).ravel() + len(left_rows)
+    vectors = np.concatenate([left_rows, right_rows])
+    result = pairwise_mutual_information(vectors, first, second, (estimator,), bins, trim, neighbours)
+    return result[estimator].reshape(shape)
+
+
+def pairwise_mutual_information(
+    vectors: npt.ArrayLike,
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    estimators: Sequence[Estimator] = ("histogram", "corrected", "nearest_neighbour"),
+    bins: int | Literal["fd"] = 15,
+    trim: float | None = 4.0,
+    neighbours: int = 3,
+    advance: Callable[[int], None] | None = None,
+) -> dict[Estimator, Array]:
+    """Mutual information of many pairs among the same vectors; the values are those of `mutual_information`.
+
+    Trimming, sorting and binning are done once per vector, the joint histogram once for all estimators that need it.
+
+    Parameters
+    ----------
+    vectors : (..., V, D), for example (branch, layer, occurrence, dimension).
+    first, second : (P,) indices into V.
+    advance : called with the number of pairs finished since the last call; (...) times P in all.
+
+    Returns
+    -------
+    dict of estimator -> (..., P) float64, in nats.
+
+    Raises
+    ------
+    InputError
+        As `mutual_information`.
+    """
+    _check(estimators, bins, trim, neighbours)
+    data = np.asarray(vectors)
+    left, right = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
+    blocks = data.reshape(-1, *data.shape[-2:])
+    values = {name: np.empty((len(blocks), len(left))) for name in estimators}
+    with ThreadPoolExecutor(_workers()) as pool:
+        for index, block in enumerate(blocks):
+            prepared = prepare(block, trim)
+            parts = [slice(start, start + CHUNK_PAIRS) for start in range(0, len(left), CHUNK_PAIRS)]
+            estimates = pool.map(lambda part, v=prepared: _estimate(v, left[part], right[part], estimators, bins, neighbours), parts)
+            for part, chunk in zip(parts, estimates, strict=True):
+                for name in estimators:
+                    values[name][index, part] = chunk[name]
+                if advance is not None:
+                    advance(len(left[part]))
+    return {name: array.reshape(*data.shape[:-2], len(left)) for name, array in values.items()}
+
+
+def _estimate(
+    vectors: Vectors, first: Indices, second: Indices, estimators: Sequence[Estimator], bins: int | str, neighbours: int
+) -> dict[Estimator, Array]:
+    result: dict[Estimator, Array] = {}
+    if FROM_COUNTS.intersection(estimators):
+        counts = joint_counts(vectors, first, second, bins)
+        result["histogram"] = np.where(counts.total < 2, np.nan, plug_in(counts))
+        if {"expected", "corrected"}.intersection(estimators):
+            result["expected"] = np.where(counts.total < 2, np.nan, expected(counts))
+            result["corrected"] = result["histogram"] - result["expected"]
+    if "nearest_neighbour" in estimators:
+        result["nearest_neighbour"] = nearest_neighbour(vectors, first, second, neighbours)
+    if "gaussian_copula" in estimators:
+        result["gaussian_copula"] = gaussian_copula(vectors, first, second)
+    usable = vectors.finite[first] & vectors.finite[second]
+    return {name: np.where(usable, array, np.nan) for name, array in result.items()}
+
+
+def _check(estimators: Sequence[Estimator], bins: int | str, trim: float | None, neighbours: int) -> None:
+    for name in estimators:
+        if name not in ESTIMATORS:
+            raise InputError(f"estimator {name!r} is unknown: choose one of {', '.join(ESTIMATORS)}")
+    if bins != "fd" and not (isinstance(bins, int) and 2 <= bins <= 1000):
+        raise InputError(f"bins is {bins!r}: give a whole number from 2 to 1000, or fd")
+    if trim is not None and not trim > 0:
+        raise InputError(f"trim is {trim!r}: give a positive number of standard deviations, or none to keep every dimension")
+    if neighbours < 1:
+        raise InputError(f"neighbours is {neighbours!r}: give a whole number of at least 1")
+
+
+def _workers() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

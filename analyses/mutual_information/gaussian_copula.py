@@ -1,0 +1,38 @@
+"""Mutual information of the Gaussian copula: a lower bound that no change of either margin can move."""
+
+import numpy as np
+from scipy import special, stats
+
+from analyses.mutual_information.trimming import Array, Indices, Vectors
+
+
+def gaussian_copula(vectors: Vectors, first: Indices, second: Indices) -> Array:
+    """-ln(1 - r^2) / 2 in nats, (P,), r the correlation of the normal scores Phi^-1(rank / (n + 1)) over the n kept dimensions.
+
+    Ranks of ties are averaged. Infinite where one vector is a monotone map of the other; 0 where a side is constant; NaN where
+    fewer than two dimensions are left. The estimate is biased upward by about 1 / (2 n) nats, which is not taken off.
+
+    Ince et al. (2017), Human Brain Mapping 38, 1541-1573, section 2.4.
+    """
+    kept = vectors.kept(first, second)
+    result = np.empty(len(first))
+    for index, (left, right) in enumerate(zip(first, second, strict=True)):
+        keep = kept[index]
+        result[index] = _estimate(vectors.values[left][keep], vectors.values[right][keep])
+    return result
+
+
+def _estimate(x: Array, y: Array) -> float:
+    if len(x) < 2:
+        return np.nan
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 0.0
+    left, right = _normal_scores(x), _normal_scores(y)
+    correlation = left @ right / np.sqrt((left @ left) * (right @ right))
+    # Rounding can leave a perfect correlation a digit short of 1.
+    return float(np.inf) if abs(correlation) > 1 - 1e-15 else float(-np.log1p(-(correlation**2)) / 2)
+
+
+def _normal_scores(values: Array) -> Array:
+    scores = special.ndtri(stats.rankdata(values) / (len(values) + 1))
+    return np.asarray(scores - scores.mean())
