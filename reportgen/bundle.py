@@ -1,0 +1,210 @@
+"""A result bundle: everything that a report can say, in one folder that any scientific tool can read.
+
+``results.nc`` and ``activations.nc`` are netCDF-3 (64-bit offset) files, ``study.json`` holds settings, provenance and
+verdicts, ``tables/*.csv`` are tidy, and ``SHA256SUMS`` is what ``sha256sum --check`` reads. The same results give the
+same bytes. netCDF-3 knows no 64-bit integers and no booleans: xarray stores them as 32-bit integers and as bytes marked
+``dtype = "bool"``, and strings as characters in UTF-8.
+"""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pandas
+import xarray
+
+from analyses.errors import InputError
+from analyses.protocol import Results
+from reportgen.atomic import put_folder, staging_folder
+
+FORMAT_VERSION = 1
+_SUMS = "SHA256SUMS"
+_STUDY = "study.json"
+_DATASETS = ("results.nc", "activations.nc")
+_SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+
+
+def write_bundle(results: Results, tables: Mapping[str, pandas.DataFrame], path: Path) -> Path:
+    """Write a bundle to the folder `path`, whole or not at all; an older bundle there is replaced.
+
+    Parameters
+    ----------
+    results : Results
+        Datasets, and the study with the keys ``analysis``, ``settings``, ``provenance`` and ``verdicts``.
+    tables : mapping of str to DataFrame
+        File name without suffix -> rows.
+    path : Path
+        The bundle's folder.
+
+    Raises
+    ------
+    InputError
+        If something that is not a bundle is already at `path`, or it cannot be written.
+    """
+    check_replaceable(path)
+    try:
+        with staging_folder(path) as folder:
+            _write_files(results, tables, folder)
+            put_folder(folder, path)
+    except OSError as error:
+        raise InputError(f"{path}: the bundle cannot be written ({error.strerror or error}); choose another --out") from error
+    return path
+
+
+def read_bundle(path: Path) -> Results:
+    """Read a bundle after checking every hash.
+
+    Raises
+    ------
+    InputError
+        If `path` is no bundle, a file is missing or changed, or the format's version is unknown; names the file.
+    """
+    verify_bundle(path)
+    study = read_study(path)
+    datasets = [xarray.load_dataset(path / name, engine="scipy") for name in _DATASETS]
+    return Results(dataset=datasets[0], activations=datasets[1], study=study)
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """Return the contents of a bundle's ``study.json``."""
+    file = path / _STUDY
+    try:
+        study = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is not a result bundle: it has no {_STUDY}") from None
+    except ValueError as error:
+        raise InputError(f"{file} is not valid JSON ({error}); make the bundle again") from None
+    version = study.get("format_version") if isinstance(study, dict) else None
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{file}: format_version is {version!r}, this reportgen reads {FORMAT_VERSION}; "
+            "make the bundle again, or use the reportgen version that made it"
+        )
+    return study
+
+
+def verify_bundle(path: Path) -> dict[str, str]:
+    """Check every file of the bundle against ``SHA256SUMS``; return file name -> SHA-256.
+
+    Raises
+    ------
+    InputError
+        If `path` is no bundle, or a file is missing or changed; names the file.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such folder; a result bundle is the folder DIR/bundle of `reportgen run --out DIR`")
+    if not (path / _SUMS).is_file():
+        hint = f"; did you mean {path / 'bundle'}?" if (path / "bundle" / _SUMS).is_file() else ""
+        raise InputError(f"{path} is not a result bundle: it has no {_SUMS}{hint}")
+    sums = _read_sums(path / _SUMS)
+    for name in (*_DATASETS, _STUDY):
+        if name not in sums:
+            raise InputError(f"{path / _SUMS} does not list {name}: the bundle is incomplete, make it again")
+    for name, expected in sums.items():
+        file = path / name
+        if not file.is_file():
+            raise InputError(f"{file} is missing: the bundle is incomplete, make it again")
+        if _sha256(file) != expected:
+            raise InputError(f"{file} was changed after the bundle was made (its SHA-256 differs from {_SUMS}); make the bundle again")
+    return sums
+
+
+def bundle_digest(path: Path) -> str:
+    """Return one SHA-256 for the whole bundle: that of its ``SHA256SUMS``."""
+    return _sha256(path / _SUMS)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise InputError unless `path` is free, empty or a bundle: no other folder of the user's is ever replaced."""
+    if path.is_file():
+        raise InputError(f"{path} is a file, where the bundle's folder would go; choose another --out")
+    if path.is_dir() and not (path / _SUMS).is_file() and any(path.iterdir()):
+        raise InputError(f"{path} is not empty and not a result bundle, so it is not replaced; choose another --out")
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as JSON can hold it: numpy and paths made plain, NaN and infinities None, tuples lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, numpy.ndarray | numpy.generic):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return value.as_posix()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    raise TypeError(f"study.json cannot hold a {type(value).__name__}: {value!r}")
+
+
+def _write_files(results: Results, tables: Mapping[str, pandas.DataFrame], folder: Path) -> None:
+    for name, dataset in zip(_DATASETS, (results.dataset, results.activations), strict=True):
+        _write_dataset(dataset, folder / name)
+    _write_study(results.study, folder / _STUDY)
+    (folder / "tables").mkdir()
+    for name, table in tables.items():
+        # newline="" keeps \n on every system; pandas writes floats as their shortest text that reads back the same.
+        with (folder / "tables" / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            table.to_csv(file, index=False, lineterminator="\n")
+    names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in names]
+    (folder / _SUMS).write_bytes("".join(lines).encode())
+
+
+def _write_dataset(dataset: xarray.Dataset, file: Path) -> None:
+    # What a file that was read before said about its own storage must not leak into the new one.
+    dataset = dataset.drop_encoding()
+    # One order of the variables, however the dataset was put together.
+    dataset = xarray.Dataset(
+        {name: dataset.variables[name] for name in sorted(dataset.data_vars, key=str)},
+        {name: dataset.variables[name] for name in sorted(dataset.coords, key=str)},
+        dict(sorted(dataset.attrs.items())),
+    )
+    # xarray would mark NaN as "missing" in every float variable, coordinates too: NaN says that by itself.
+    floats = {str(name): {"_FillValue": None} for name, variable in dataset.variables.items() if variable.dtype.kind == "f"}
+    dataset.to_netcdf(file, engine="scipy", format="NETCDF3_64BIT", encoding=floats)
+
+
+def _write_study(study: Mapping[str, Any], file: Path) -> None:
+    content = plain(study)
+    # Settings and verdicts keep the order in which their author declared them; in the rest the order says nothing.
+    ordered = {"format_version": FORMAT_VERSION}
+    for key in ("analysis", "settings", "provenance", "verdicts"):
+        ordered[key] = content.pop(key)
+    ordered["provenance"] = _sorted_keys(ordered["provenance"])
+    content.pop("format_version", None)
+    ordered.update(_sorted_keys(content))
+    file.write_bytes((json.dumps(ordered, ensure_ascii=False, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _sorted_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted_keys(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_sorted_keys(item) for item in value]
+    return value
+
+
+def _read_sums(file: Path) -> dict[str, str]:
+    sums = {}
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        match = _SUM_LINE.fullmatch(line)
+        # A name that leads out of the bundle would make "verified" mean nothing.
+        if not match or Path(match[2]).is_absolute() or ".." in Path(match[2]).parts:
+            raise InputError(f"{file}, line {number}: expected a SHA-256, two spaces and a file of the bundle; make the bundle again")
+        sums[match[2]] = match[1]
+    return sums
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

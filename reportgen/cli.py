@@ -1,0 +1,367 @@
+"""The command line: each command parses, calls one function and prints. Nothing heavy is imported before a command runs.
+
+stdout carries the result for programs (``--json``) or the text that was asked for (a list, a schema); all else goes to stderr.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from analyses.errors import InputError, MissingError
+
+DONE, CHANGED, BAD_INPUT, MISSING, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+class Format(StrEnum):
+    """A document's format."""
+
+    html = "html"
+    pdf = "pdf"
+
+
+class _Group(TyperGroup):
+    """Turns every failure into one line on stderr and the exit code that the design gives it."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any) -> Any:
+        arguments = list(sys.argv[1:] if args is None else args)
+        standalone = options.pop("standalone_mode", True)
+        try:
+            code = super().main(arguments, prog_name, standalone_mode=False, **options)
+            if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
+                raise KeyboardInterrupt
+        except BaseException as error:
+            code = _failure(error, as_json="--json" in arguments)
+        if standalone:
+            sys.exit(code)
+        return code
+
+
+app = typer.Typer(
+    cls=_Group,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="Models: which there are, fetching them, and what is found inside.")
+study_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="Study files: write, check, list, and their JSON schema for editors.")
+app.add_typer(models_app, name="models", no_args_is_help=False)
+app.add_typer(study_app, name="study", no_args_is_help=False)
+
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (see `reportgen study list`) or a YAML file.")]
+BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A result bundle: the folder DIR/bundle of `run --out DIR`.")]
+Model = Annotated[str | None, typer.Option(metavar="MODEL", envvar="REPORTGEN_MODEL", help="embedded, a folder, or a name on the hub.")]
+Text = Annotated[Path | None, typer.Option(metavar="FILE", envvar="REPORTGEN_TEXT", help="The text, as a UTF-8 file.")]
+Activations = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", envvar="REPORTGEN_ACTIVATIONS", help="Ready activations (.npz or .nc) instead of model and text."),
+]
+Word = Annotated[str | None, typer.Option(metavar="WORD", help="The target word.")]
+Seed = Annotated[int | None, typer.Option(metavar="N", help="Seed of everything random.")]
+Device = Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or mps.")]
+Offline = Annotated[bool, typer.Option("--offline", envvar="REPORTGEN_OFFLINE", help="Use only what is on this machine.")]
+Languages = Annotated[
+    list[str] | None,
+    typer.Option("--lang", metavar="LANG", envvar="REPORTGEN_LANG", help="vi, en or vi-en (both side by side); repeatable. [all three]"),
+]
+Formats = Annotated[list[Format] | None, typer.Option("--format", envvar="REPORTGEN_FORMAT", help="Repeatable. [both]")]
+Templates = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Own templates: files in DIR replace the built-in ones of the same name.")
+]
+Out = Annotated[Path, typer.Option(metavar="DIR", envvar="REPORTGEN_OUT", help="Where the output goes.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Timings = Annotated[bool, typer.Option("--timings", help="Say at the end where the time went.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a statement cannot be tested.")]
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    app(prog_name="reportgen")
+    raise AssertionError("typer exits by itself")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """From a question about a language model to a statistical report in Vietnamese and English.
+
+    Exit codes: 0 done; 1 done, and a verdict changed (compare) or cannot be tested (run --strict); 2 bad input or
+    settings; 3 something missing on this machine; 4 computation or rendering failed; 130 interrupted.
+
+    Environment: REPORTGEN_<KEY> sets a key of the study (REPORTGEN_ESTIMATION__BINS=20) or an option;
+    REPORTGEN_DEBUG=1 shows the traceback of a failure.
+    """
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"reportgen {installed('reportgen')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    study: StudyArgument = "coffee",
+    model: Model = None,
+    text: Text = None,
+    activations: Activations = None,
+    word: Word = None,
+    lang: Languages = None,
+    format: Formats = None,
+    out: Out = Path("out"),
+    seed: Seed = None,
+    device: Device = None,
+    offline: Offline = False,
+    templates: Templates = None,
+    strict: Strict = False,
+    timings: Timings = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Go the whole way: study -> bundle -> documents."""
+    from reportgen import pipeline
+    from reportgen.settings import load_study, option_overrides
+
+    languages, formats = _languages(lang), _formats(format)
+    overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
+    _, settings = load_study(study, overrides)
+    display = _display(quiet)
+    outcome = pipeline.run(settings, out, languages=languages, formats=formats, progress=display, templates=templates)
+    verdicts = outcome.results.study["verdicts"]
+    untestable = any(str(verdict["verdict"]).replace("_", " ") == "not testable" for verdict in verdicts)
+    code = CHANGED if strict and untestable else DONE
+    _show(display, quiet, timings, verdicts, [*outcome.documents, outcome.bundle])
+    _result(as_json, code, bundle=outcome.bundle, documents=outcome.documents, verdicts=verdicts)
+    return code
+
+
+@app.command()
+def analyze(
+    study: StudyArgument,
+    model: Model = None,
+    text: Text = None,
+    activations: Activations = None,
+    word: Word = None,
+    out: Out = Path("out"),
+    seed: Seed = None,
+    device: Device = None,
+    offline: Offline = False,
+    timings: Timings = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Compute a study and write its bundle to DIR/bundle, without documents."""
+    from reportgen import pipeline
+    from reportgen.settings import load_study, option_overrides
+
+    overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
+    _, settings = load_study(study, overrides)
+    display = _display(quiet)
+    bundle, results = pipeline.analyze_to(settings, out, progress=display)
+    verdicts = results.study["verdicts"]
+    _show(display, quiet, timings, verdicts, [bundle])
+    _result(as_json, DONE, bundle=bundle, verdicts=verdicts)
+    return DONE
+
+
+@app.command()
+def render(
+    bundle: BundleArgument,
+    lang: Languages = None,
+    format: Formats = None,
+    out: Out = Path("out"),
+    templates: Templates = None,
+    timings: Timings = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Render a bundle's documents; needs neither model nor torch."""
+    from reportgen import pipeline
+
+    display = _display(quiet)
+    documents = pipeline.render(bundle, out, languages=_languages(lang), formats=_formats(format), progress=display, templates=templates)
+    _show(display, quiet, timings, [], documents)
+    _result(as_json, DONE, bundle=bundle, documents=documents)
+    return DONE
+
+
+@study_app.command("list")
+def study_list(as_json: Json = False) -> int:
+    """List the built-in studies."""
+    from reportgen.registry import studies
+
+    found = {name: {"analysis": analysis.name, "file": file} for name, (analysis, file) in sorted(studies().items())}
+    if as_json:
+        _result(True, DONE, studies=found)
+    else:
+        width = max(len(name) for name in found)
+        for name, entry in found.items():
+            typer.echo(f"{name:<{width}}  {entry['analysis']}")
+    return DONE
+
+
+@study_app.command("check")
+def study_check(study: StudyArgument, quiet: Quiet = False, as_json: Json = False) -> int:
+    """Check a study file without running it."""
+    from reportgen.settings import load_study
+
+    analysis, settings = load_study(study)
+    if not quiet:
+        typer.echo(f"{study}: a valid study of the analysis {analysis.name}", err=True)
+    _result(as_json, DONE, analysis=analysis.name, settings=settings.model_dump(mode="json"))
+    return DONE
+
+
+@study_app.command("schema")
+def study_schema(analysis: Annotated[str | None, typer.Option(metavar="NAME", help="The analysis, if there are several.")] = None) -> int:
+    """Print the JSON schema of study files, for editors."""
+    from reportgen import settings
+
+    typer.echo(json.dumps(settings.study_schema(_one_analysis(analysis)), ensure_ascii=False, indent=2))
+    return DONE
+
+
+@study_app.command("new")
+def study_new(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The YAML file to write.")],
+    word: Word = None,
+    text: Text = None,
+    model: Model = None,
+    analysis: Annotated[str | None, typer.Option(metavar="NAME", help="The analysis, if there are several.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace FILE if it exists.")] = False,
+    quiet: Quiet = False,
+) -> int:
+    """Write a commented study file; asks for the word, the text and the model that no option gives."""
+    from reportgen import settings
+
+    chosen = _one_analysis(analysis)
+    if file.exists() and not force:
+        raise InputError(f"{file} exists already; choose another name, or --force to replace it")
+    word = word or _ask("The target word")
+    content = settings.read_text(text or Path(_ask("A UTF-8 file with the text")).expanduser())
+    model = model or _ask("The model: embedded, a folder, or a name on the hub", default="embedded")
+    study = settings.new_study(chosen, file.stem, word, content, model)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(study, encoding="utf-8")
+    settings.load_study(file)
+    if not quiet:
+        typer.echo(f"{file} written; `reportgen run {file}` makes its report", err=True)
+    return DONE
+
+
+def _one_analysis(name: str | None) -> Any:
+    from reportgen import registry
+
+    if name is not None:
+        return registry.analysis_named(name, "--analysis")
+    known = list(registry.analyses().values())
+    if len(known) > 1:
+        raise InputError(f"--analysis: say which one: {registry.choices(analysis.name for analysis in known)}")
+    return known[0]
+
+
+def _ask(question: str, default: str | None = None) -> str:
+    if not _can_ask():
+        raise InputError(f"{question}: give it as an option; there is no terminal to ask at")
+    return str(typer.prompt(question, default=default, err=True))
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
+
+
+def _languages(chosen: Sequence[str] | None) -> tuple[str, ...]:
+    from reportgen.pipeline import LANGUAGES
+    from reportgen.registry import choices, nearest
+
+    for language in chosen or ():
+        if language not in LANGUAGES:
+            raise InputError(f"--lang {language}: expected {choices(LANGUAGES)}{nearest(language, LANGUAGES)}")
+    return tuple(dict.fromkeys(chosen)) if chosen else LANGUAGES
+
+
+def _formats(chosen: Sequence[Format] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(format.value for format in chosen or Format))
+
+
+def _display(quiet: bool) -> Any:
+    from reportgen.terminal import Display
+
+    return Display(quiet=quiet)
+
+
+def _show(display: Any, quiet: bool, timings: bool, verdicts: Sequence[Mapping[str, Any]], paths: Sequence[Path]) -> None:
+    from reportgen.terminal import timings_table, verdict_summary
+
+    if not quiet:
+        if verdicts:
+            typer.echo("\n" + verdict_summary(verdicts) + "\n", err=True)
+        for path in paths:
+            typer.echo(str(path), err=True)
+    if timings:
+        typer.echo(timings_table(display.seconds), err=True)
+
+
+def _result(as_json: bool, code: int, **content: Any) -> None:
+    if as_json:
+        typer.echo(json.dumps({"exit": code, **content}, ensure_ascii=False, indent=2, default=_json_value))
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _failure(error: BaseException, as_json: bool) -> int:
+    """Say what went wrong in one line; return the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    code, message = _explained(error)
+    if os.environ.get("REPORTGEN_DEBUG", "") not in ("", "0") and code == FAILED:
+        traceback.print_exception(error)
+    # A reader that closed the pipe early cannot be told.
+    with suppress(BrokenPipeError):
+        typer.echo(f"reportgen: {message}", err=True)
+        _result(as_json, code, error=message.removeprefix("error: "))
+    return code
+
+
+def _explained(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, InputError):
+        return BAD_INPUT, f"error: {_line(error)}"
+    if isinstance(error, MissingError):
+        return MISSING, f"error: {_line(error)}"
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return INTERRUPTED, "interrupted; nothing half-written was left behind"
+    usage: Callable[[], str] | None = getattr(error, "format_message", None)
+    if usage is not None:
+        return BAD_INPUT, f"error: {_line(usage()).replace('Value error, ', '')} (`{_command(error)} --help` shows what is possible)"
+    if isinstance(error, ModuleNotFoundError):
+        return MISSING, f"error: the Python package {error.name} is not installed: `pip install {error.name}`"
+    from_step = type(error).__name__ == "StepError"
+    message = _line(error) if from_step else f"{type(error).__name__}: {_line(error)}"
+    return FAILED, f"error: {message} (REPORTGEN_DEBUG=1 shows the traceback)"
+
+
+def _command(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "reportgen"
+
+
+def _line(message: object) -> str:
+    return " ".join(str(message).split())

@@ -1,0 +1,375 @@
+"""One study's settings: a built-in study or a YAML file, then the environment, then the command line.
+
+Later ones win. In the environment ``REPORTGEN_<KEY>`` sets a key of the study file, ``__`` leading into a section
+(``REPORTGEN_ESTIMATION__BINS=20``); values are read as YAML. A file that the study file names lies relative to it.
+"""
+
+import os
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+
+from analyses.errors import InputError
+from analyses.protocol import Analysis
+from reportgen import registry
+
+DEFAULT_STUDY = "coffee"
+_PREFIX = "REPORTGEN_"
+# Variables that are not keys of a study: read by the command line (its options) and by other parts.
+NOT_KEYS = frozenset({"ACTIVATIONS", "BASE_URL", "CACHE", "DEBUG", "FORMAT", "LANG", "MODEL", "OFFLINE", "OUT", "TEXT"})
+
+Location = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Override:
+    """A value for a key of the study, and who gave it, as an error names it (``--word``)."""
+
+    key: tuple[str, ...]
+    value: Any
+    origin: str
+
+
+def load_study(
+    study: str | Path, overrides: typing.Iterable[Override] = (), environment: Mapping[str, str] | None = None
+) -> tuple[Analysis, pydantic.BaseModel]:
+    """Return the analysis and the validated settings of `study`, a built-in name or a YAML file.
+
+    Raises
+    ------
+    InputError
+        One line that names the file, the line, the key and what was expected there.
+    """
+    file, analysis = _find(study)
+    source = _Source(file)
+    named = source.values.pop("analysis", None)
+    if analysis is None:
+        analysis = _analysis_of_file(named, file)
+    from_environment = environment_overrides(os.environ if environment is None else environment, analysis.settings_type)
+    for override in (*from_environment, *overrides):
+        source.apply(override, analysis)
+    source.read_text()
+    return analysis, source.validate(analysis.settings_type)
+
+
+def option_overrides(
+    *,
+    model: str | None = None,
+    text: Path | None = None,
+    activations: Path | None = None,
+    word: str | None = None,
+    seed: int | None = None,
+    offline: bool = False,
+    device: str | None = None,
+) -> list[Override]:
+    """Return what the common options of the command line set in a study.
+
+    `model` is ``embedded``, a folder that exists, or else a name on the hub.
+    """
+    found = []
+    if word is not None:
+        found.append(Override(("word",), word, "--word"))
+    if text is not None:
+        found.append(Override(("text",), read_text(text), "--text"))
+    if activations is not None:
+        if not activations.is_file():
+            raise InputError(f"--activations {activations}: there is no such file; expected an .npz or .nc file")
+        found.append(Override(("activations_file",), str(activations), "--activations"))
+    if model is not None:
+        found += [Override(("model", key), value, "--model") for key, value in _model(model).items()]
+    if seed is not None:
+        found.append(Override(("seed",), seed, "--seed"))
+    if offline:
+        found.append(Override(("model", "offline"), True, "--offline"))
+    if device is not None:
+        found.append(Override(("model", "device"), device, "--device"))
+    return found
+
+
+def environment_overrides(environment: Mapping[str, str], settings_type: type[pydantic.BaseModel]) -> list[Override]:
+    """Return what the ``REPORTGEN_<KEY>`` variables set; an unknown key is an InputError."""
+    found = []
+    for name in sorted(environment):
+        if not name.startswith(_PREFIX) or name.removeprefix(_PREFIX) in NOT_KEYS or environment[name] == "":
+            continue
+        key = tuple(name.removeprefix(_PREFIX).lower().split("__"))
+        field = _field_at(settings_type, key)
+        if field is None:
+            known = [_PREFIX + "__".join(path).upper() for path in _keys(settings_type)]
+            known += [_PREFIX + other for other in sorted(NOT_KEYS)]
+            raise InputError(f"environment variable {name}: there is no such setting{registry.nearest(name, known)}")
+        found.append(Override(key, _scalar(environment[name], field.annotation, name), f"environment variable {name}"))
+    return found
+
+
+def read_text(file: Path) -> str:
+    """Return the text in a UTF-8 file."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{file}: there is no such text file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror})") from None
+
+
+def study_schema(analysis: Analysis) -> dict[str, Any]:
+    """Return the JSON schema of the study files of `analysis`, for editors."""
+    schema = analysis.settings_type.model_json_schema()
+    properties = {"analysis": {"const": analysis.name, "description": "The kind of study."}, **schema["properties"]}
+    if "text" in properties:
+        properties["text_file"] = {"type": "string", "description": "A UTF-8 file with the text, relative to this file; instead of text."}
+    schema["properties"] = properties
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def new_study(analysis: Analysis, name: str, word: str, text: str, model: str) -> str:
+    """Return a commented YAML study: the given keys set, every other one shown as a comment with its default."""
+    given = {"analysis": analysis.name, "name": name, "word": word, "model": _model(model), "text": text.strip()}
+    lines = ["# A study of reportgen. `reportgen study check FILE` checks it, `reportgen run FILE` makes its report."]
+    lines += _yaml(given).splitlines()
+    lines += ["", "# Everything else, with what holds unless it is set:"]
+    lines += [f"# {line}".rstrip() for line in _commented_defaults(analysis.settings_type, skip={"name", "word", "text", "model"})]
+    return "\n".join(lines) + "\n"
+
+
+class _Source:
+    """The values of a study file, and where each of them came from."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        content = read_text(file)
+        try:
+            node = yaml.compose(content, Loader=yaml.SafeLoader)
+            self.lines: dict[Location, int] = dict(_lines(node, ())) if node is not None else {}
+            values = yaml.safe_load(content)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", line {mark.line + 1}" if mark else ""
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+            raise InputError(f"{file}{line}: not valid YAML: {problem}") from None
+        except _DuplicateKeyError as error:
+            raise InputError(f"{file}, line {error.line}: the key {error.key!r} is given twice") from None
+        if not isinstance(values, dict):
+            found = "nothing" if values is None else repr(values)[:60]
+            raise InputError(f"{file}: expected keys and values such as `word: coffee`, found {found}")
+        self.values: dict[Any, Any] = values
+        self.origins: dict[Location, str] = {}
+
+    def apply(self, override: Override, analysis: Analysis) -> None:
+        if _field_at(analysis.settings_type, override.key) is None:
+            raise InputError(f"{override.origin}: the analysis {analysis.name} has no setting {'.'.join(override.key)}")
+        place = self.values
+        for part in override.key[:-1]:
+            if not isinstance(place.get(part), dict):
+                place[part] = {}
+            place = place[part]
+        if override.key == ("model", "source"):
+            # What names or describes another model means nothing to this one.
+            for part in ("name", "revision", "branches"):
+                place.pop(part, None)
+        if override.key == ("text",):
+            self.values.pop("text_file", None)
+        place[override.key[-1]] = override.value
+        self.origins[override.key] = override.origin
+
+    def read_text(self) -> None:
+        """Put the text of ``text_file`` under ``text``, and let paths start at the study file's folder."""
+        if "text_file" in self.values:
+            if "text" in self.values:
+                raise InputError(f"{self.where(('text_file',))}: give either text or text_file, not both")
+            name = self.values.pop("text_file")
+            if not isinstance(name, str):
+                raise InputError(f"{self.where(('text_file',))}: text_file: expected the path of a text file, found {name!r}")
+            self.values["text"] = read_text(self.file.parent / name)
+        paths: list[tuple[dict[Any, Any], tuple[str, ...]]] = [(self.values, ("activations_file",))]
+        model = self.values.get("model")
+        if isinstance(model, dict) and model.get("source") == "folder":
+            paths.append((model, ("model", "name")))
+        for place, location in paths:
+            key = location[-1]
+            if isinstance(place.get(key), str) and location not in self.origins:
+                place[key] = os.path.normpath(self.file.parent / Path(place[key]).expanduser())
+
+    def where(self, location: Location) -> str:
+        """Return what an error says about the origin of a key: file and line, option or variable."""
+        for length in range(len(location), 0, -1):
+            part = location[:length]
+            if part in self.origins:
+                return self.origins[part]
+            if part in self.lines:
+                return f"{self.file}, line {self.lines[part]}"
+        return str(self.file)
+
+    def validate(self, settings_type: type[pydantic.BaseModel]) -> pydantic.BaseModel:
+        try:
+            return settings_type.model_validate(self.values)
+        except pydantic.ValidationError as error:
+            raise InputError(self._message(error, settings_type)) from None
+
+    def _message(self, error: pydantic.ValidationError, settings_type: type[pydantic.BaseModel]) -> str:
+        problems = error.errors(include_url=False)
+        # A misspelt key often also makes a required one missing: the misspelling is the thing to say.
+        first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+        location: Location = first["loc"]
+        key = ".".join(str(part) for part in location)
+        message = _in_words(first, location, settings_type)
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return f"{self.where(location)}: {key + ': ' if key else ''}{message}{more}"
+
+
+class _DuplicateKeyError(Exception):
+    def __init__(self, key: str, line: int) -> None:
+        super().__init__(key)
+        self.key = key
+        self.line = line
+
+
+def _find(study: str | Path) -> tuple[Path, Analysis | None]:
+    name = str(study)
+    builtin = registry.studies()
+    if name in builtin:
+        analysis, file = builtin[name]
+        return file, analysis
+    file = Path(study)
+    if file.is_file():
+        return file, None
+    if file.suffix in (".yaml", ".yml") or file.is_dir() or len(file.parts) > 1:
+        raise InputError(f"{name}: there is no such study file; `reportgen study new {name}` writes one")
+    raise InputError(
+        f"there is no study {name!r}; expected {registry.choices(sorted(builtin))}, or a YAML file{registry.nearest(name, builtin)}"
+    )
+
+
+def _analysis_of_file(named: object, file: Path) -> Analysis:
+    if named is not None:
+        return registry.analysis_named(named, str(file))
+    known = list(registry.analyses().values())
+    if len(known) > 1:
+        names = registry.choices(analysis.name for analysis in known)
+        raise InputError(f"{file}: analysis: missing; say which kind of study it is: {names}")
+    return known[0]
+
+
+def _model(model: str) -> dict[str, Any]:
+    if model == "embedded":
+        return {"source": "embedded"}
+    if Path(model).expanduser().is_dir():
+        return {"source": "folder", "name": str(Path(model).expanduser())}
+    if model.startswith((".", "/", "~")):
+        raise InputError(f"--model {model}: there is no such folder; expected embedded, a folder or a name on the hub such as gpt2-xl")
+    return {"source": "hub", "name": model}
+
+
+def _in_words(problem: Mapping[str, Any], location: Location, settings_type: type[pydantic.BaseModel]) -> str:
+    kind, given, context = problem["type"], problem.get("input"), problem.get("ctx", {})
+    if kind == "extra_forbidden":
+        section = _model_at(settings_type, location[:-1])
+        names = sorted(section.model_fields) if section else []
+        if not location[:-1]:
+            names += ["analysis", "text_file"]
+        return f"unknown key{registry.nearest(location[-1], names) or f'; expected {registry.choices(sorted(names))}'}"
+    if kind == "missing":
+        return "missing, and required"
+    if kind == "value_error":
+        return str(context.get("error", problem["msg"]))
+    expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    # pydantic speaks of inputs and instances; a study file has values and sections.
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        expected = "a section with keys of its own"
+    shown = repr(given)
+    return f"expected {expected}, found {shown if len(shown) <= 60 else shown[:57] + '...'}"
+
+
+def _lines(node: yaml.Node, location: Location) -> Iterator[tuple[Location, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise _DuplicateKeyError(key.value, key.start_mark.line + 1)
+            seen.add(key.value)
+            yield (*location, key.value), key.start_mark.line + 1
+            yield from _lines(value, (*location, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield (*location, index), item.start_mark.line + 1
+            yield from _lines(item, (*location, index))
+
+
+def _submodel(annotation: Any) -> type[pydantic.BaseModel] | None:
+    for candidate in (annotation, *typing.get_args(annotation)):
+        if isinstance(candidate, type) and not isinstance(candidate, types.GenericAlias) and issubclass(candidate, pydantic.BaseModel):
+            return candidate
+    return None
+
+
+def _model_at(settings_type: type[pydantic.BaseModel], location: Location) -> type[pydantic.BaseModel] | None:
+    model: type[pydantic.BaseModel] | None = settings_type
+    for part in location:
+        field = model.model_fields.get(str(part)) if model else None
+        model = _submodel(field.annotation) if field else None
+    return model
+
+
+def _field_at(settings_type: type[pydantic.BaseModel], key: tuple[str, ...]) -> Any:
+    model = _model_at(settings_type, key[:-1])
+    return model.model_fields.get(key[-1]) if model else None
+
+
+def _keys(settings_type: type[pydantic.BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, field in settings_type.model_fields.items():
+        model = _submodel(field.annotation)
+        if model:
+            yield from _keys(model, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def _scalar(value: str, annotation: Any, name: str) -> Any:
+    # A word such as "on" or "1984" is text where text is expected, whatever YAML would make of it.
+    if annotation is str or str in typing.get_args(annotation):
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"environment variable {name}: {value!r} is not a value that YAML can read") from None
+
+
+def _yaml(values: Mapping[str, Any]) -> str:
+    return yaml.dump(values, Dumper=_BlockDumper, allow_unicode=True, sort_keys=False, width=100)
+
+
+class _BlockDumper(yaml.SafeDumper):
+    """Writes text of several lines or of great length as a block, and lists in brackets."""
+
+
+def _block_text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value else ">" if len(value) > 80 else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_BlockDumper.add_representer(str, _block_text)
+_BlockDumper.add_representer(list, lambda dumper, value: dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True))
+
+
+def _commented_defaults(settings_type: type[pydantic.BaseModel], skip: typing.Collection[str] = ()) -> Iterator[str]:
+    for name, field in settings_type.model_fields.items():
+        if name in skip:
+            continue
+        model = _submodel(field.annotation)
+        if model:
+            if model.__doc__:
+                yield f"# {model.__doc__.strip().splitlines()[0]}"
+            yield f"{name}:"
+            yield from (f"  {line}" for line in _commented_defaults(model))
+            continue
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        shown = _yaml({name: pydantic.TypeAdapter(Any).dump_python(default, mode="json")}).strip()
+        yield f"{shown}  # {field.description}" if field.description else shown

@@ -1,0 +1,150 @@
+"""What the person at the terminal sees, all of it on stderr: progress, timings, and the verdicts at the end."""
+
+import shutil
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+_STAGES = {
+    "fetch": "Fetching the model",
+    "convert": "Converting the model",
+    "load": "Loading the model",
+    "capture": "Capturing activations",
+    "untrained": "Capturing the untrained twin",
+    "mutual_information": "Estimating mutual information",
+    "statistics": "Computing statistics",
+    "controls": "Measuring controls",
+    "robustness": "Varying the choices",
+    "simulation": "Simulating error rates",
+    "figures": "Drawing figures",
+    "html": "Writing HTML",
+    "pdf": "Writing PDF",
+}
+_NAME_WIDTH = 22
+_GAP = 2
+
+
+def stage_name(key: str) -> str:
+    """Return a stage's name in words."""
+    return _STAGES.get(key, key.replace("_", " ").capitalize())
+
+
+class Display:
+    """The progress of a run: bars on a terminal, one line a stage elsewhere, nothing if quiet.
+
+    Parameters
+    ----------
+    stream : file
+        Where to write (standard error).
+    quiet : bool
+        Show nothing; the timings are still taken.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        self.seconds: dict[str, float] = {}
+        self._stream = stream or sys.stderr
+        self._quiet = quiet
+        self._bars: Any = None
+        self._depth = 0
+
+    @contextmanager
+    def stage(self, key: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Show the stage `key` of `total` steps; yields the function that advances it."""
+        started = time.perf_counter()
+        self._depth += 1
+        try:
+            if self._quiet:
+                yield lambda steps: None
+            elif self._stream.isatty():
+                with self._bar(stage_name(key), total) as advance:
+                    yield advance
+            else:
+                print(stage_name(key), file=self._stream, flush=True)
+                yield lambda steps: None
+        finally:
+            self._depth -= 1
+            self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - started
+
+    @contextmanager
+    def _bar(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        outermost = self._bars is None
+        if outermost:
+            columns = (TextColumn("{task.description:<31}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn())
+            self._bars = Progress(*columns, console=Console(file=self._stream))
+            self._bars.start()
+        bars = self._bars
+        task = bars.add_task(name, total=total)
+        try:
+            yield lambda steps: bars.advance(task, steps)
+        finally:
+            if outermost:
+                bars.stop()
+                self._bars = None
+
+
+def timings_table(seconds: Mapping[str, float]) -> str:
+    """Return where the time went, longest first."""
+    ordered = sorted(seconds.items(), key=lambda item: -item[1])
+    return "\n".join(f"{stage_name(key):<32}{value:>8.2f} s" for key, value in ordered)
+
+
+def verdict_summary(verdicts: Sequence[Mapping[str, Any]], width: int | None = None) -> str:
+    """Return the verdicts in plain words: a table of statements by estimators for each control, no line over `width`.
+
+    Parameters
+    ----------
+    verdicts : sequence of mapping
+        As in ``study.json``: ``statement``, ``estimator``, ``control``, ``verdict``.
+    width : int, optional
+        Columns; the terminal's if not given, 80 where there is none.
+    """
+    width = width or max(shutil.get_terminal_size((80, 24)).columns, 40)
+    blocks = []
+    for control in dict.fromkeys(verdict["control"] for verdict in verdicts):
+        title = "Verdicts" if control in (None, "none") else f"Verdicts with the control taken off: {_words(control)}"
+        rows = [verdict for verdict in verdicts if verdict["control"] == control]
+        blocks.append("\n".join([*textwrap.wrap(title, width), *_verdict_rows(rows, width)]))
+    return "\n\n".join(blocks)
+
+
+def _verdict_rows(verdicts: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    estimators = list(dict.fromkeys(verdict["estimator"] for verdict in verdicts))
+    cells = {(verdict["statement"], verdict["estimator"]): _words(verdict["verdict"]) for verdict in verdicts}
+    statements = list(dict.fromkeys(verdict["statement"] for verdict in verdicts))
+    columns = [
+        max(len(_words(estimator)), *(len(cells.get((statement, estimator), "")) for statement in statements)) + _GAP
+        for estimator in estimators
+    ]
+    names = width - sum(columns) - _GAP
+    if names < min(_NAME_WIDTH, max(len(_words(statement)) for statement in statements)):
+        return _verdict_list(verdicts, width)
+    names = min(names, max(len(_words(statement)) for statement in statements))
+    lines = [_row("", [_words(estimator) for estimator in estimators], names, columns)]
+    for statement in statements:
+        first, *rest = textwrap.wrap(_words(statement), names) or [""]
+        lines.append(_row(first, [cells.get((statement, estimator), "") for estimator in estimators], names, columns))
+        lines += [f"  {line}" for line in rest]
+    return lines
+
+
+def _row(name: str, cells: Sequence[str], names: int, columns: Sequence[int]) -> str:
+    padded = "".join(f"{'':<{_GAP}}{cell:<{column - _GAP}}" for cell, column in zip(cells, columns, strict=True))
+    return f"  {name:<{names}}{padded}".rstrip()
+
+
+def _verdict_list(verdicts: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+    lines = []
+    for verdict in verdicts:
+        text = f"{_words(verdict['statement'])}, {_words(verdict['estimator'])}: {_words(verdict['verdict'])}"
+        lines += textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
+    return lines
+
+
+def _words(value: object) -> str:
+    return str(value).replace("_", " ")

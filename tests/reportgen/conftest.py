@@ -1,0 +1,87 @@
+"""A small analysis to drive reportgen with, registered by a distribution of its own (folder fake/)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FAKE = Path(__file__).with_name("fake")
+
+
+@pytest.fixture(autouse=True)
+def only_letters(monkeypatch, tmp_path):
+    """The analysis "letters" is the only one, no variable of the developer's own is set, the cache is empty."""
+    from reportgen import registry
+
+    for name in [name for name in os.environ if name.startswith("REPORTGEN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REPORTGEN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(str(FAKE))
+    every = registry.entry_points
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point for point in every(group=group) if point.name == "letters"])
+
+
+@pytest.fixture
+def letters():
+    import fake_letters
+
+    return fake_letters.analysis
+
+
+@pytest.fixture
+def results(letters):
+    from analyses.progress import SilentProgress
+
+    return letters.run(letters.settings_type(name="letters", word="tea", text="Tea after tea: the tea of Huế, trà."), SilentProgress())
+
+
+@pytest.fixture
+def bundle(results, letters, tmp_path):
+    from reportgen.bundle import write_bundle
+
+    return write_bundle(results, letters.tables(results), tmp_path / "bundle")
+
+
+@pytest.fixture
+def renderer(monkeypatch):
+    """A renderer that writes one file per document, so that these tests need neither fonts nor PDF libraries."""
+    import reportgen.render
+
+    calls = []
+
+    def render_documents(results, analysis, out, languages, formats, progress, templates):
+        calls.append((tuple(languages), tuple(formats)))
+        (out / "figures").mkdir()
+        (out / "figures" / "profile.svg").write_text("<svg/>")
+        for language in languages:
+            folder = out if language == "vi-en" else out / language
+            folder.mkdir(exist_ok=True)
+            for kind in formats:
+                (folder / f"report.{kind}").write_text(f"{language} {results.study['verdicts'][0]['verdict']}")
+
+    monkeypatch.setattr(reportgen.render, "render_documents", render_documents, raising=False)
+    return calls
+
+
+@pytest.fixture
+def reportgen_process(tmp_path):
+    """Run `reportgen ARGS` in a process of its own, where again only the analysis "letters" is found."""
+    code = """
+from reportgen import registry
+every = registry.entry_points
+registry.entry_points = lambda group: [point for point in every(group=group) if point.name == "letters"]
+from reportgen.cli import main
+main()
+"""
+
+    def call(*arguments, wait=True, **environment):
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("REPORTGEN_")}
+        variables = {**inherited, "REPORTGEN_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(FAKE), **environment}
+        start = subprocess.run if wait else subprocess.Popen
+        options = {"capture_output": True} if wait else {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return start(command, text=True, cwd=tmp_path, env=variables, **options)
+
+    return call
