@@ -1,0 +1,11 @@
+"""Where a model comes from, where it keeps its two branches, and the activations that one forward pass gives.
+
+The only part of `analyses` that imports torch and transformers, and only once a function is called.
+"""
+
+from analyses.models.capture import Capture, capture
+from analyses.models.inspection import inspect_model
+from analyses.models.settings import BranchModules, ModelSettings
+from analyses.models.tokens import Tokens, tokenize
+
+__all__ = ["BranchModules", "Capture", "ModelSettings", "Tokens", "capture", "inspect_model", "tokenize"]

@@ -1,6 +1,6 @@
 """A Llama model in a GGUF file -> a folder that transformers loads as any other (float32 safetensors, fast tokenizer).
 
-transformers can read such a file itself, but parses its metadata three times in Python and takes most of a minute; here it is
+transformers can read such a file itself, but parses its metadata three times in Python; here it is
 read once. The tensors are the same to the bit.
 """
 

@@ -1,0 +1,134 @@
+"""The activations of both branches, from one forward pass that never holds the whole model in memory."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analyses.errors import InputError, MissingError
+from analyses.models.configuration import load_configuration
+from analyses.models.settings import ModelSettings
+from analyses.models.sources import missing_library, provenance, resolve
+from analyses.models.tokens import tokenize_with
+from analyses.progress import Progress
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What one forward pass gave.
+
+    Attributes
+    ----------
+    activation
+        float32 (2, layers, positions, hidden size); the first axis is attention, then MLP.
+    module_names
+        Per branch the paths of the modules that were read, inside one block; one path where all layers agree.
+    provenance
+        What pins the model down: source, name, revision, SHA-256 of the weights, architecture, device, library versions.
+    """
+
+    activation: npt.NDArray[np.float32]
+    module_names: Mapping[str, tuple[str, ...]]
+    provenance: dict[str, Any]
+
+
+def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None, progress: Progress) -> Capture:
+    """Run the model once over `text` and keep the output of both branches of every layer.
+
+    Nothing of the model is kept afterwards. Two runs on one machine give the same bits; another processor, another
+    number of threads or a GPU may differ in the last bits, because sums are then taken in another order.
+
+    Parameters
+    ----------
+    settings
+        The model.
+    text
+        One text; it must fit the model's context.
+    positions
+        Which tokens to keep, by their index among `tokenize(settings, text).ids`; None keeps all.
+    progress
+        Told of the stage ``capture`` with one step per layer.
+
+    Raises
+    ------
+    InputError
+        The text is too long, a position lies outside it, or the architecture has no two branches that can be read.
+    MissingError
+        The model, a library or the device is not on this machine.
+    """
+    try:
+        import torch
+        import transformers
+
+        from analyses.models import branches, weights
+    except ImportError as error:
+        raise missing_library(error) from error
+
+    folder = resolve(settings, progress)
+    config = load_configuration(folder)
+    tokens = tokenize_with(folder, config, text)
+    kept = range(len(tokens.ids)) if positions is None else positions
+    if not all(0 <= position < len(tokens.ids) for position in kept):
+        raise InputError(f"token positions must lie between 0 and {len(tokens.ids) - 1}, the last token of the text")
+    device = _device(settings.device)
+    config.use_cache = False
+
+    with _deterministic(), torch.inference_mode():
+        model = weights.make_untrained(config, settings.seed) if settings.untrained else weights.load_stored(folder, config)
+        layers = config.get_text_config().num_hidden_layers
+        _, blocks = branches.find_blocks(model, layers, folder.name, attention_named=settings.branches.attention is not None)
+        hidden_size = config.get_text_config().hidden_size
+        reader = branches.BranchReader(list(blocks), hidden_size, kept, len(tokens.ids), settings.branches, folder.name)
+        streamer = weights.BlockStreamer(model, blocks, device)
+        with progress.stage("capture", layers) as advance:
+            for block in blocks:
+                block.register_forward_hook(lambda *_: advance(1))
+            model(input_ids=torch.tensor([tokens.ids], device=device))
+        activation, modules = reader.result()
+        streamer.close()
+        reader.close()
+        architecture = type(model).__name__
+
+    facts = provenance(settings, folder) | {
+        "architecture": architecture,
+        "layers": layers,
+        "hidden_size": hidden_size,
+        "modules": {branch: list(_once(paths)) for branch, paths in modules.items()},
+        "device": device.type,
+        "precision": "float32",
+        "torch": torch.__version__.partition("+")[0],
+        "transformers": transformers.__version__,
+    }
+    return Capture(activation.numpy(), {branch: _once(paths) for branch, paths in modules.items()}, facts)
+
+
+def _once(paths: Sequence[str]) -> tuple[str, ...]:
+    """Each path once, in the order of the layers."""
+    return tuple(dict.fromkeys(paths))
+
+
+def _device(wanted: str) -> Any:
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        wanted = next(kind for kind in ("cuda", "mps", "cpu") if available[kind])
+    if not available[wanted]:
+        raise MissingError(f"model.device: {wanted} is not available to torch on this machine; use cpu or auto")
+    return torch.device(wanted)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Have torch choose repeatable algorithms where it has the choice; what was set before is restored."""
+    import torch
+
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])

@@ -1,0 +1,38 @@
+"""What a model looks like from the study's point of view, without a study."""
+
+from analyses.models.capture import capture
+from analyses.models.configuration import context_length, load_configuration
+from analyses.models.settings import ModelSettings
+from analyses.models.sources import resolve
+from analyses.progress import SilentProgress
+
+_PROBE = "one two"
+
+
+def inspect_model(settings: ModelSettings) -> list[tuple[str, str]]:
+    """Rows (property, value): where the branches were found, sizes and provenance; runs the model once on two words.
+
+    Raises
+    ------
+    InputError, MissingError
+        As `capture`: a model that passes here can be studied.
+    """
+    config = load_configuration(resolve(settings))
+    text_config = config.get_text_config()
+    found = capture(settings, _PROBE, None, SilentProgress())
+    facts = found.provenance
+    rows = [
+        ("name", facts["name"]),
+        ("source", facts["source"]),
+        ("revision", facts["revision"] or "-"),
+        ("architecture", f"{facts['architecture']} ({text_config.model_type})"),
+        ("layers", str(facts["layers"])),
+        ("hidden dimensions", str(facts["hidden_size"])),
+        ("attention heads", str(text_config.num_attention_heads)),
+        ("context length", str(context_length(config) or "not limited")),
+        ("vocabulary", str(text_config.vocab_size)),
+        ("attention branch", ", ".join(found.module_names["attention"])),
+        ("MLP branch", ", ".join(found.module_names["mlp"])),
+        ("device", facts["device"]),
+    ]
+    return rows + [(f"SHA-256 of {file}", value) for file, value in facts["sha256"].items()]

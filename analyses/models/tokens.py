@@ -1,0 +1,79 @@
+"""A text as the model's tokenizer cuts it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from analyses.errors import InputError
+from analyses.models.configuration import context_length, load_configuration
+from analyses.models.settings import ModelSettings
+from analyses.models.sources import ModelFolder, quiet_transformers, resolve
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A tokenised text, special tokens included.
+
+    Attributes
+    ----------
+    ids
+        The tokens' indices in the vocabulary.
+    pieces
+        What each token stands for in the text (with its leading space); a special token's own name.
+        Tokens that hold only some bytes of one character show the whole character.
+    offsets
+        Start and end of each token in the text, in characters; equal for a special token.
+    context_length
+        The most tokens that the model takes; None where nothing limits them.
+    """
+
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    offsets: tuple[tuple[int, int], ...]
+    context_length: int | None
+
+
+def tokenize(settings: ModelSettings, text: str) -> Tokens:
+    """Cut `text` with the model's own tokenizer, with the special tokens that the model expects.
+
+    Raises
+    ------
+    InputError
+        The text is empty or longer than the model's context, or the tokenizer cannot say where its tokens lie.
+    MissingError
+        The model is not on this machine and cannot be had.
+    """
+    folder = resolve(settings)
+    return tokenize_with(folder, load_configuration(folder), text)
+
+
+def tokenize_with(folder: ModelFolder, config: Any, text: str) -> Tokens:
+    """As `tokenize`, for a model that is here already."""
+    import transformers
+
+    try:
+        with quiet_transformers():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True)
+            if not tokenizer.is_fast:
+                raise InputError(f"model {folder.name}: its tokenizer cannot say where its tokens lie in the text (no tokenizer.json)")
+            encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
+    except (OSError, ValueError, KeyError) as error:
+        if isinstance(error, InputError):
+            raise
+        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"model {folder.name}: its tokenizer cannot be loaded: {first_line}") from error
+    ids = tuple(int(index) for index in encoded["input_ids"])
+    offsets = tuple((int(start), int(end)) for start, end in encoded["offset_mapping"])
+    if not any(end > start for start, end in offsets):
+        raise InputError("the text holds no token; give a text with at least one word")
+    limit = _limit(config, tokenizer.model_max_length)
+    if limit is not None and len(ids) > limit:
+        raise InputError(f"the text has {len(ids)} tokens and model {folder.name} takes {limit}; shorten the text or choose another model")
+    names = tokenizer.convert_ids_to_tokens(list(ids))
+    pieces = tuple(text[start:end] if end > start else name for (start, end), name in zip(offsets, names, strict=True))
+    return Tokens(ids, pieces, offsets, limit)
+
+
+def _limit(config: Any, tokenizer_limit: float) -> int | None:
+    """The smaller of what the model and its tokenizer say; a tokenizer that knows no limit says a huge number."""
+    limits = [length for length in (context_length(config), int(min(tokenizer_limit, 1e9))) if length is not None and length < 1e9]
+    return min(limits, default=None)
