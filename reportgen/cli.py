@@ -31,16 +31,23 @@ class Format(StrEnum):
 class _Group(TyperGroup):
     """Turns every failure into one line on stderr and the exit code that the design gives it."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **options: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         arguments = list(sys.argv[1:] if args is None else args)
-        standalone = options.pop("standalone_mode", True)
         try:
-            code = super().main(arguments, prog_name, standalone_mode=False, **options)
+            code = super().main(arguments, prog_name, complete_var, False, windows_expand_args, **extra)
             if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
                 raise KeyboardInterrupt
         except BaseException as error:
             code = _failure(error, as_json="--json" in arguments)
-        if standalone:
+        if standalone_mode:
             sys.exit(code)
         return code
 
@@ -197,6 +204,34 @@ def render(
     _show(display, quiet, timings, [], documents)
     _result(as_json, DONE, bundle=bundle, documents=documents)
     return DONE
+
+
+@app.command()
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The bundle to compare with, such as last week's.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The bundle to look at.")],
+    tolerances: Annotated[
+        Path | None, typer.Option(metavar="FILE", help='YAML with tolerances per quantity: "kendall_tau": {absolute: 0.05}.')
+    ] = None,
+    update: Annotated[bool, typer.Option("--update", help="Accept NEW: OLD becomes a copy of it, and the exit code is 0.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Say which verdicts changed and which numbers moved; exit 1 if any did."""
+    from reportgen import compare as comparing
+
+    own = comparing.read_tolerances(tolerances) if tolerances else None
+    # The first time there is nothing to compare with: with --update, NEW becomes the baseline.
+    comparison = None if update and not old.exists() else comparing.compare_bundles(old, new, own)
+    updated = comparing.accept(new, old) if update else False
+    code = CHANGED if comparison and comparison.changed and not update else DONE
+    if not quiet and not as_json:
+        if comparison:
+            typer.echo(comparing.comparison_text(comparison))
+        if updated:
+            typer.echo(f"{old} is now a copy of {new}", err=True)
+    _result(as_json, code, updated=updated, comparison=comparison.as_json() if comparison else None)
+    return code
 
 
 @study_app.command("list")

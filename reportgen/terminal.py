@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 _STAGES = {
-    "fetch": "Fetching the model",
+    "fetch_model": "Fetching the model",
     "convert": "Converting the model",
     "load": "Loading the model",
     "capture": "Capturing activations",
@@ -115,20 +115,20 @@ def verdict_summary(verdicts: Sequence[Mapping[str, Any]], width: int | None = N
 
 def _verdict_rows(verdicts: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     estimators = list(dict.fromkeys(verdict["estimator"] for verdict in verdicts))
-    cells = {(verdict["statement"], verdict["estimator"]): _words(verdict["verdict"]) for verdict in verdicts}
-    statements = list(dict.fromkeys(verdict["statement"] for verdict in verdicts))
+    cells = {(_statement(verdict), verdict["estimator"]): _words(verdict["verdict"]) for verdict in verdicts}
+    statements = list(dict.fromkeys(_statement(verdict) for verdict in verdicts))
     columns = [
         max(len(_words(estimator)), *(len(cells.get((statement, estimator), "")) for statement in statements)) + _GAP
         for estimator in estimators
     ]
     names = width - sum(columns) - _GAP
-    if names < min(_NAME_WIDTH, max(len(_words(statement)) for statement in statements)):
+    if names < min(_NAME_WIDTH, max(len(statement) for statement in statements)):
         return _verdict_list(verdicts, width)
-    names = min(names, max(len(_words(statement)) for statement in statements))
+    names = min(names, max(len(statement) for statement in statements))
     lines = [_row("", [_words(estimator) for estimator in estimators], names, columns)]
     for statement in statements:
-        first, *rest = textwrap.wrap(_words(statement), names) or [""]
-        lines.append(_row(first, [cells.get((statement, estimator), "") for estimator in estimators], names, columns))
+        first, *rest = textwrap.wrap(statement, names) or [""]
+        lines.append(_row(first, [cells.get((statement, estimator), "-") for estimator in estimators], names, columns))
         lines += [f"  {line}" for line in rest]
     return lines
 
@@ -141,9 +141,14 @@ def _row(name: str, cells: Sequence[str], names: int, columns: Sequence[int]) ->
 def _verdict_list(verdicts: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     lines = []
     for verdict in verdicts:
-        text = f"{_words(verdict['statement'])}, {_words(verdict['estimator'])}: {_words(verdict['verdict'])}"
+        text = f"{_statement(verdict)}, {_words(verdict['estimator'])}: {_words(verdict['verdict'])}"
         lines += textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
     return lines
+
+
+def _statement(verdict: Mapping[str, Any]) -> str:
+    name = _words(verdict["name"]) if "name" in verdict else ""
+    return f"{_words(verdict['statement'])} {name}".rstrip()
 
 
 def _words(value: object) -> str:
