@@ -54,13 +54,13 @@ def prepare(vectors: npt.ArrayLike, trim: float | None) -> Vectors:
     values = np.array(vectors, dtype=np.float64)
     finite = np.isfinite(values).all(axis=-1)
     values[~finite] = 0.0
-    inlier: Mask = np.ones(values.shape, dtype=bool)
+    outlier: Mask = np.zeros(values.shape, dtype=bool)
     if trim is not None and values.shape[-1] > 1:
         centred = values - values.mean(axis=-1, keepdims=True)
         deviation = values.std(axis=-1, ddof=1, keepdims=True)
-        inlier = np.less_equal(np.abs(centred), trim * deviation)
-        inlier[(values == values[:, :1]).all(axis=-1)] = True  # rounding can leave a constant a tiny deviation
-    return Vectors(values, inlier, finite)
+        outlier |= np.abs(centred) > trim * deviation
+        outlier[(values == values[:, :1]).all(axis=-1)] = False  # rounding can leave a constant a tiny deviation
+    return Vectors(values, ~outlier, finite)
 
 
 def masked_range(values: Array, mask: Mask) -> tuple[Array, Array]:

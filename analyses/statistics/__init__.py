@@ -13,24 +13,38 @@ from analyses.statistics.correlation import (
 )
 from analyses.statistics.multiplicity import adjust
 from analyses.statistics.power import minimal_detectable_difference, occurrences_needed
-from analyses.statistics.resampling import Jackknife, Mantel, jackknife, leave_one_out, mantel
+from analyses.statistics.resampling import (
+    Jackknife,
+    Mantel,
+    MantelDifference,
+    jackknife,
+    jackknife_mean,
+    leave_one_out,
+    leave_two_out,
+    mantel,
+    mantel_difference,
+)
 
 __all__ = [
     "IndependentTTest",
     "Jackknife",
     "KendallResult",
     "Mantel",
+    "MantelDifference",
     "adjust",
     "clip_tau",
     "concordance",
     "fisher_z",
     "independent_t_test",
     "jackknife",
+    "jackknife_mean",
     "kendall",
     "kendall_interval",
     "kendall_tau",
     "leave_one_out",
+    "leave_two_out",
     "mantel",
+    "mantel_difference",
     "minimal_detectable_difference",
     "occurrences_needed",
     "spearman",
