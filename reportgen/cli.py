@@ -234,6 +234,68 @@ def compare(
     return code
 
 
+@app.command()
+def doctor(out: Out = Path("out"), as_json: Json = False) -> int:
+    """Check that everything is here, and say how to mend what is not; exit 3 if something needed is missing."""
+    from dataclasses import asdict
+
+    from reportgen.doctor import examine, findings_text
+
+    findings = examine(out)
+    code = MISSING if any(finding.state == "missing" for finding in findings) else DONE
+    if not as_json:
+        typer.echo(findings_text(findings))
+    _result(as_json, code, findings=[asdict(finding) for finding in findings])
+    return code
+
+
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="embedded, a folder, or a name on the hub.")]
+
+
+@models_app.command("list")
+def models_list(as_json: Json = False) -> int:
+    """List the models of the built-in studies and whether they are on this machine."""
+    from reportgen.models import list_models
+
+    rows = list_models()
+    if as_json:
+        _result(True, DONE, models=rows)
+    else:
+        width = max(len(row["model"]) for row in rows)
+        for row in rows:
+            state = "here" if row["here"] else f"not here: reportgen models fetch {row['model']}"
+            typer.echo(f"{row['model']:<{width}}  {state}  (studies: {', '.join(row['studies']) or 'none'})")
+    return DONE
+
+
+@models_app.command("fetch")
+def models_fetch(model: ModelArgument = "embedded", quiet: Quiet = False, as_json: Json = False) -> int:
+    """Bring a model onto this machine; prints its folder."""
+    from reportgen.models import fetch_model
+
+    folder = fetch_model(model, _display(quiet))
+    if as_json:
+        _result(True, DONE, model=model, folder=folder)
+    else:
+        typer.echo(folder)
+    return DONE
+
+
+@models_app.command("inspect")
+def models_inspect(model: ModelArgument = "embedded", device: Device = None, offline: Offline = False, as_json: Json = False) -> int:
+    """Show where a model keeps its two branches, by running it once on two words."""
+    from reportgen.models import inspect
+
+    rows = inspect(model, offline=offline, device=device)
+    if as_json:
+        _result(True, DONE, model=model, properties=dict(rows))
+    else:
+        width = max(len(name) for name, _ in rows)
+        for name, value in rows:
+            typer.echo(f"{name:<{width}}  {value}")
+    return DONE
+
+
 @study_app.command("list")
 def study_list(as_json: Json = False) -> int:
     """List the built-in studies."""
@@ -348,7 +410,7 @@ def _show(display: Any, quiet: bool, timings: bool, verdicts: Sequence[Mapping[s
         for path in paths:
             typer.echo(str(path), err=True)
     if timings:
-        typer.echo(timings_table(display.seconds), err=True)
+        typer.echo(timings_table(display.seconds, display.elapsed()), err=True)
 
 
 def _result(as_json: bool, code: int, **content: Any) -> None:

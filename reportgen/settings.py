@@ -82,7 +82,7 @@ def option_overrides(
             raise InputError(f"--activations {activations}: there is no such file; expected an .npz or .nc file")
         found.append(Override(("activations_file",), str(activations), "--activations"))
     if model is not None:
-        found += [Override(("model", key), value, "--model") for key, value in _model(model).items()]
+        found += [Override(("model", key), value, "--model") for key, value in model_values(model, "--model").items()]
     if seed is not None:
         found.append(Override(("seed",), seed, "--seed"))
     if offline:
@@ -120,6 +120,17 @@ def read_text(file: Path) -> str:
         raise InputError(f"{file} cannot be read ({error.strerror})") from None
 
 
+def model_values(model: str, origin: str) -> dict[str, Any]:
+    """Return the section ``model`` for ``embedded``, a folder that exists or a name on the hub; `origin` is for the error."""
+    if model == "embedded":
+        return {"source": "embedded"}
+    if Path(model).expanduser().is_dir():
+        return {"source": "folder", "name": str(Path(model).expanduser())}
+    if model.startswith((".", "/", "~")):
+        raise InputError(f"{origin} {model}: there is no such folder; expected embedded, a folder or a name on the hub such as gpt2-xl")
+    return {"source": "hub", "name": model}
+
+
 def study_schema(analysis: Analysis) -> dict[str, Any]:
     """Return the JSON schema of the study files of `analysis`, for editors."""
     schema = analysis.settings_type.model_json_schema()
@@ -132,7 +143,7 @@ def study_schema(analysis: Analysis) -> dict[str, Any]:
 
 def new_study(analysis: Analysis, name: str, word: str, text: str, model: str) -> str:
     """Return a commented YAML study: the given keys set, every other one shown as a comment with its default."""
-    given = {"analysis": analysis.name, "name": name, "word": word, "model": _model(model), "text": text.strip()}
+    given = {"analysis": analysis.name, "name": name, "word": word, "model": model_values(model, "--model"), "text": text.strip()}
     lines = ["# A study of reportgen. `reportgen study check FILE` checks it, `reportgen run FILE` makes its report."]
     lines += _yaml(given).splitlines()
     lines += ["", "# Everything else, with what holds unless it is set:"]
@@ -256,16 +267,6 @@ def _analysis_of_file(named: object, file: Path) -> Analysis:
         names = registry.choices(analysis.name for analysis in known)
         raise InputError(f"{file}: analysis: missing; say which kind of study it is: {names}")
     return known[0]
-
-
-def _model(model: str) -> dict[str, Any]:
-    if model == "embedded":
-        return {"source": "embedded"}
-    if Path(model).expanduser().is_dir():
-        return {"source": "folder", "name": str(Path(model).expanduser())}
-    if model.startswith((".", "/", "~")):
-        raise InputError(f"--model {model}: there is no such folder; expected embedded, a folder or a name on the hub such as gpt2-xl")
-    return {"source": "hub", "name": model}
 
 
 def _in_words(problem: Mapping[str, Any], location: Location, settings_type: type[pydantic.BaseModel]) -> str:

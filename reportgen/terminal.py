@@ -13,10 +13,10 @@ _STAGES = {
     "convert": "Converting the model",
     "load": "Loading the model",
     "capture": "Capturing activations",
-    "untrained": "Capturing the untrained twin",
+    "untrained": "Measuring the untrained twin",
     "mutual_information": "Estimating mutual information",
     "statistics": "Computing statistics",
-    "controls": "Measuring controls",
+    "control": "Measuring the control words",
     "robustness": "Varying the choices",
     "simulation": "Simulating error rates",
     "figures": "Drawing figures",
@@ -45,10 +45,15 @@ class Display:
 
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self.seconds: dict[str, float] = {}
+        self._created = time.perf_counter()
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._bars: Any = None
         self._depth = 0
+
+    def elapsed(self) -> float:
+        """Return the seconds since this display was made."""
+        return time.perf_counter() - self._created
 
     @contextmanager
     def stage(self, key: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -66,7 +71,9 @@ class Display:
                 yield lambda steps: None
         finally:
             self._depth -= 1
-            self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - started
+            # A stage within another is part of the outer one's time.
+            if self._depth == 0:
+                self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - started
 
     @contextmanager
     def _bar(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -88,10 +95,12 @@ class Display:
                 self._bars = None
 
 
-def timings_table(seconds: Mapping[str, float]) -> str:
-    """Return where the time went, longest first."""
-    ordered = sorted(seconds.items(), key=lambda item: -item[1])
-    return "\n".join(f"{stage_name(key):<32}{value:>8.2f} s" for key, value in ordered)
+def timings_table(seconds: Mapping[str, float], total: float) -> str:
+    """Return where the time went, longest first; what no stage accounts for (imports, small steps) has a line of its own."""
+    rows = {stage_name(key): value for key, value in seconds.items()}
+    rows["Everything else"] = max(total - sum(seconds.values()), 0.0)
+    ordered = [*sorted(rows.items(), key=lambda row: -row[1]), ("Total", total)]
+    return "\n".join(f"{name:<32}{value:>8.2f} s" for name, value in ordered)
 
 
 def verdict_summary(verdicts: Sequence[Mapping[str, Any]], width: int | None = None) -> str:

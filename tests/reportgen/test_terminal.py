@@ -93,8 +93,10 @@ def test_a_failing_stage_does_not_hide_its_error():
         fail()
 
 
-def test_timings_longest_first():
-    assert timings_table({"html": 0.5, "capture": 12.345}).splitlines() == [
+def test_timings_longest_first_and_the_rest():
+    assert timings_table({"html": 0.5, "capture": 12.35}, 14.0).splitlines() == [
         f"{stage_name('capture'):<32}{'12.35':>8} s",
+        f"{'Everything else':<32}{'1.15':>8} s",
         f"{stage_name('html'):<32}{'0.50':>8} s",
+        f"{'Total':<32}{'14.00':>8} s",
     ]

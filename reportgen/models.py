@@ -1,0 +1,56 @@
+"""What the `models` commands show: which models there are, and whether they are on this machine."""
+
+from typing import Any
+
+from analyses.errors import MissingError
+from analyses.models.settings import ModelSettings
+from analyses.progress import Progress
+from reportgen import registry
+from reportgen.settings import load_study, model_values
+
+
+def model_settings(name: str, *, offline: bool = False, device: str | None = None) -> ModelSettings:
+    """Return the settings of a model: ``embedded``, a folder that exists, or a name on the hub."""
+    values = {**model_values(name, "MODEL"), "offline": offline}
+    if device is not None:
+        values["device"] = device
+    return ModelSettings.model_validate(values)
+
+
+def list_models() -> list[dict[str, Any]]:
+    """Return the embedded model and those of the built-in studies: ``model``, ``studies``, ``here`` (on this machine)."""
+    used: dict[tuple[str, str | None, str | None], list[str]] = {("embedded", None, None): []}
+    for name in sorted(registry.studies()):
+        _, settings = load_study(name, environment={})
+        model = getattr(settings, "model", None)
+        if isinstance(model, ModelSettings):
+            used.setdefault((model.source, model.name, model.revision), []).append(name)
+    rows = []
+    for (source, model_name, revision), studies in used.items():
+        settings = ModelSettings.model_validate({"source": source, "name": model_name, "revision": revision, "offline": True})
+        rows.append({"model": model_name or source, "studies": studies, "here": _is_here(settings)})
+    return rows
+
+
+def fetch_model(name: str, progress: Progress) -> str:
+    """Bring a model onto this machine; return its folder."""
+    from analyses.models.sources import resolve
+
+    return str(resolve(model_settings(name), progress).path)
+
+
+def inspect(name: str, *, offline: bool = False, device: str | None = None) -> list[tuple[str, str]]:
+    """Return (property, value) rows: where the model's two branches were found, its sizes and hashes."""
+    from analyses.models import inspect_model
+
+    return inspect_model(model_settings(name, offline=offline, device=device))
+
+
+def _is_here(settings: ModelSettings) -> bool:
+    from analyses.models.sources import resolve
+
+    try:
+        resolve(settings)
+    except MissingError:
+        return False
+    return True

@@ -1,0 +1,56 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from analyses.errors import InputError
+from reportgen.cli import app
+from reportgen.models import model_settings
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, ["models", *map(str, arguments)])
+
+
+def test_what_a_name_means(tmp_path):
+    assert model_settings("embedded").source == "embedded"
+    assert model_settings(str(tmp_path)).source == "folder"
+    hub = model_settings("openai-community/gpt2", offline=True, device="cpu")
+    assert (hub.source, hub.name, hub.offline, hub.device) == ("hub", "openai-community/gpt2", True, "cpu")
+    with pytest.raises(InputError, match=r"MODEL \./gone: there is no such folder"):
+        model_settings("./gone")
+
+
+def test_list_says_what_is_not_here():
+    done = call("list")
+    assert done.exit_code == 0
+    assert done.stdout == "embedded  not here: reportgen models fetch embedded  (studies: letters)\n"
+    assert json.loads(call("list", "--json").stdout)["models"] == [{"model": "embedded", "studies": ["letters"], "here": False}]
+
+
+def test_a_model_that_is_nowhere(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    done = call("inspect", "nobody/nothing", "--offline")
+    assert done.exit_code == 3
+    assert done.stderr.startswith("reportgen: error: model not found: nobody/nothing")
+
+
+def test_fetch_prints_the_folder(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert call("fetch", tmp_path).stdout == f"{tmp_path}\n"
+    assert json.loads(call("fetch", tmp_path, "--json").stdout)["folder"] == str(tmp_path)
+
+
+def test_inspect_a_small_model(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"one": 0, "two": 1, "?": 2}, unk_token="?"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?").save_pretrained(tmp_path)
+    config = transformers.GPT2Config(vocab_size=3, n_positions=8, n_embd=8, n_layer=2, n_head=2)
+    transformers.GPT2Model(config).save_pretrained(tmp_path)
+    properties = json.loads(call("inspect", tmp_path, "--json").stdout)["properties"]
+    assert (properties["attention branch"], properties["MLP branch"]) == ("attn.c_proj", "mlp.c_proj")
+    assert (properties["layers"], properties["hidden dimensions"]) == ("2", "8")
+    assert "attn.c_proj" in call("inspect", tmp_path).stdout
