@@ -52,7 +52,7 @@ def prepare(vectors: npt.ArrayLike, trim: float | None) -> Vectors:
     trim : None keeps every dimension. A constant vector has no outliers.
     """
     values = np.array(vectors, dtype=np.float64)
-    finite = np.isfinite(values).all(axis=-1)
+    finite = np.asarray(np.isfinite(values).all(axis=-1))
     values[~finite] = 0.0
     outlier: Mask = np.zeros(values.shape, dtype=bool)
     if trim is not None and values.shape[-1] > 1:

@@ -1,0 +1,144 @@
+"""How often each test finds an effect in data that have none: type-I error at a nominal .05.
+
+A data set is one layer of a study: T occurrences, N = T (T - 1) / 2 pairs, two branches. No effect is there: both branches follow
+the same law and mutual information does not depend on token distance. Noise is shared by the pairs of an occurrence.
+
+- ``pairs``: MI_ij = mean + a_i + a_j + e_ij, all normal; `shared` is var(a) / var(e).
+- ``vectors``: x_t = common + s_t noise_t, with s_t differing between occurrences; the mutual information is the histogram estimate.
+
+Run with ``python -m benchmarks.null_simulation``.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from analyses.mutual_information import pairwise_mutual_information
+from analyses.statistics import (
+    clip_tau,
+    fisher_z,
+    independent_t_test,
+    jackknife,
+    jackknife_mean,
+    kendall_tau,
+    leave_one_out,
+    mantel,
+    mantel_difference,
+)
+
+Array = npt.NDArray[np.float64]
+
+# A text of the study's length, in tokens.
+TEXT_TOKENS = 94
+DIMENSIONS = 576
+SHARED = (0.0, 0.2, 0.5, 1.0, 2.0)
+TESTS = (
+    "independent_t",
+    "paired_t",
+    "jackknife_plain",
+    "jackknife",
+    "mantel",
+    "tau_jackknife",
+    "fisher_z_course",
+    "fisher_z_fieller",
+    "mantel_difference",
+)
+
+
+def pair_values(generator: np.random.Generator, occurrences: int, data_sets: int, shared: float) -> Array:
+    """(data_sets, 2, N) mutual information of both branches from the additive model."""
+    first, second = np.triu_indices(occurrences, 1)
+    own = np.sqrt(shared) * generator.normal(size=(data_sets, 2, occurrences))
+    return np.asarray(own[..., first] + own[..., second] + generator.normal(size=(data_sets, 2, len(first))))
+
+
+def vector_values(generator: np.random.Generator, occurrences: int, data_sets: int) -> Array:
+    """(data_sets, 2, N) histogram mutual information of vectors that share a part and differ in how noisy they are."""
+    common = generator.normal(size=(data_sets, 2, 1, DIMENSIONS))
+    loudness = np.exp(0.3 * generator.normal(size=(data_sets, 2, occurrences, 1)))
+    vectors = common + loudness * generator.normal(size=(data_sets, 2, occurrences, DIMENSIONS))
+    return pairwise_mutual_information(vectors, *np.triu_indices(occurrences, 1), estimators=("histogram",))["histogram"]
+
+
+def distances(generator: np.random.Generator, occurrences: int, data_sets: int) -> Array:
+    """(data_sets, N) token distances of occurrences scattered over a text."""
+    first, second = np.triu_indices(occurrences, 1)
+    positions = np.array([np.sort(generator.choice(TEXT_TOKENS, occurrences, replace=False)) for _ in range(data_sets)])
+    return (positions[:, second] - positions[:, first]).astype(np.float64)
+
+
+def p_values(values: Array, distance: Array, occurrences: int, seed: int) -> dict[str, Array]:
+    """p of every test, one for each data set; for the Mantel test of one tau, that of the first branch."""
+    first, second = np.triu_indices(occurrences, 1)
+    pairs = len(first)
+    one, other = values[:, 0], values[:, 1]
+    keep = leave_one_out(first, second, occurrences)
+    mean_without = np.stack([(one - other)[:, stay].mean(axis=-1) for stay in keep], axis=-1)
+
+    taus, difference_without, mantel_p, difference_p = [], [], [], []
+    for row, steps in zip(values, distance, strict=True):
+        taus.append(kendall_tau(steps, row))
+        difference_without.append([-np.diff(kendall_tau(steps[stay], row[:, stay]))[0] for stay in keep])
+        mantel_p.append(mantel(first, second, steps, row[0], permutations=1999, seed=seed).p)
+        difference_p.append(mantel_difference(first, second, steps, row[0], row[1], permutations=1999, seed=seed).p)
+    tau = np.array(taus)
+    clipped = clip_tau(tau, pairs)[0]
+    return {
+        "independent_t": independent_t_test(one, other).p,
+        "paired_t": np.asarray(stats.ttest_rel(one, other, axis=-1).pvalue),
+        "jackknife_plain": jackknife((one - other).mean(axis=-1), mean_without).p,
+        "jackknife": jackknife_mean(first, second, occurrences, one - other).p,
+        "mantel": np.array(mantel_p),
+        "tau_jackknife": jackknife(tau[:, 0] - tau[:, 1], np.array(difference_without)).p,
+        "fisher_z_course": fisher_z(clipped[:, 0], clipped[:, 1], pairs, "course")[1],
+        "fisher_z_fieller": fisher_z(clipped[:, 0], clipped[:, 1], pairs, "fieller")[1],
+        "mantel_difference": np.array(difference_p),
+    }
+
+
+def simulate(occurrences: int, data_sets: int, seed: int) -> list[dict[str, object]]:
+    """One row for each kind of data, with the share of data sets in which each test gave p < .05."""
+    rows: list[dict[str, object]] = []
+    for index, shared in enumerate((*SHARED, None)):
+        generator = np.random.default_rng([seed, index])
+        distance = distances(generator, occurrences, data_sets)
+        if shared is None:
+            values = vector_values(generator, occurrences, data_sets)
+        else:
+            values = pair_values(generator, occurrences, data_sets, shared)
+        rejected = {name: round(float((p < 0.05).mean()), 4) for name, p in p_values(values, distance, occurrences, seed).items()}
+        rows.append({"data": "vectors" if shared is None else "pairs", "shared": shared, "rejected": rejected})
+    return rows
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """The rows as text, tests down the side."""
+    heads = [row["data"] if row["shared"] is None else f"shared {row['shared']}" for row in rows]
+    lines = [" " * 18 + "".join(f"{head:>12}" for head in heads)]
+    for name in TESTS:
+        lines.append(f"{name:<18}" + "".join(f"{row['rejected'][name]:>12.3f}" for row in rows))  # type: ignore[index]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Type-I error of each test at a nominal .05, in data without an effect.")
+    parser.add_argument("--occurrences", type=int, default=7)
+    parser.add_argument("--data-sets", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="write the figures as JSON to this file")
+    options = parser.parse_args()
+    rows = simulate(options.occurrences, options.data_sets, options.seed)
+    sys.stdout.write(f"{options.data_sets} data sets without an effect, {options.occurrences} occurrences, share with p < .05\n")
+    sys.stdout.write(table(rows) + "\n")
+    if options.out is not None:
+        settings = {"occurrences": options.occurrences, "data_sets": options.data_sets, "seed": options.seed}
+        options.out.write_text(json.dumps({"settings": settings, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
