@@ -169,17 +169,29 @@ def _judge_part(part: Part, index: int, measured: Measured, settings: Hypothesis
         counts, layers = measured.agreeing[name]
         agreeing = int(counts[index])
     agreement = None if agreeing is None or not layers else agreeing / layers
+    verdict = decide(part.rule, estimate, low, high, agreement, settings)
     return {
         "measure": name,
-        "verdict": decide(part.rule, estimate, low, high, agreement, settings),
-        "estimate": _number(estimate),
-        "low": _number(low),
-        "high": _number(high),
+        "verdict": verdict,
+        "side": _side(part.rule, verdict, estimate, settings),
+        "estimate": number_or_none(estimate),
+        "low": number_or_none(low),
+        "high": number_or_none(high),
         "agreeing_layers": agreeing,
         "layers": layers,
     }
 
 
-def _number(value: float) -> float | None:
+def _side(rule: Rule, verdict: str, estimate: float, settings: HypothesisSettings) -> str | None:
+    """Where a verdict has two ways to come about: which of them it was."""
+    if rule == "separated" and verdict == "supported":
+        return "attention_higher" if estimate > 0 else "mlp_higher"
+    if rule in ("tau_range", "constant_shift") and verdict == "contradicted":
+        _, high = settings.tau_range if rule == "tau_range" else settings.shift_slope_range
+        return "above" if estimate > high else "below"
+    return None
+
+
+def number_or_none(value: float) -> float | None:
     """JSON has no NaN: what does not exist is null."""
     return value if math.isfinite(value) else None

@@ -1,6 +1,6 @@
 """One study from its settings to its results: vectors -> mutual information -> statistics -> verdicts."""
 
-from collections.abc import Mapping
+import importlib.metadata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from analyses.errors import InputError
 from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.controls import ControlPairs, draw_means, leave_one_token_out, match_control_pairs, matched_values
-from analyses.mi_distance.hypotheses import judge, measure_with_intervals
+from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals, number_or_none
 from analyses.mi_distance.inputs import StudyInput, read_input
 from analyses.mi_distance.layer_statistics import (
     BRANCH_LAYER,
@@ -73,13 +73,16 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
     variables |= comparison_statistics(values, pairs, variables["kendall_tau"][1], alpha=settings.alpha)
     variables |= different_word.variables | untrained.variables
-    verdicts = _verdicts(values, pairs, bands, different_word, untrained, settings)
+    plain = measure_with_intervals(values, pairs, bands, confidence=CONFIDENCE)
+    verdicts = judge(plain, "none", settings.hypotheses)
+    for name, control in (("different_word", different_word), ("untrained", untrained)):
+        verdicts += _verdicts_without(name, control, pairs, bands, settings)
 
     dataset = vectors.to_dataset()[["activation", "token_position"]].assign(variables)
     dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.arange(layers))
     study = {
         "settings": _portable_settings(settings),
-        "provenance": vectors.provenance,
+        "provenance": dict(vectors.provenance) | {"versions": _versions()},
         "text": vectors.text,
         "layers": layers,
         "dimensions": vectors.activation.shape[3],
@@ -89,6 +92,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         "controls": {"different_word": different_word.provenance or None, "untrained": untrained.provenance or None},
         "verdicts": verdicts,
         "conclusions": conclude(verdicts),
+        "estimator_agreement": _estimator_agreement(plain),
     }
     return Results(dataset, vectors.to_dataset(), study)
 
@@ -211,18 +215,33 @@ def _untrained(vectors: StudyInput, pairs: Pairs, values: np.ndarray, settings: 
     return _Control(variables, values - measured, [], {"seed": settings.seed})
 
 
-def _verdicts(
-    values: np.ndarray, pairs: Pairs, bands: Bands, different_word: _Control, untrained: _Control, settings: StudySettings
-) -> list[dict[str, Any]]:
-    rows = []
-    adjusted: Mapping[str, _Control] = {"none": _Control(adjusted=values), "different_word": different_word, "untrained": untrained}
-    for name, control in adjusted.items():
-        if control.adjusted is not None:
-            measured = measure_with_intervals(
-                control.adjusted, pairs, bands, confidence=CONFIDENCE, control_replicates=control.replicates
-            )
-            rows += judge(measured, name, settings.hypotheses)
-    return rows
+def _verdicts_without(name: str, control: _Control, pairs: Pairs, bands: Bands, settings: StudySettings) -> list[dict[str, Any]]:
+    """The verdicts once more with a control taken off; none where the study has no such control."""
+    if control.adjusted is None:
+        return []
+    measured = measure_with_intervals(control.adjusted, pairs, bands, confidence=CONFIDENCE, control_replicates=control.replicates)
+    return judge(measured, name, settings.hypotheses)
+
+
+def _estimator_agreement(plain: Measured) -> dict[str, dict[str, float | None]]:
+    """How the nearest-neighbour layer means follow those of each other estimator: slope, concordance, rank correlation."""
+    names = ("shift_slope", "shift_concordance", "shift_rank_correlation")
+    return {
+        estimator: {name: number_or_none(float(plain.estimate[name][index])) for name in names}
+        for index, estimator in enumerate(ESTIMATORS)
+        if estimator != "nearest_neighbour"
+    }
+
+
+def _versions() -> dict[str, str]:
+    """The versions of everything that the numbers depend on, as far as it is installed."""
+    versions = {}
+    for name in ("reportgen", "numpy", "scipy", "statsmodels", "torch", "transformers", "tokenizers"):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
 
 
 def _portable_settings(settings: StudySettings) -> dict[str, Any]:

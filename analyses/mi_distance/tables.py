@@ -1,0 +1,63 @@
+"""The bundle's tidy tables: one row an observation, layers numbered from 1 as in the report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from analyses.protocol import Results
+
+_VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")
+
+
+def tables(results: Results) -> dict[str, pd.DataFrame]:
+    """File name without its suffix -> rows."""
+    dataset = results.dataset
+    return {
+        "layers": _layers(dataset),
+        "branches": _branches(dataset),
+        "pairs": _pairs(dataset),
+        "verdicts": _verdicts(results.study["verdicts"]),
+        "verdict_parts": _parts(results.study["verdicts"]),
+    }
+
+
+def _tidy(dataset: xr.Dataset, dimensions: tuple[str, ...]) -> pd.DataFrame:
+    """All variables over exactly these dimensions as columns, one row a combination, `layer` numbered from 1."""
+    names = [str(name) for name, variable in dataset.data_vars.items() if variable.dims == dimensions]
+    frame = dataset[names].to_dataframe(dim_order=list(dimensions))[names].reset_index()
+    frame["layer"] = frame["layer"] + 1
+    return frame
+
+
+def _layers(dataset: xr.Dataset) -> pd.DataFrame:
+    """Both branches of a layer beside each other with everything that compares them: estimator x layer."""
+    frame = _tidy(dataset, ("estimator", "layer"))
+    for branch in dataset.branch.values.tolist():
+        here = dataset.sel(branch=branch)
+        for name in ("mean_mutual_information", "kendall_tau", "kendall_p", "mantel_p"):
+            frame.insert(2, f"{branch}_{name}", here[name].transpose("estimator", "layer").values.ravel())
+    return frame
+
+
+def _branches(dataset: xr.Dataset) -> pd.DataFrame:
+    return _tidy(dataset, ("estimator", "branch", "layer"))
+
+
+def _pairs(dataset: xr.Dataset) -> pd.DataFrame:
+    frame = _tidy(dataset, ("estimator", "branch", "layer", "pair"))
+    for position, name in enumerate(("first_occurrence", "second_occurrence", "token_distance"), start=4):
+        frame.insert(position, name, dataset[name].values[frame["pair"]])
+    # Occurrences, like layers, are numbered from 1 where people read them.
+    frame[["pair", "first_occurrence", "second_occurrence"]] += 1
+    return frame
+
+
+def _verdicts(verdicts: list[Mapping[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame([{column: row[column] for column in _VERDICT_COLUMNS} for row in verdicts], columns=list(_VERDICT_COLUMNS))
+
+
+def _parts(verdicts: list[Mapping[str, Any]]) -> pd.DataFrame:
+    where = ("statement", "name", "estimator", "control")
+    return pd.DataFrame([{column: row[column] for column in where} | dict(part) for row in verdicts for part in row["parts"]])
