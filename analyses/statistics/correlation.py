@@ -128,7 +128,7 @@ def clip_tau(tau: npt.ArrayLike, pairs: int) -> tuple[Array, npt.NDArray[np.bool
     values = np.asarray(tau, dtype=np.float64)
     combinations = pairs * (pairs - 1) / 2
     limit = 1 - 2 / combinations if combinations > 2 else 0.0
-    flagged = np.abs(values) > limit
+    flagged = np.abs(values) > limit + 1e-12  # a tau of exactly the limit may be a last digit above it
     return np.where(np.isnan(values), values, np.clip(values, -limit, limit)), flagged
 
 
