@@ -77,11 +77,16 @@ def _is_boundary(text: str, index: int) -> bool:
     before, after = text[index - 1], text[index]
     if unicodedata.category(after).startswith("M"):
         return False
-    return not (_in_word(before) and _in_word(after))
+    # Between ideographs and kana there is a boundary everywhere: nothing there shows where a word ends (UAX #29, WB999).
+    return not (_in_word(before) and _in_word(after)) or _stands_alone(before) or _stands_alone(after)
 
 
 def _in_word(character: str) -> bool:
     return character == "_" or unicodedata.category(character)[0] in "LNM"
+
+
+def _stands_alone(character: str) -> bool:
+    return unicodedata.name(character, "").startswith(("CJK UNIFIED", "CJK COMPATIBILITY IDEOGRAPH", "HIRAGANA"))
 
 
 def _covering(start: int, end: int, offsets: Iterable[tuple[int, int]], word: str) -> tuple[int, ...]:
@@ -94,16 +99,16 @@ def _covering(start: int, end: int, offsets: Iterable[tuple[int, int]], word: st
 def _hint(text: str, word: str, *, case_sensitive: bool, plural: bool, already: int = 0) -> str:
     """What would find more, as the end of a sentence; empty where nothing does."""
     looser = [
-        (True, False, "{n} in another case: leave case_sensitive off"),
-        (False, True, "{n} in the plural: set plural to true"),
-        (True, True, "{n} in the plural or another case: set plural to true and leave case_sensitive off"),
+        (True, False, "in another case: leave case_sensitive off"),
+        (False, True, "in the plural: set plural to true"),
+        (True, True, "in the plural or another case: set plural to true and leave case_sensitive off"),
     ]
     for ignore_case, with_plural, sentence in looser:
         if (ignore_case and not case_sensitive) or (with_plural and plural):
             continue
         found = _spans(text, word, case_sensitive=case_sensitive and not ignore_case, plural=plural or with_plural)
         if len(found) > already:
-            return "; there are " + sentence.format(n=len(found) - already)
+            return f"; it stands there {len(found) - already} ×{' more' if already else ''} {sentence}"
     inside = len(re.findall(re.escape(word), text, re.IGNORECASE))
     if inside > already:
         return f"; it is only a part of longer words there ({inside} times)" if not already else ""

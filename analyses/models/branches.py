@@ -96,16 +96,10 @@ class BranchReader:
         self._tokens = tokens
         self._name = name
         self._caught = [{branch: _Catch() for branch in BRANCHES} for _ in blocks]
-        self._handles = []
         for layer, block in enumerate(blocks):
             for branch in BRANCHES:
                 for path, module in self._candidates(block, branch, getattr(overrides, branch), layer):
-                    self._handles.append(module.register_forward_hook(self._hook(layer, branch, path)))
-
-    def close(self) -> None:
-        """Take the hooks off the model."""
-        for handle in self._handles:
-            handle.remove()
+                    module.register_forward_hook(self._hook(layer, branch, path))
 
     def result(self) -> tuple[torch.Tensor, dict[str, tuple[str, ...]]]:
         """Activations (branch, layer, position, dimension) in float32 on the CPU, and each branch's module path per layer.

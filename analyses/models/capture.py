@@ -77,19 +77,20 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
     config.use_cache = False
 
     with _deterministic(), torch.inference_mode():
-        model = weights.make_untrained(config, settings.seed) if settings.untrained else weights.load_stored(folder, config)
+        model = weights.without_weights(config) if settings.untrained else weights.load_stored(folder, config)
         layers = config.get_text_config().num_hidden_layers
         _, blocks = branches.find_blocks(model, layers, folder.name, attention_named=settings.branches.attention is not None)
         hidden_size = config.get_text_config().hidden_size
         reader = branches.BranchReader(list(blocks), hidden_size, kept, len(tokens.ids), settings.branches, folder.name)
-        streamer = weights.BlockStreamer(model, blocks, device)
+        if settings.untrained:
+            weights.RandomWeights(model, blocks, device, settings.seed)
+        else:
+            weights.StoredWeights(model, blocks, device)
         with progress.stage("capture", layers) as advance:
             for block in blocks:
                 block.register_forward_hook(lambda *_: advance(1))
             model(input_ids=torch.tensor([tokens.ids], device=device))
         activation, modules = reader.result()
-        streamer.close()
-        reader.close()
         architecture = type(model).__name__
 
     facts = provenance(settings, folder) | {

@@ -6,7 +6,8 @@ precision are cast block by block.
 
 import json
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ def load_stored(folder: ModelFolder, config: Any) -> nn.Module:
     InputError
         Weights are missing in the files, or they do not fit the configuration.
     """
+    precision = _stored_precision(folder.weight_files())
     try:
         with quiet_transformers():
             model, report = transformers.AutoModel.from_pretrained(
                 folder.path,
                 config=config,
-                dtype=_stored_precision(folder.weight_files()),
+                dtype=precision,
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,
@@ -47,14 +49,13 @@ def load_stored(folder: ModelFolder, config: Any) -> nn.Module:
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(_MAY_BE_MISSING))
     if missing:
         raise InputError(f"model {folder.name}: {len(missing)} weights are missing in its files, the first is {missing[0]}")
+    if precision != torch.float32:
+        # Constants that no file holds were computed in half precision (Gemma's embedding scale): take them in 32 bits.
+        constants = dict(without_weights(config).named_buffers())
+        for name, buffer in model.named_buffers():
+            if buffer.is_floating_point() and name not in model.state_dict():
+                buffer.data = constants[name].data
     return model.eval()
-
-
-def make_untrained(config: Any, seed: int) -> nn.Module:
-    """The base model with random weights from the architecture's own initialisation; the same for the same seed."""
-    with quiet_transformers(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return transformers.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
 
 
 def _stored_precision(files: Sequence[Path]) -> torch.dtype:
@@ -71,50 +72,123 @@ def _stored_precision(files: Sequence[Path]) -> torch.dtype:
     return torch.bfloat16 if half == ["BF16"] else torch.float16
 
 
-class BlockStreamer:
+def without_weights(config: Any) -> nn.Module:
+    """The base model in 32 bits with all its constants (buffers) but no memory for its weights."""
+    with quiet_transformers(), _weights_on_meta():
+        return transformers.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
+
+
+@contextmanager
+def _weights_on_meta() -> Iterator[None]:
+    """Have every module that is made meanwhile keep the shapes of its weights only."""
+    register = nn.Module.register_parameter
+
+    def register_shape(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        register(module, name, parameter if parameter is None else nn.Parameter(parameter.data.to("meta"), parameter.requires_grad))
+
+    nn.Module.register_parameter = register_shape  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        nn.Module.register_parameter = register  # type: ignore[method-assign]
+
+
+class StoredWeights:
     """Puts each block's weights on the device in 32 bits just before it runs, and takes them off again after it.
 
     Everything outside the blocks (embeddings, the last norm) is put there at once and stays.
+
+    Parameters
+    ----------
+    model
+        From `load_stored`.
+    blocks
+        Its blocks.
+    device
+        Where to compute.
     """
 
     def __init__(self, model: nn.Module, blocks: Iterable[nn.Module], device: torch.device) -> None:
         self._device = device
         self._stored: dict[torch.Tensor, torch.Tensor] = {}
         blocks = list(blocks)
-        inside = {id(module) for block in blocks for module in block.modules()}
-        for module in model.modules():
-            if id(module) not in inside:
-                for tensor in _own_tensors(module):
-                    tensor.data = self._ready(tensor)
-        self._handles = []
+        for module in _outside(model, blocks):
+            for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                tensor.data = self._ready(tensor)
         for block in blocks:
-            self._handles.append(block.register_forward_pre_hook(self._before))
-            self._handles.append(block.register_forward_hook(self._after))
-
-    def close(self) -> None:
-        """Take the hooks off the model."""
-        for handle in self._handles:
-            handle.remove()
+            block.register_forward_pre_hook(self._before)
+            block.register_forward_hook(self._after)
 
     def _ready(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.data.to(self._device, torch.float32 if tensor.is_floating_point() else None)
 
     def _before(self, block: nn.Module, _inputs: Any) -> None:
-        for tensor in _tensors(block):
+        for tensor in (*block.parameters(), *block.buffers()):
             ready = self._ready(tensor)
             if ready.data_ptr() != tensor.data_ptr():
                 self._stored[tensor] = tensor.data
                 tensor.data = ready
 
     def _after(self, block: nn.Module, _inputs: Any, _output: Any) -> None:
-        for tensor in _tensors(block):
+        for tensor in (*block.parameters(), *block.buffers()):
             tensor.data = self._stored.pop(tensor, tensor.data)
         page_out(block.parameters())
 
 
-def _tensors(module: nn.Module) -> list[torch.Tensor]:
-    return [*module.parameters(), *module.buffers()]
+class RandomWeights:
+    """Gives each block its random weights just before it runs and drops them after it: an untrained model of any size.
+
+    The weights come from the architecture's own initialisation, on the CPU, so that a seed means the same on every device.
+
+    Parameters
+    ----------
+    model
+        From `without_weights`.
+    blocks
+        Its blocks.
+    device
+        Where to compute.
+    seed
+        Seed of the whole model; each block draws from a stream of its own, so the order in which they run does not matter.
+    """
+
+    def __init__(self, model: nn.Module, blocks: Iterable[nn.Module], device: torch.device, seed: int) -> None:
+        self._model = model
+        self._device = device
+        self._seed = seed
+        blocks = list(blocks)
+        self._fill(_outside(model, blocks), stream=0)
+        for number, block in enumerate(blocks, start=1):
+            block.register_forward_pre_hook(lambda block, _, number=number: self._fill(list(block.modules()), stream=number))
+            block.register_forward_hook(lambda block, *_: self._drop(block))
+
+    def _fill(self, modules: Sequence[nn.Module], stream: int) -> None:
+        initialise: Any = self._model._init_weights
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed + (stream << 32))
+            for module in modules:
+                for name, parameter in list(module.named_parameters(recurse=False)):
+                    # NaN shows a weight that the initialisation forgets; it must not be whatever the memory held before.
+                    values = torch.full_like(parameter, torch.nan, device="cpu")
+                    setattr(module, name, nn.Parameter(values, requires_grad=False))
+            # As transformers does it for a whole model: the children before their parents, which may scale what those drew.
+            for module in reversed(modules):
+                reset = getattr(module, "reset_parameters", None)
+                if reset is not None:
+                    reset()
+                initialise(module)
+        for module in modules:
+            for name, parameter in module.named_parameters(recurse=False):
+                if torch.isnan(parameter).any():
+                    raise InputError(f"{type(self._model).__name__}: its initialisation leaves {name} of {type(module).__name__} unset")
+            module._apply(lambda tensor: tensor.to(self._device), recurse=False)
+
+    def _drop(self, block: nn.Module) -> None:
+        for module in block.modules():
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                setattr(module, name, nn.Parameter(parameter.data.to("meta"), requires_grad=False))
 
 
-def _own_tensors(module: nn.Module) -> list[torch.Tensor]:
-    return [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+def _outside(model: nn.Module, blocks: Iterable[nn.Module]) -> list[nn.Module]:
+    inside = {id(module) for block in blocks for module in block.modules()}
+    return [module for module in model.modules() if id(module) not in inside]
