@@ -25,7 +25,7 @@ def expected(counts: JointCounts) -> Array:
     else:
         _expected_sums(counts, log_factorial, log, result)
     result[counts.total == 0] = np.nan
-    return result
+    return np.maximum(result, 0.0)  # rounding can leave a sum of nothing a digit below zero
 
 
 def _expected_sums(counts: JointCounts, log_factorial: Array, log: Array, result: Array) -> None:
