@@ -1,0 +1,96 @@
+"""From results to documents: figures, HTML and PDF in every language."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from analyses.errors import InputError
+from analyses.progress import Progress, SilentProgress
+from analyses.protocol import Analysis, Results
+from reportgen.render.assets import Assets
+from reportgen.render.document import Document, FigureItem, build_document
+from reportgen.render.files import write_atomically
+from reportgen.render.html import render_html
+from reportgen.render.languages import Language, load_languages
+from reportgen.render.pdf import render_pdf
+
+__all__ = ["Assets", "Document", "build_document", "load_languages", "render_documents", "render_html", "render_pdf"]
+
+FORMATS = ("html", "pdf")
+
+
+def members(code: str, languages: Mapping[str, Language]) -> list[Language]:
+    """The languages of a document: ``vi`` is one, ``vi-en`` two beside each other; raises InputError when there is no such language."""
+    codes = [code] if code in languages else code.split("-")
+    unknown = [each for each in codes if each not in languages]
+    if unknown:
+        raise InputError(f"language {code!r}: there are {', '.join(languages)}; join two with a hyphen for a bilingual document")
+    return [languages[each] for each in codes]
+
+
+def _place(code: str, languages: Mapping[str, Language]) -> str:
+    return f"{code}/" if code in languages else ""
+
+
+def _alternates(code: str, codes: Sequence[str], languages: Mapping[str, Language]) -> dict[str, str]:
+    up = "../" if _place(code, languages) else ""
+    return {other: f"{up}{_place(other, languages)}report.html" for other in codes if other != code}
+
+
+def render_documents(
+    results: Results,
+    analysis: Analysis,
+    out: Path,
+    languages: Sequence[str] = ("vi", "en", "vi-en"),
+    formats: Sequence[str] = FORMATS,
+    progress: Progress | None = None,
+    templates: Path | None = None,
+    edition: str = "report",
+) -> list[Path]:
+    """Write the reports of some results.
+
+    Parameters
+    ----------
+    out
+        Directory; the bilingual report goes there, one in a single language into a folder named by its code.
+    languages
+        ``vi``, ``en``, ``vi-en``: one document each.
+    templates
+        A user's own templates, in front of the built-in ones.
+
+    Returns
+    -------
+    The files written, in a fixed order.
+
+    Raises
+    ------
+    InputError
+        Unknown language or format; anything in templates or facts that cannot be rendered, with the place.
+    RuntimeError
+        The PDF could not be laid out.
+    """
+    wrong = set(formats) - set(FORMATS)
+    if wrong:
+        raise InputError(f"format {sorted(wrong)[0]!r}: choose from {', '.join(FORMATS)}")
+    assets = Assets.default(templates)
+    known = load_languages(*assets.directories)
+    documents = {code: members(code, known) for code in dict.fromkeys(languages)}
+    names = {code: language.text("interface.language_name") for code, language in known.items()}
+    facts, figures, tables = analysis.facts(results), analysis.figures(results), analysis.tables(results)
+    written: list[Path] = []
+    with (progress or SilentProgress()).stage("render", len(documents) * (1 + len(formats))) as advance:
+        for code, beside in documents.items():
+            document = build_document(
+                analysis.templates, facts, figures, tables, beside, assets=assets, edition=edition, alternates=_alternates(code, list(documents), known)
+            )
+            folder = out / _place(code, known)
+            for item in document.items():
+                if isinstance(item, FigureItem):
+                    written.append(write_atomically(folder / "figures" / f"{item.id}.svg", item.svg.encode()))
+            advance(1)
+            if "html" in formats:
+                written.append(write_atomically(folder / "report.html", render_html(document, names).encode()))
+                advance(1)
+            if "pdf" in formats:
+                written.append(write_atomically(folder / "report.pdf", render_pdf(document)))
+                advance(1)
+    return written

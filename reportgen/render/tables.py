@@ -1,0 +1,148 @@
+"""Tables of the report: what ``document.yaml`` says of the columns, applied to rows of numbers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas
+import pydantic
+from markupsafe import Markup, escape
+
+from analyses.errors import InputError
+from reportgen.render.languages import Labels, Language
+from reportgen.render.writer import inline_markup, verdict_in
+
+Format = Literal["integer", "number", "percent", "p", "interval", "verdict", "key", "text"]
+
+
+class ColumnSpec(pydantic.BaseModel):
+    """One column as written in ``document.yaml``."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    field: str
+    heading: str
+    format: Format
+    high: str | None = None
+    digits: int = 2
+    unit: bool = False
+    prefix: str = ""
+    row_heading: bool = False
+    group: str | None = None
+    width: float = 1.0
+
+
+class TableSpec(pydantic.BaseModel):
+    """One table as written in ``document.yaml``."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    rows: str
+    columns: list[ColumnSpec]
+    where: dict[str, str | int | float | bool] = {}
+    values: str | None = None
+    note: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The head of a column, or of a group of adjacent columns, in each language."""
+
+    words: Mapping[str, Markup]
+    span: int = 1
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell, written."""
+
+    html: Markup
+    heading: bool = False
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table's written content: an optional row of group heads, the column heads, the rows; widths are shares of the whole."""
+
+    groups: tuple[Heading, ...]
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    widths: tuple[float, ...]
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pandas.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def _words(key: str, languages: Sequence[Language]) -> dict[str, Markup]:
+    return {language.code: inline_markup(language.text(key)) for language in languages}
+
+
+def _empty(languages: Sequence[Language]) -> Markup:
+    words = " / ".join(dict.fromkeys(language.text("format.missing") for language in languages))
+    return Markup('<span aria-hidden="true">–</span><span class="spoken">{}</span>').format(words)
+
+
+def _written(column: ColumnSpec, row: Mapping[str, Any], languages: Sequence[Language]) -> Markup:
+    first, value = languages[0], row[column.field]
+    if _missing(value) or (column.high and _missing(row[column.high])):
+        return _empty(languages)
+    match column.format:
+        case "integer":
+            return escape(first.integer(value))
+        case "number":
+            return escape(first.number(value, column.digits, unit=column.unit))
+        case "percent":
+            return escape(first.percent(value, column.digits))
+        case "p":
+            return escape(first.p(value))
+        case "interval":
+            return escape(first.interval(value, row[column.high or ""], column.digits, unit=column.unit))
+        case "verdict":
+            return verdict_in(value, Labels(languages))
+        case "key":
+            words = [Markup('<span lang="{}">{}</span>').format(language.code, inline_markup(language.text(f"{column.prefix}{value}"))) for language in languages]
+            texts = {language.text(f"{column.prefix}{value}") for language in languages}
+            return words[0] if len(texts) == 1 else Markup('<span class="both">/</span>').join(words)
+        case "text":
+            return escape(str(value))
+
+
+def build_grid(name: str, spec: TableSpec, rows: Sequence[Mapping[str, Any]], languages: Sequence[Language]) -> Grid:
+    """Write a table; raises InputError naming the table and the field that its rows lack."""
+    numeric = {"integer", "number", "percent", "p", "interval"}
+    chosen = [row for row in rows if all(row.get(field) == value for field, value in spec.where.items())]
+    written = []
+    for row in chosen:
+        cells = []
+        for column in spec.columns:
+            try:
+                html = _written(column, row, languages)
+            except KeyError as error:
+                raise InputError(f"document.yaml, table {name}: no field {error} in {spec.rows}; there are {', '.join(map(str, row))}") from None
+            cells.append(Cell(html, column.row_heading, column.format in numeric))
+        written.append(tuple(cells))
+    if not written:
+        raise InputError(f"document.yaml, table {name}: no rows in {spec.rows} where {spec.where}")
+    total = sum(column.width for column in spec.columns)
+    return Grid(
+        _groups(spec, languages),
+        tuple(Heading(_words(column.heading, languages), 1, column.format in numeric) for column in spec.columns),
+        tuple(written),
+        tuple(column.width / total for column in spec.columns),
+    )
+
+
+def _groups(spec: TableSpec, languages: Sequence[Language]) -> tuple[Heading, ...]:
+    if not any(column.group for column in spec.columns):
+        return ()
+    runs: list[tuple[str | None, int]] = []
+    for column in spec.columns:
+        if runs and column.group is not None and runs[-1][0] == column.group:
+            runs[-1] = (column.group, runs[-1][1] + 1)
+        else:
+            runs.append((column.group, 1))
+    return tuple(Heading(_words(key, languages) if key else {}, span) for key, span in runs)
