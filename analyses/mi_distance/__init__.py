@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pydantic
 
 from analyses.mi_distance.settings import StudySettings
 from analyses.progress import Progress
@@ -15,7 +16,7 @@ class MutualInformationAgainstDistance:
     """Implements `analyses.protocol.Analysis`; what computes or draws is imported only when it is called for."""
 
     name = "mi_distance"
-    settings_type = StudySettings
+    settings_type: type[pydantic.BaseModel] = StudySettings
     templates = "mi_distance"
 
     def studies(self) -> Mapping[str, Path]:

@@ -41,12 +41,12 @@ def _shared(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One part's verdict over the co-primary estimators; they must agree on the side too."""
     verdicts = {part["verdict"] for part in parts}
     sides = {part["side"] for part in parts}
+    measure = parts[0]["measure"]
     if "not_testable" in verdicts:
-        verdict = "not_testable"
-    else:
-        verdict = verdicts.pop() if len(verdicts) == len(sides) == 1 else "inconclusive"
-    side = sides.pop() if verdict not in ("inconclusive", "not_testable") else None
-    return {"measure": parts[0]["measure"], "verdict": verdict, "side": side}
+        return {"measure": measure, "verdict": "not_testable", "side": None}
+    if len(verdicts) > 1 or len(sides) > 1:
+        return {"measure": measure, "verdict": "inconclusive", "side": None}
+    return {"measure": measure, "verdict": verdicts.pop(), "side": sides.pop()}
 
 
 def _differing(rows: Sequence[Mapping[str, Any]], verdict: str) -> list[dict[str, Any]]:

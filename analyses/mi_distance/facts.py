@@ -88,9 +88,7 @@ def _text(study: Study) -> dict[str, Any] | None:
     text, segments, end = study["text"]["text"], [], 0
     for index, occurrence in enumerate(study["text"]["occurrences"], start=1):
         segments.append({"text": text[end : occurrence["start"]], "occurrence": None})
-        segments.append(
-            {"text": text[occurrence["start"] : occurrence["end"]], "occurrence": index, "position": occurrence["tokens"][-1]}
-        )
+        segments.append({"text": text[occurrence["start"] : occurrence["end"]], "occurrence": index, "position": occurrence["tokens"][-1]})
         end = occurrence["end"]
     segments.append({"text": text[end:], "occurrence": None})
     pieces = [study["text"]["tokens"][token] for token in study["text"]["occurrences"][0]["tokens"]]
@@ -131,7 +129,13 @@ def _statement(conclusion: Mapping[str, Any], study: Study) -> dict[str, Any]:
         "number": conclusion["statement"],
         "name": name,
         "verdict": verdict,
-        "finding": {"id": name, "number": conclusion["statement"], "verdict": verdict, "key": _key(f"finding.{name}", verdict, side), "values": values},
+        "finding": {
+            "id": name,
+            "number": conclusion["statement"],
+            "verdict": verdict,
+            "key": _key(f"finding.{name}", verdict, side),
+            "values": values,
+        },
         "conclusion": {"key": _key(f"conclusion.{name}", verdict, side), "values": values},
         "parts": parts if len(parts) > 1 else [],
         "reason": _reason(name, verdict, study),
@@ -332,7 +336,7 @@ def _higher(_estimate: float, low: float, high: float) -> str:
 
 
 def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
-    """Per branch and co-primary estimator: layers whose same-word mean lies above all but 2.5 % of the control draws, and whose excess is shown."""
+    """Per co-primary estimator and branch: the layers whose same-word mean leaves the draws' range, and those whose excess is shown."""
     found: dict[str, Any] = {}
     deep = [layer - 1 for layer in study["bands"]["deep"]]
     for estimator in CO_PRIMARY:

@@ -164,9 +164,7 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
     )
 
 
-def _other_words(
-    text: str, offsets: tuple[tuple[int, int], ...], occurrences: list[Occurrence]
-) -> list[tuple[str, tuple[int, ...]]]:
+def _other_words(text: str, offsets: tuple[tuple[int, int], ...], occurrences: list[Occurrence]) -> list[tuple[str, tuple[int, ...]]]:
     """Every word of the text that is no occurrence of the target, with its tokens.
 
     The first token is left out: decoders park attention there and its activations are of another order of size
@@ -175,9 +173,7 @@ def _other_words(
     taken = {token for occurrence in occurrences for token in occurrence.tokens} | {0}
     found = []
     for match in _WORD.finditer(text):
-        tokens = tuple(
-            index for index, (start, end) in enumerate(offsets) if start < match.end() and end > match.start() and end > start
-        )
+        tokens = tuple(index for index, (start, end) in enumerate(offsets) if start < match.end() and end > match.start() and end > start)
         if tokens and taken.isdisjoint(tokens):
             found.append((match.group().casefold(), tokens))
             taken.update(tokens)

@@ -90,7 +90,9 @@ class StudySettings(_Section):
     hypotheses: HypothesisSettings = Field(default_factory=HypothesisSettings)
     robustness: RobustnessSettings = Field(default_factory=RobustnessSettings)
     alpha: float = Field(0.05, gt=0, lt=0.5)
-    permutations: int = Field(9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences).")
+    permutations: int = Field(
+        9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences)."
+    )
     detail_layer: int = Field(3, ge=1, description="The layer, numbered from 1, that is shown pair by pair.")
     seed: int = Field(20, ge=0, le=2**32 - 1)
     document: DocumentSettings = Field(default_factory=DocumentSettings)

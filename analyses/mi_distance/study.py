@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from analyses.errors import InputError
 from analyses.mi_distance.bands import Bands, bands_of
@@ -62,7 +61,9 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     """Everything after the capture: no model is needed any more."""
     layers = vectors.activation.shape[1]
     if settings.detail_layer > layers:
-        raise InputError(f"detail_layer: expected a layer from 1 to {layers}, the number of layers of this model; got {settings.detail_layer}")
+        raise InputError(
+            f"detail_layer: expected a layer from 1 to {layers}, the number of layers of this model; got {settings.detail_layer}"
+        )
     pairs = pairs_of(vectors.token_position)
     bands = bands_of(layers, settings.hypotheses)
     values = _all_estimators(vectors.activation, pairs.first, pairs.second, settings, progress, "mutual_information")
@@ -71,7 +72,9 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
 
     variables = _pair_variables(pairs, values)
     variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
-    variables |= comparison_statistics(values, pairs, variables["kendall_tau"][1], alpha=settings.alpha)
+    variables |= comparison_statistics(
+        values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
+    )
     variables |= different_word.variables | untrained.variables
     plain = measure_with_intervals(values, pairs, bands, confidence=CONFIDENCE)
     verdicts = judge(plain, "none", settings.hypotheses)
@@ -132,7 +135,8 @@ def _pair_variables(pairs: Pairs, values: np.ndarray) -> dict[str, Variable]:
 def _different_word(vectors: StudyInput, pairs: Pairs, values: np.ndarray, settings: StudySettings, progress: Progress) -> _Control:
     if not settings.controls.different_word or vectors.control_activation is None:
         return _Control()
-    assert vectors.control_token_position is not None and vectors.control_token_word is not None
+    assert vectors.control_token_position is not None
+    assert vectors.control_token_word is not None
     control = match_control_pairs(
         pairs,
         vectors.control_token_position,
