@@ -1,0 +1,29 @@
+"""The study's figures, in the order of the report."""
+
+from analyses.mi_distance.figures.comparisons import t_profile, z_profile
+from analyses.mi_distance.figures.controls import control_profile, untrained_profile
+from analyses.mi_distance.figures.detail import activation_scatter, distance_scatter, mutual_information_matrix
+from analyses.mi_distance.figures.estimators import estimator_comparison
+from analyses.mi_distance.figures.profiles import kendall_tau_profile, mutual_information_profile
+from analyses.protocol import FigureSpec, Results
+
+ALWAYS = (
+    activation_scatter,
+    mutual_information_matrix,
+    distance_scatter,
+    mutual_information_profile,
+    t_profile,
+    kendall_tau_profile,
+    z_profile,
+    estimator_comparison,
+)
+
+
+def figures(results: Results) -> list[FigureSpec]:
+    """Every figure that these results have the numbers for; nothing is drawn before `FigureSpec.draw` is called."""
+    specs = [figure(results) for figure in ALWAYS]
+    if "word_specific_excess" in results.dataset:
+        specs.append(control_profile(results))
+    if "untrained_mean_mutual_information" in results.dataset:
+        specs.append(untrained_profile(results))
+    return specs

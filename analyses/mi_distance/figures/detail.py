@@ -1,0 +1,296 @@
+"""One layer pair by pair: the matrix of mutual information, its relation to token distance, and one pair's activations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import Normalize
+from matplotlib.ticker import FixedLocator, FuncFormatter
+
+from analyses.mi_distance.figures.layout import SMALL, Canvas, Row
+from analyses.mi_distance.figures.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points, number, select
+from analyses.mi_distance.names import BRANCHES
+from analyses.protocol import Drawing, FigureSpec, Labels, Results
+
+# Not colours of the palette on purpose: cells of the matrix keep their colours on a dark screen, so do the numbers on them.
+DARK_ON_LIGHT, LIGHT_ON_DARK = "#12171d", "#fafbfc"
+
+
+def pair_values(results: Results) -> pandas.DataFrame:
+    """One row a branch and pair of the detail layer, histogram estimator; occurrences numbered from 1."""
+    layer = results.study["settings"]["detail_layer"]
+    chosen = results.dataset.sel(estimator="histogram").isel(layer=layer - 1)
+    position = results.dataset["token_position"].to_numpy()
+    first, second = chosen["first_occurrence"].to_numpy(), chosen["second_occurrence"].to_numpy()
+    frames = [
+        pandas.DataFrame(
+            {
+                "branch": branch,
+                "layer": layer,
+                "first_occurrence": first + 1,
+                "second_occurrence": second + 1,
+                "first_token_position": position[first],
+                "second_token_position": position[second],
+                "token_distance": chosen["token_distance"].to_numpy(),
+                "mutual_information": chosen["mutual_information"].sel(branch=branch).to_numpy(),
+            }
+        )
+        for branch in BRANCHES
+    ]
+    return pandas.concat(frames, ignore_index=True)
+
+
+def mutual_information_matrix(results: Results) -> FigureSpec:
+    """Mutual information of each pair of occurrences in the detail layer, one matrix a branch, one colour scale."""
+    data = pair_values(results)
+    occurrences = results.study["occurrences"]
+    position = results.dataset["token_position"].to_numpy()
+
+    def draw(labels: Labels) -> Drawing:
+        canvas, hover = Canvas(labels, [Row(2.45, ticks=2)], left=0.66, gap=0.1, right=0.78), Hover()
+        values = data["mutual_information"]
+        lowest, highest = float(values.min()), float(values.max())
+        scale = Normalize(lowest, highest if highest > lowest else lowest + 1e-6)
+        for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
+            _matrix(canvas, axes, hover, select(data, branch=branch), branch, occurrences, scale)
+            numbers = range(1, occurrences + 1)
+            step = 1 if occurrences <= 12 else 2
+            axes.set_xticks(
+                list(numbers)[::step], [f"{n}\n{canvas.words.integer(int(position[n - 1]))}" for n in numbers][::step], fontsize=SMALL
+            )
+            axes.set_yticks(
+                list(numbers)[::step], [f"{n} · {canvas.words.integer(int(position[n - 1]))}" for n in numbers][::step], fontsize=SMALL
+            )
+            canvas.title(axes, f"figure.branch.{branch}")
+            canvas.y_label(axes, "figure.mutual_information_matrix.y")
+            canvas.x_label(axes, "figure.mutual_information_matrix.x")
+        _colour_scale(canvas, scale)
+        return hover.drawing(canvas)
+
+    return FigureSpec("mutual_information_matrix", draw, data)
+
+
+def _matrix(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, branch: str, occurrences: int, scale: Normalize) -> None:
+    axes.set_aspect("equal")
+    axes.set_xlim(0.5, occurrences + 0.5)
+    axes.set_ylim(occurrences + 0.5, 0.5)
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    for diagonal in range(1, occurrences + 1):
+        axes.add_patch(plt.Rectangle((diagonal - 0.5, diagonal - 0.5), 1, 1, color="muted", alpha=0.12, linewidth=0))
+    colour_map = matplotlib.colormaps["report_sequential"]
+    squares, colours, texts = [], [], []
+    for row in rows.itertuples():
+        text = canvas.words.hover(
+            "figure.hover.pair",
+            branch=branch_name(branch),
+            first=int(row.first_occurrence),
+            second=int(row.second_occurrence),
+            distance=int(row.token_distance),
+            value=number(row.mutual_information),
+        )
+        colour = colour_map(scale(row.mutual_information))
+        for x, y in ((row.first_occurrence, row.second_occurrence), (row.second_occurrence, row.first_occurrence)):
+            squares.append([(x - 0.48, y - 0.48), (x + 0.48, y - 0.48), (x + 0.48, y + 0.48), (x - 0.48, y + 0.48)])
+            colours.append(colour)
+            texts.append(text)
+            if occurrences <= 7:
+                light = float(scale(row.mutual_information)) > 0.55
+                axes.text(
+                    x, y, canvas.words.number(row.mutual_information, 2), ha="center", va="center_baseline",
+                    fontsize=6.8 if occurrences > 5 else SMALL, color=LIGHT_ON_DARK if light else DARK_ON_LIGHT,
+                )  # fmt: skip
+    axes.add_collection(PolyCollection(squares, facecolors=colours, linewidths=0, gid=f"{branch}-cells"))
+    hover.add(f"{branch}-cells", texts)
+
+
+def _colour_scale(canvas: Canvas, scale: Normalize) -> None:
+    """A vertical colour scale right of the matrices, its name above it."""
+    box = canvas.axes[0][-1].get_position()
+    axes = canvas.figure.add_axes((box.x1 + 0.018, box.y0 + 0.12 * box.height, 0.022, box.height * 0.76))
+    axes.imshow(
+        np.linspace(0, 1, 64)[:, None], aspect="auto", origin="lower", extent=(0, 1, float(scale.vmin or 0), float(scale.vmax or 1)),
+        cmap="report_sequential", interpolation="none",
+    )  # fmt: skip
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.yaxis.tick_right()
+    axes.tick_params(axis="y", length=0, labelsize=SMALL)
+    axes.spines[:].set_visible(False)
+    axes.text(
+        0, 1.04, canvas.words.rows("figure.mutual_information_matrix.scale")[0], transform=axes.transAxes, fontsize=SMALL, va="bottom"
+    )
+
+
+def distance_scatter(results: Results) -> FigureSpec:
+    """Mutual information against token distance in the detail layer, with tau and its Mantel p."""
+    data = pair_values(results)
+    layer = results.study["settings"]["detail_layer"]
+    tested = results.dataset[["kendall_tau", "mantel_p"]].sel(estimator="histogram").isel(layer=layer - 1)
+
+    def draw(labels: Labels) -> Drawing:
+        canvas, hover = Canvas(labels, [Row(2.2)], gap=0.2), Hover()
+        for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
+            rows = select(data, branch=branch)
+            texts = [
+                canvas.words.hover(
+                    "figure.hover.pair",
+                    branch=branch_name(branch),
+                    first=int(row.first_occurrence),
+                    second=int(row.second_occurrence),
+                    distance=int(row.token_distance),
+                    value=number(row.mutual_information),
+                )
+                for row in rows.itertuples()
+            ]
+            x, y = rows["token_distance"].to_numpy(), rows["mutual_information"].to_numpy()
+            marked_points(axes, hover, f"{branch}-pairs", x, y, np.full(len(x), len(x) < 60), BRANCH_STYLE[branch], texts, 22)
+            axes.set_xlim(0, data["token_distance"].max() * 1.06)
+            limits(axes, data["mutual_information"], pad=0.08)
+            canvas.headroom(axes, 1)
+            canvas.note(axes, 0.99, 0.985, _tau_rows(canvas, tested.sel(branch=branch)), ha="right", color=BRANCH_STYLE[branch].color)
+            axes.tick_params(length=0)
+            canvas.title(axes, f"figure.branch.{branch}")
+            canvas.y_label(axes, "figure.distance_scatter.y")
+            canvas.x_label(axes, "figure.distance_scatter.x")
+        return hover.drawing(canvas)
+
+    return FigureSpec("distance_scatter", draw, data)
+
+
+def _tau_rows(canvas: Canvas, tested: Any) -> list[str]:
+    tau, p = float(tested["kendall_tau"]), float(tested["mantel_p"])
+    if not np.isfinite(tau):
+        return canvas.words.rows("figure.distance_scatter.no_tau")
+    values: dict[str, Any] = {"tau": canvas.words.number(tau, 2, unit=True)}
+    if not np.isfinite(p):
+        return canvas.words.rows("figure.distance_scatter.tau", **values)
+    return canvas.words.rows("figure.distance_scatter.tau_p", p={"value": p, "as": "p_value"}, **values)
+
+
+@dataclass(frozen=True)
+class PairOfVectors:
+    """The first two occurrences in the detail layer: activations in standard deviations, and what the trimming drops."""
+
+    frame: pandas.DataFrame
+    trimmed: Mapping[str, int]
+
+
+def first_pair(results: Results) -> PairOfVectors:
+    """One row a branch and dimension: activations of occurrences 1 and 2, raw and as z-scores over the dimensions (sample sd)."""
+    layer, trim = results.study["settings"]["detail_layer"], results.study["settings"]["estimation"]["trim"]
+    frames, trimmed = [], {}
+    for index, branch in enumerate(BRANCHES):
+        vectors = results.dataset["activation"].to_numpy()[index, layer - 1, :2].astype(np.float64)
+        spread = vectors.std(axis=-1, ddof=1, keepdims=True)
+        z = (vectors - vectors.mean(axis=-1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+        outlier = np.zeros(vectors.shape[-1], dtype=bool) if trim is None else (np.abs(z) > trim).any(axis=0)
+        trimmed[branch] = int(outlier.sum())
+        frames.append(
+            pandas.DataFrame(
+                {
+                    "branch": branch,
+                    "layer": layer,
+                    "dimension": np.arange(vectors.shape[-1]),
+                    "first_activation": vectors[0],
+                    "second_activation": vectors[1],
+                    "first_z": z[0],
+                    "second_z": z[1],
+                    "trimmed": outlier,
+                }
+            )
+        )
+    return PairOfVectors(pandas.concat(frames, ignore_index=True), trimmed)
+
+
+def compressed_beyond(pair: PairOfVectors, trim: float | None) -> float | None:
+    """The absolute z beyond which the axes are logarithmic; None where a linear axis shows every point well."""
+    linear = 3.0 if trim is None else trim
+    return linear if float(pair.frame[["first_z", "second_z"]].abs().to_numpy().max()) > 2.5 * linear else None
+
+
+def activation_scatter(results: Results) -> FigureSpec:
+    """The activations of the first two occurrences against each other, with the dimensions that the trimming drops marked."""
+    pair, trim = first_pair(results), results.study["settings"]["estimation"]["trim"]
+    linear = compressed_beyond(pair, trim)
+    values = (
+        results.dataset["mutual_information"].sel(estimator="histogram").isel(layer=results.study["settings"]["detail_layer"] - 1, pair=0)
+    )
+
+    def draw(labels: Labels) -> Drawing:
+        canvas, hover = Canvas(labels, [Row(2.75)], gap=0.2), Hover()
+        reach = max(float(pair.frame[["first_z", "second_z"]].abs().to_numpy().max()), trim or 0) * 1.12
+        for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
+            rows = select(pair.frame, branch=branch)
+            _cloud(axes, select(rows, trimmed=False), BRANCH_STYLE[branch].color)
+            outliers = select(rows, trimmed=True)
+            texts = [
+                canvas.words.hover(
+                    "figure.hover.outlier",
+                    branch=branch_name(branch),
+                    dimension=int(row.dimension),
+                    first=number(row.first_z, 1),
+                    second=number(row.second_z, 1),
+                )
+                for row in outliers.itertuples()
+            ]
+            if len(outliers):
+                axes.scatter(
+                    outliers["first_z"], outliers["second_z"], s=26, marker="X", c="highlight", edgecolors="paper", linewidths=0.6,
+                    zorder=5, gid=f"{branch}-trimmed",
+                )  # fmt: skip
+                hover.add(f"{branch}-trimmed", texts)
+            if trim is not None:
+                axes.add_patch(
+                    plt.Rectangle((-trim, -trim), 2 * trim, 2 * trim, fill=False, edgecolor="highlight", linewidth=1, linestyle=(0, (4, 2)))
+                )
+            _z_axes(canvas, axes, reach, linear)
+            canvas.title(axes, f"figure.branch.{branch}")
+            canvas.y_label(axes, "figure.activation_scatter.y")
+            canvas.x_label(axes, "figure.activation_scatter.x")
+            rows_of_text = canvas.words.rows(
+                "figure.activation_scatter.panel",
+                value=canvas.words.number(float(values.sel(branch=branch)), 2),
+                trimmed=canvas.words.integer(pair.trimmed[branch]),
+                dimensions=canvas.words.integer(results.study["dimensions"]),
+            )
+            canvas.note(axes, 0.02, 0.985, rows_of_text, color="ink")
+        return hover.drawing(canvas)
+
+    return FigureSpec("activation_scatter", draw, pair.frame)
+
+
+def _cloud(axes: Axes, rows: pandas.DataFrame, colour: str) -> None:
+    """All kept dimensions as one path of round dots: a model's hundreds of points would otherwise weigh down every document."""
+    points = rows[["first_z", "second_z"]].to_numpy()
+    if not len(points):
+        return
+    dots = np.empty((3 * len(points), 2))
+    dots[0::3] = dots[1::3] = points
+    dots[2::3] = np.nan
+    dots[1::3, 0] += 1e-3
+    axes.add_collection(LineCollection([dots], colors=[colour], linewidths=2.1, alpha=0.5, capstyle="round", zorder=3), autolim=False)
+
+
+def _z_axes(canvas: Canvas, axes: Axes, reach: float, linear: float | None) -> None:
+    axes.set_aspect("equal")
+    if linear is not None:
+        axes.set_xscale("symlog", linthresh=linear, linscale=1.6)
+        axes.set_yscale("symlog", linthresh=linear, linscale=1.6)
+        beyond = [tick for tick in (10, 30, 100, 300, 1000) if 1.5 * linear < tick < reach]
+        ticks = [*(-tick for tick in reversed(beyond)), -linear, 0, linear, *beyond]
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(FixedLocator(ticks))
+            axis.set_minor_locator(FixedLocator([]))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: canvas.words.number(value, 0 if value == int(value) else 1)))
+    # Above, room for the words of the panel.
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-reach, reach)
+    axes.tick_params(length=0)

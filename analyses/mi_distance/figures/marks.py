@@ -1,0 +1,185 @@
+"""What the figures share: how a branch looks, layers as a horizontal axis, curves with intervals, marks with hover texts."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from analyses.mi_distance.figures.layout import Canvas, EndLabel, Words
+from analyses.mi_distance.names import BRANCHES
+from analyses.protocol import Drawing, Results
+
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one series looks; told apart by line and marker as well as by colour."""
+
+    color: str
+    line: Any = "-"
+    marker: str = "o"
+    filled: bool = True
+
+
+BRANCH_STYLE = {"attention": Style("branch:attention", "-", "o"), "mlp": Style("branch:mlp", (0, (5, 1.6)), "D")}
+
+
+@dataclass
+class Hover:
+    """Collects the hover texts of a figure while it is drawn."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def add(self, gid: str, texts: Sequence[str]) -> None:
+        self.texts |= {f"{gid}#{index}": text for index, text in enumerate(texts)}
+
+    def drawing(self, canvas: Canvas) -> Drawing:
+        return Drawing(canvas.figure, self.texts)
+
+
+def tidy(dataset: xr.Dataset, names: Sequence[str], **selection: Any) -> pandas.DataFrame:
+    """The named variables as one row an entry, layers numbered from 1, without coordinates that the variables do not have."""
+    chosen = dataset[list(names)].sel(**selection)
+    dims = [str(dim) for name in names for dim in chosen[name].dims]
+    frame = chosen.to_dataframe(dim_order=list(dict.fromkeys(dims)) or None).reset_index()
+    if "layer" in frame:
+        frame["layer"] += 1
+    return frame[[*dict.fromkeys(dims), *names]]
+
+
+def select(frame: pandas.DataFrame, **values: Any) -> pandas.DataFrame:
+    """The rows in which each column has the given value."""
+    for column, value in values.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def number(value: float, digits: int = 3, *, unit: bool = False) -> Spec:
+    return {"value": float(value), "as": "number", "digits": digits, "unit": unit}
+
+
+def key(name: str, **values: Any) -> Spec:
+    return {"key": name, "as": "key", "values": values}
+
+
+def branch_name(branch: str) -> Spec:
+    return key(f"figure.branch.{branch}")
+
+
+def interval_or_nothing(low: float, high: float, digits: int = 3, *, unit: bool = False) -> Spec | str:
+    """The interval after a value in a hover text; an empty string where there is none."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return key("figure.hover.interval", interval={"low": float(low), "high": float(high), "as": "interval", "digits": digits, "unit": unit})
+
+
+def p_or_nothing(name: str, p: float) -> Spec | str:
+    """A p-value after a value in a hover text, by a sentence of the catalogue; an empty string where there is none."""
+    return key(name, p={"value": float(p), "as": "p_value"}) if math.isfinite(p) else ""
+
+
+def layer_axis(axes: Axes, layers: int, *, labelled: bool = True) -> None:
+    """A horizontal axis of layers numbered from 1."""
+    axes.set_xlim(0.5, layers + 0.5)
+    axes.xaxis.set_major_locator(FixedLocator(layer_ticks(layers)) if labelled else NullLocator())
+    axes.grid(visible=False, axis="x")
+    axes.tick_params(axis="both", length=0)
+
+
+def layer_ticks(layers: int) -> list[int]:
+    """The layers that get a tick label: all if few, else 1, round numbers and, where it does not crowd them, the last."""
+    if layers <= 8:
+        return list(range(1, layers + 1))
+    step = next((step for step in (5, 10, 20, 25, 50) if layers / step <= 6), 10 ** max(1, int(math.log10(layers))))
+    ticks = [1, *range(step, layers + 1, step)]
+    return ticks if layers - ticks[-1] < 0.6 * step else [*ticks, layers]
+
+
+def shade_bands(canvas: Canvas, axes: Axes, results: Results, *, labelled: bool = True) -> None:
+    """Shade the early and the deep layers, and name them at the top of the panel (leave `headroom`)."""
+    layers = results.study["layers"]
+    for name in ("early", "deep"):
+        band = results.study["bands"][name]
+        if not band:
+            continue
+        axes.axvspan(band[0] - 0.5, band[-1] + 0.5, color="muted", alpha=0.09, linewidth=0, zorder=0)
+        if labelled:
+            edge = (band[0] - 1) / layers if name == "early" else band[-1] / layers
+            inset = 0.012 if name == "early" else -0.012
+            canvas.note(axes, edge + inset, 0.985, canvas.words.rows(f"figure.band.{name}"), ha="left" if name == "early" else "right")
+
+
+def curve(axes: Axes, x: np.ndarray, y: np.ndarray, style: Style, *, low: np.ndarray | None = None, high: np.ndarray | None = None) -> None:
+    """A line with markers on some of its points, and a band where both ends of an interval exist."""
+    if low is not None and high is not None:
+        finite = np.isfinite(low) & np.isfinite(high)
+        if finite.any():
+            axes.fill_between(x, low, high, where=finite, color=style.color, alpha=0.16, linewidth=0, zorder=2)
+    axes.plot(
+        x,
+        y,
+        color=style.color,
+        linestyle=style.line,
+        marker=style.marker,
+        markersize=4 if len(x) <= 32 else 3.4,
+        markevery=max(1, math.ceil(len(x) / 16)),
+        markerfacecolor=style.color if style.filled else "paper",
+        markeredgewidth=1,
+        linewidth=1.5,
+        zorder=3,
+    )
+
+
+def hover_points(axes: Axes, hover: Hover, gid: str, x: np.ndarray, y: np.ndarray, texts: Sequence[str]) -> None:
+    """Invisible marks over the points of a curve, large enough to be hit."""
+    finite = np.flatnonzero(np.isfinite(y))
+    if not len(finite):
+        return
+    axes.scatter(x[finite], y[finite], s=40, color="ink", alpha=0, linewidths=0, zorder=7, gid=gid)
+    hover.add(gid, [texts[index] for index in finite])
+
+
+def marked_points(
+    axes: Axes, hover: Hover, gid: str, x: np.ndarray, y: np.ndarray, filled: np.ndarray, style: Style, texts: Sequence[str], size: float
+) -> None:
+    """Markers that are filled or hollow, each with its hover text."""
+    finite = np.flatnonzero(np.isfinite(y))
+    if not len(finite):
+        return
+    faces = [style.color if filled[index] else "paper" for index in finite]
+    axes.scatter(x[finite], y[finite], s=size, marker=style.marker, c=faces, edgecolors=style.color, linewidths=1, zorder=4, gid=gid)
+    hover.add(gid, [texts[index] for index in finite])
+
+
+def branch_labels(words: Words, ends: Mapping[str, float]) -> list[EndLabel]:
+    """The names of the branches beside the ends of their curves."""
+    labels = []
+    for branch in BRANCHES:
+        style = BRANCH_STYLE[branch]
+        labels.append(EndLabel(ends[branch], words.rows(f"figure.branch.{branch}"), style.color, style.line, style.marker, style.filled))
+    return labels
+
+
+def limits(axes: Axes, *values: Any, floor: float | None = None, ceiling: float | None = None, pad: float = 0.06) -> None:
+    """Vertical limits around all finite values; the same values give the same limits in neighbouring panels."""
+    flat = np.concatenate([np.ravel(np.asarray(value, dtype=float)) for value in values])
+    flat = flat[np.isfinite(flat)]
+    low, high = (float(flat.min()), float(flat.max())) if len(flat) else (0.0, 1.0)
+    if high - low < 1e-9:
+        low, high = low - 0.05, high + 0.05
+    margin = pad * (high - low)
+    low, high = low - margin, high + margin
+    axes.set_ylim(low if floor is None else max(low, floor), high if ceiling is None else min(high, ceiling))
+
+
+def last_finite(values: np.ndarray) -> float:
+    """The value at the right end of a curve; NaN where it has none."""
+    finite = values[np.isfinite(values)]
+    return float(finite[-1]) if len(finite) else math.nan
