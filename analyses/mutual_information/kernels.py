@@ -142,9 +142,10 @@ def _gather(values, inlier, other, order, kept):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _within(ascending, count, value, radius):  # type: ignore[no-untyped-def]
-    """How many of the first `count` ascending values lie within `radius` of `value`."""
-    low, high = 0, count
+def _within(ascending, place, radius, left, right):  # type: ignore[no-untyped-def]
+    """How many ascending values lie within `radius` of the one at `place`; all of them are in left .. right - 1."""
+    value = ascending[place]
+    low, high = left, place
     while low < high:
         middle = (low + high) // 2
         if value - ascending[middle] > radius:
@@ -152,7 +153,7 @@ def _within(ascending, count, value, radius):  # type: ignore[no-untyped-def]
         else:
             high = middle
     start = low
-    high = count
+    low, high = place + 1, right
     while low < high:
         middle = (low + high) // 2
         if ascending[middle] - value > radius:
@@ -163,10 +164,35 @@ def _within(ascending, count, value, radius):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def _window(ascending, count, place, radius):  # type: ignore[no-untyped-def]
+    """Bounds, found by doubling steps outwards, beyond which no value lies within `radius` of the one at `place`."""
+    value = ascending[place]
+    step = 1
+    while place - step >= 0 and value - ascending[place - step] <= radius:
+        step *= 2
+    left = max(place - step, 0)
+    step = 1
+    while place + step < count and ascending[place + step] - value <= radius:
+        step *= 2
+    return left, min(place + step + 1, count)
+
+
+@numba.njit(cache=True, nogil=True)
+def _insert(nearest, distance):  # type: ignore[no-untyped-def]
+    """Put a distance among the ascending nearest ones; the farthest falls out."""
+    rank = nearest.size - 1
+    while rank > 0 and nearest[rank - 1] > distance:
+        nearest[rank] = nearest[rank - 1]
+        rank -= 1
+    nearest[rank] = distance
+
+
+@numba.njit(cache=True, nogil=True)
 def nearest_neighbour(values, inlier, order, first, second, neighbours, digamma, result):  # type: ignore[no-untyped-def]
     """Estimator 1 for each pair: neighbours are sought outwards in the order of x until x alone is too far."""
     dimensions = values.shape[1]
     x, y_ascending, y = np.empty(dimensions), np.empty(dimensions), np.empty(dimensions)
+    y_place_of, y_place = np.empty(dimensions, np.int64), np.empty(dimensions, np.int64)
     nearest = np.empty(neighbours)
     for pair in range(first.size):
         i, j = first[pair], second[pair]
@@ -179,32 +205,44 @@ def nearest_neighbour(values, inlier, order, first, second, neighbours, digamma,
             result[pair] = 0.0
             continue
         place = 0
+        for d in order[j]:
+            if inlier[i, d] and inlier[j, d]:
+                y_place_of[d] = place
+                place += 1
+        place = 0
         for d in order[i]:
             if inlier[i, d] and inlier[j, d]:
-                y[place] = values[j, d] / deviation_y
+                y_place[place] = y_place_of[d]
+                y[place] = y_ascending[y_place_of[d]]
                 place += 1
         inside = 0.0
         for point in range(count):
             nearest[:] = np.inf
+            farthest = np.inf
             left, right = point - 1, point + 1
-            while True:
-                to_left = x[point] - x[left] if left >= 0 else np.inf
-                to_right = x[right] - x[point] if right < count else np.inf
-                if to_left < to_right:
-                    distance, other = to_left, left
+            here_x, here_y = x[point], y[point]
+            # One step to either side in turn: each side's test goes the same way until its end, which a processor foresees.
+            moved = True
+            while moved:
+                moved = False
+                if left >= 0 and here_x - x[left] < farthest:
+                    distance = max(here_x - x[left], abs(y[left] - here_y))
+                    if distance < farthest:
+                        _insert(nearest, distance)
+                        farthest = nearest[neighbours - 1]
                     left -= 1
-                else:
-                    distance, other = to_right, right
+                    moved = True
+                if right < count and x[right] - here_x < farthest:
+                    distance = max(x[right] - here_x, abs(y[right] - here_y))
+                    if distance < farthest:
+                        _insert(nearest, distance)
+                        farthest = nearest[neighbours - 1]
                     right += 1
-                if distance >= nearest[neighbours - 1]:
-                    break
-                distance = max(distance, abs(y[other] - y[point]))
-                if distance < nearest[neighbours - 1]:
-                    rank = neighbours - 1
-                    while rank > 0 and nearest[rank - 1] > distance:
-                        nearest[rank] = nearest[rank - 1]
-                        rank -= 1
-                    nearest[rank] = distance
-            radius = np.nextafter(nearest[neighbours - 1], 0.0)
-            inside += digamma[_within(x, count, x[point], radius)] + digamma[_within(y_ascending, count, y[point], radius)]
+                    moved = True
+            radius = np.nextafter(farthest, 0.0)
+            # The search passed every x nearer than the radius, unless the radius is zero and the neighbours are ties.
+            x_left, x_right = (left + 1, right) if farthest > 0.0 else (0, count)
+            y_left, y_right = _window(y_ascending, count, y_place[point], radius)
+            inside += digamma[_within(x, point, radius, x_left, x_right)]
+            inside += digamma[_within(y_ascending, y_place[point], radius, y_left, y_right)]
         result[pair] = digamma[count] + digamma[neighbours] - inside / count
