@@ -1,6 +1,7 @@
 """Folders that appear whole or not at all: written beside their place, then swapped in by a rename."""
 
 import ctypes
+import glob
 import os
 import shutil
 import sys
@@ -28,7 +29,7 @@ def staging_folder(place: Path) -> Iterator[Path]:
     parent = place.absolute().parent
     parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{place.name}.partial-"
-    _remove_abandoned(parent, prefix)
+    remove_abandoned(parent, glob.escape(prefix))
     folder, lock = _locked_folder(parent, prefix)
     try:
         yield folder
@@ -77,7 +78,8 @@ def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int | None]:
         os.close(lock)
 
 
-def _remove_abandoned(parent: Path, prefix: str) -> None:
+def remove_abandoned(parent: Path, prefix: str = ".*.partial-") -> None:
+    """Remove the staging folders in `parent` whose process is gone; the names begin with the pattern `prefix`."""
     if fcntl is None:
         return
     for folder in parent.glob(f"{prefix}*"):

@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,16 @@ _DATASETS = ("results.nc", "activations.nc")
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
-def write_bundle(results: Results, tables: Mapping[str, pandas.DataFrame], path: Path) -> Path:
-    """Write a bundle to the folder `path`, whole or not at all; an older bundle there is replaced.
+def write_bundle(results: Results, tables: Callable[[Results], Mapping[str, pandas.DataFrame]], path: Path) -> Path:
+    """Write a bundle to the folder `path`, whole or not at all; an older bundle there is replaced, an equal one left alone.
 
     Parameters
     ----------
     results : Results
         Datasets, and the study with the keys ``analysis``, ``settings``, ``provenance`` and ``verdicts``.
-    tables : mapping of str to DataFrame
-        File name without suffix -> rows.
+    tables : function
+        From results to tables: file name without suffix -> rows. It is given the results as they were written, so that the
+        tables do not depend on where the results came from.
     path : Path
         The bundle's folder.
 
@@ -50,7 +51,8 @@ def write_bundle(results: Results, tables: Mapping[str, pandas.DataFrame], path:
     try:
         with staging_folder(path) as folder:
             _write_files(results, tables, folder)
-            put_folder(folder, path)
+            if not _is_same(folder, path):
+                put_folder(folder, path)
     except OSError as error:
         raise InputError(f"{path}: the bundle cannot be written ({error.strerror or error}); choose another --out") from error
     return path
@@ -65,9 +67,7 @@ def read_bundle(path: Path) -> Results:
         If `path` is no bundle, a file is missing or changed, or the format's version is unknown; names the file.
     """
     verify_bundle(path)
-    study = read_study(path)
-    datasets = [xarray.load_dataset(path / name, engine="scipy") for name in _DATASETS]
-    return Results(dataset=datasets[0], activations=datasets[1], study=study)
+    return _read_files(path)
 
 
 def read_study(path: Path) -> dict[str, Any]:
@@ -127,6 +127,26 @@ def check_replaceable(path: Path) -> None:
         raise InputError(f"{path} is not empty and not a result bundle, so it is not replaced; choose another --out")
 
 
+def read_dataset(file: Path) -> xarray.Dataset:
+    """Read a whole netCDF file into memory."""
+    return xarray.load_dataset(file, engine="scipy")
+
+
+def write_dataset(dataset: xarray.Dataset, file: Path) -> None:
+    """Write a netCDF-3 file; the same values give the same bytes."""
+    # What a file that was read before said about its own storage must not leak into the new one.
+    dataset = dataset.drop_encoding()
+    # One order of the variables, however the dataset was put together.
+    dataset = xarray.Dataset(
+        {name: dataset.variables[name] for name in sorted(dataset.data_vars, key=str)},
+        {name: dataset.variables[name] for name in sorted(dataset.coords, key=str)},
+        dict(sorted(dataset.attrs.items())),
+    )
+    # xarray would mark NaN as "missing" in every float variable, coordinates too: NaN says that by itself.
+    floats = {str(name): {"_FillValue": None} for name, variable in dataset.variables.items() if variable.dtype.kind == "f"}
+    dataset.to_netcdf(file, engine="scipy", format="NETCDF3_64BIT", encoding=floats)
+
+
 def plain(value: Any) -> Any:
     """Return `value` as JSON can hold it: numpy and paths made plain, NaN and infinities None, tuples lists."""
     if isinstance(value, Mapping):
@@ -146,32 +166,34 @@ def plain(value: Any) -> Any:
     raise TypeError(f"study.json cannot hold a {type(value).__name__}: {value!r}")
 
 
-def _write_files(results: Results, tables: Mapping[str, pandas.DataFrame], folder: Path) -> None:
+def _is_same(new: Path, path: Path) -> bool:
+    """Whether an undamaged bundle with the same files is at `path` already."""
+    if not (path / _SUMS).is_file() or bundle_digest(new) != bundle_digest(path):
+        return False
+    try:
+        return set(verify_bundle(path)) | {_SUMS} == {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
+    except InputError:
+        return False
+
+
+def _read_files(path: Path) -> Results:
+    study = read_study(path)
+    datasets = [read_dataset(path / name) for name in _DATASETS]
+    return Results(dataset=datasets[0], activations=datasets[1], study=study)
+
+
+def _write_files(results: Results, tables: Callable[[Results], Mapping[str, pandas.DataFrame]], folder: Path) -> None:
     for name, dataset in zip(_DATASETS, (results.dataset, results.activations), strict=True):
-        _write_dataset(dataset, folder / name)
+        write_dataset(dataset, folder / name)
     _write_study(results.study, folder / _STUDY)
     (folder / "tables").mkdir()
-    for name, table in tables.items():
+    for name, table in tables(_read_files(folder)).items():
         # newline="" keeps \n on every system; pandas writes floats as their shortest text that reads back the same.
         with (folder / "tables" / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             table.to_csv(file, index=False, lineterminator="\n")
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in names]
     (folder / _SUMS).write_bytes("".join(lines).encode())
-
-
-def _write_dataset(dataset: xarray.Dataset, file: Path) -> None:
-    # What a file that was read before said about its own storage must not leak into the new one.
-    dataset = dataset.drop_encoding()
-    # One order of the variables, however the dataset was put together.
-    dataset = xarray.Dataset(
-        {name: dataset.variables[name] for name in sorted(dataset.data_vars, key=str)},
-        {name: dataset.variables[name] for name in sorted(dataset.coords, key=str)},
-        dict(sorted(dataset.attrs.items())),
-    )
-    # xarray would mark NaN as "missing" in every float variable, coordinates too: NaN says that by itself.
-    floats = {str(name): {"_FillValue": None} for name, variable in dataset.variables.items() if variable.dtype.kind == "f"}
-    dataset.to_netcdf(file, engine="scipy", format="NETCDF3_64BIT", encoding=floats)
 
 
 def _write_study(study: Mapping[str, Any], file: Path) -> None:

@@ -61,6 +61,8 @@ app = typer.Typer(
 )
 models_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="Models: which there are, fetching them, and what is found inside.")
 study_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="Study files: write, check, list, and their JSON schema for editors.")
+cache_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="What is kept from earlier runs, so that it need not be made again.")
+app.add_typer(cache_app, name="cache", no_args_is_help=False)
 app.add_typer(models_app, name="models", no_args_is_help=False)
 app.add_typer(study_app, name="study", no_args_is_help=False)
 
@@ -88,6 +90,8 @@ Out = Annotated[Path, typer.Option(metavar="DIR", envvar="REPORTGEN_OUT", help="
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Timings = Annotated[bool, typer.Option("--timings", help="Say at the end where the time went.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute and render everything afresh, and keep nothing.")]
+Edition = Annotated[str, typer.Option(metavar="NAME", help="Which edition of the report.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a statement cannot be tested.")]
 
 
@@ -134,7 +138,9 @@ def run(
     device: Device = None,
     offline: Offline = False,
     templates: Templates = None,
+    edition: Edition = "report",
     strict: Strict = False,
+    no_cache: NoCache = False,
     timings: Timings = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -147,7 +153,16 @@ def run(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides)
     display = _display(quiet)
-    outcome = pipeline.run(settings, out, languages=languages, formats=formats, progress=display, templates=templates)
+    outcome = pipeline.run(
+        settings,
+        out,
+        languages=languages,
+        formats=formats,
+        edition=edition,
+        templates=templates,
+        progress=display,
+        cache=_cache(no_cache),
+    )
     verdicts = outcome.results.study["verdicts"]
     untestable = any(str(verdict["verdict"]).replace("_", " ") == "not testable" for verdict in verdicts)
     code = CHANGED if strict and untestable else DONE
@@ -167,6 +182,7 @@ def analyze(
     seed: Seed = None,
     device: Device = None,
     offline: Offline = False,
+    no_cache: NoCache = False,
     timings: Timings = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -178,7 +194,7 @@ def analyze(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides)
     display = _display(quiet)
-    bundle, results = pipeline.analyze_to(settings, out, progress=display)
+    bundle, results = pipeline.analyze_to(settings, out, display, _cache(no_cache))
     verdicts = results.study["verdicts"]
     _show(display, quiet, timings, verdicts, [bundle])
     _result(as_json, DONE, bundle=bundle, verdicts=verdicts)
@@ -192,6 +208,8 @@ def render(
     format: Formats = None,
     out: Out = Path("out"),
     templates: Templates = None,
+    edition: Edition = "report",
+    no_cache: NoCache = False,
     timings: Timings = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -200,7 +218,16 @@ def render(
     from reportgen import pipeline
 
     display = _display(quiet)
-    documents = pipeline.render(bundle, out, languages=_languages(lang), formats=_formats(format), progress=display, templates=templates)
+    documents = pipeline.render(
+        bundle,
+        out,
+        languages=_languages(lang),
+        formats=_formats(format),
+        edition=edition,
+        templates=templates,
+        progress=display,
+        cache=_cache(no_cache),
+    )
     _show(display, quiet, timings, [], documents)
     _result(as_json, DONE, bundle=bundle, documents=documents)
     return DONE
@@ -360,6 +387,42 @@ def study_new(
     return DONE
 
 
+@cache_app.command("info")
+def cache_info(as_json: Json = False) -> int:
+    """Show where the cache is and what it takes."""
+    from dataclasses import asdict
+
+    from reportgen.cache import Cache
+
+    cache = Cache()
+    use = cache.use()
+    if as_json:
+        _result(True, DONE, folder=cache.folder, stages=[asdict(stage) for stage in use])
+    else:
+        typer.echo(cache.folder)
+        for stage in use:
+            typer.echo(f"{stage.stage:<10}{stage.entries:>6} entries{stage.size / 1e6:>10.1f} MB")
+    return DONE
+
+
+@cache_app.command("clear")
+def cache_clear(quiet: Quiet = False, as_json: Json = False) -> int:
+    """Remove everything that was computed or rendered; models stay."""
+    from reportgen.cache import Cache
+
+    removed = Cache().clear()
+    if not quiet:
+        typer.echo(f"{removed} entries removed", err=True)
+    _result(as_json, DONE, removed=removed)
+    return DONE
+
+
+def _cache(off: bool) -> Any:
+    from reportgen.cache import Cache
+
+    return None if off else Cache()
+
+
 def _one_analysis(name: str | None) -> Any:
     from reportgen import registry
 
@@ -383,11 +446,7 @@ def _can_ask() -> bool:
 
 def _languages(chosen: Sequence[str] | None) -> tuple[str, ...]:
     from reportgen.pipeline import LANGUAGES
-    from reportgen.registry import choices, nearest
 
-    for language in chosen or ():
-        if language not in LANGUAGES:
-            raise InputError(f"--lang {language}: expected {choices(LANGUAGES)}{nearest(language, LANGUAGES)}")
     return tuple(dict.fromkeys(chosen)) if chosen else LANGUAGES
 
 

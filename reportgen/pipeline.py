@@ -1,26 +1,33 @@
 """The whole way: settings -> results -> bundle -> documents. Also the Python interface of reportgen."""
 
+import filecmp
+import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pydantic
+import xarray
 
 from analyses.errors import InputError, MissingError
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results
 from reportgen import registry
 from reportgen.atomic import put_file, staging_folder
-from reportgen.bundle import bundle_digest, check_replaceable, read_bundle, write_bundle
+from reportgen.bundle import bundle_digest, check_replaceable, plain, read_bundle, read_dataset, write_bundle, write_dataset
+from reportgen.cache import Cache, cache_key
+from reportgen.identity import PRESENTATION, computation_code, inputs_of, rendering_code
 from reportgen.settings import load_study
 
 LANGUAGES = ("vi-en", "vi", "en")
 FORMATS = ("html", "pdf")
-_DOCUMENTS = ("report.html", "report.pdf", "*/report.html", "*/report.pdf", "figures/*.svg")
+EDITION = "report"
+_DOCUMENTS = ("report.html", "report.pdf", "figures/*.svg")
+_LIBRARIES = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 (macOS: brew install pango)"
 
 
 class StepError(RuntimeError):
@@ -36,13 +43,59 @@ class Outcome:
     results: Results
 
 
-def analyze(settings: pydantic.BaseModel | str | Path, progress: Progress | None = None) -> Results:
+@runtime_checkable
+class TwoSteps(Protocol):
+    """An analysis whose costly first step can be kept: what was captured is the same while `capture_settings` are.
+
+    `run` must do the same as `compute` after `capture`.
+    """
+
+    def capture_settings(self, settings: Any) -> Mapping[str, Any]:
+        """Return the part of the settings, in JSON form, on which the capture depends."""
+        ...
+
+    def capture(self, settings: Any, progress: Progress) -> tuple[xarray.Dataset, dict[str, Any]]:
+        """Return what was captured: numbers, and facts in JSON form."""
+        ...
+
+    def compute(self, settings: Any, captured: xarray.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
+        """Return the results from what was captured."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Which documents: languages (``vi-en`` is both side by side), formats, edition, and a folder of own templates."""
+
+    languages: tuple[str, ...] = LANGUAGES
+    formats: tuple[str, ...] = FORMATS
+    edition: str = EDITION
+    templates: Path | None = None
+
+    def check(self) -> None:
+        """Raise InputError or MissingError for what could be wrong, before anything is computed."""
+        try:
+            from reportgen.render import Assets, load_languages
+            from reportgen.render import members as members_of
+        except OSError as error:
+            raise MissingError(f"PDF needs system libraries that are not here ({_line(error)}): {_LIBRARIES}") from error
+        known = load_languages(*Assets.default(self.templates).directories)
+        for language in self.languages:
+            if any(member not in known for member in language.split("-")) and language not in known:
+                expected = [*LANGUAGES, *(code for code in known if code not in LANGUAGES)]
+                raise InputError(f"--lang {language}: expected {registry.choices(expected)}{registry.nearest(language, expected)}")
+            members_of(language, known)
+
+
+def analyze(settings: pydantic.BaseModel | str | Path, progress: Progress | None = None, cache: Cache | None = None) -> Results:
     """Compute a study.
 
     Parameters
     ----------
     settings : settings of an analysis, or the name of a built-in study, or a YAML file
     progress : Progress, optional
+    cache : Cache, optional
+        Where results are kept; without it everything is computed.
 
     Raises
     ------
@@ -51,10 +104,22 @@ def analyze(settings: pydantic.BaseModel | str | Path, progress: Progress | None
     StepError
         If the computation fails.
     """
-    analysis, settings = _resolved(settings)
+    analysis, study = _resolved(settings)
+    progress = progress or SilentProgress()
     with _step("the computation"):
-        results = analysis.run(settings, progress or SilentProgress())
-    return Results(results.dataset, results.activations, {**results.study, "analysis": analysis.name})
+        if cache is None:
+            return _computed(analysis, study, progress)
+        inputs = inputs_of(study, cache, progress)
+        code = computation_code(analysis)
+        key = cache_key(analysis=analysis.name, code=code, inputs=inputs)
+        results = _kept_results(cache, key)
+        if results is None:
+            results = _computed_from_capture(analysis, study, inputs, code, progress, cache)
+            computed = results
+            cache.store("results", key, lambda folder: write_bundle(computed, lambda written: {}, folder / "bundle"))
+        else:
+            _announce(progress, "results_kept")
+        return _with_presentation(results, study)
 
 
 def save(results: Results, path: Path) -> Path:
@@ -62,7 +127,7 @@ def save(results: Results, path: Path) -> Path:
     analysis = registry.analysis_named(results.study.get("analysis"), "results")
     check_replaceable(path)
     with _step("writing the bundle"):
-        return write_bundle(results, analysis.tables(results), path)
+        return write_bundle(results, analysis.tables, path)
 
 
 def render(
@@ -71,8 +136,10 @@ def render(
     *,
     languages: Sequence[str] = LANGUAGES,
     formats: Sequence[str] = FORMATS,
-    progress: Progress | None = None,
+    edition: str = EDITION,
     templates: Path | None = None,
+    progress: Progress | None = None,
+    cache: Cache | None = None,
 ) -> tuple[Path, ...]:
     """Render a bundle's documents into the folder `out`; return their paths.
 
@@ -80,15 +147,10 @@ def render(
     ``out/bundle``, so that documents never exist without their data.
     """
     out = Path(out)
+    rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
+    rendering.check()
     path = save(bundle, out / "bundle") if isinstance(bundle, Results) else Path(bundle)
-    results = read_bundle(path)
-    analysis = registry.analysis_named(results.study.get("analysis"), f"{path}/study.json")
-    from reportgen.render import render_documents
-
-    with _writable(out), staging_folder(out) as staging:
-        with _step("the rendering"):
-            render_documents(results, analysis, staging, tuple(languages), tuple(formats), progress or SilentProgress(), templates)
-        return _publish(staging, out)
+    return _render(path, out, rendering, progress or SilentProgress(), cache)
 
 
 def run(
@@ -97,30 +159,36 @@ def run(
     *,
     languages: Sequence[str] = LANGUAGES,
     formats: Sequence[str] = FORMATS,
-    progress: Progress | None = None,
+    edition: str = EDITION,
     templates: Path | None = None,
+    progress: Progress | None = None,
+    cache: Cache | None = None,
 ) -> Outcome:
     """Go the whole way from settings to documents, in the folder `out`.
 
     If the rendering fails, the new bundle is kept (it can be rendered again) and the documents are the old ones.
     """
     out = Path(out)
+    rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
+    rendering.check()
     before = bundle_digest(out / "bundle") if (out / "bundle" / "SHA256SUMS").is_file() else None
-    path, results = analyze_to(settings, out, progress)
-    documents = render(path, out, languages=languages, formats=formats, progress=progress, templates=templates)
+    path, results = analyze_to(settings, out, progress, cache)
+    documents = _render(path, out, rendering, progress or SilentProgress(), cache)
     if before != bundle_digest(path):
-        _remove_outdated(out, documents)
+        _remove_outdated(out, documents, templates)
     return Outcome(path, documents, results)
 
 
-def analyze_to(settings: pydantic.BaseModel | str | Path, out: Path | str, progress: Progress | None = None) -> tuple[Path, Results]:
+def analyze_to(
+    settings: pydantic.BaseModel | str | Path, out: Path | str, progress: Progress | None = None, cache: Cache | None = None
+) -> tuple[Path, Results]:
     """Compute a study and write its bundle to ``out/bundle``; return the bundle's folder and the results in it."""
     out = Path(out)
     path = out / "bundle"
     # Everything that can be wrong with the destination is said before minutes of computing.
     with _writable(out):
         check_replaceable(path)
-    save(analyze(settings, progress), path)
+    save(analyze(settings, progress, cache), path)
     return path, read_bundle(path)
 
 
@@ -128,6 +196,104 @@ def _resolved(settings: pydantic.BaseModel | str | Path) -> tuple[Analysis, Any]
     if isinstance(settings, str | Path):
         return load_study(settings)
     return registry.analysis_of(settings), settings
+
+
+def _computed(analysis: Analysis, settings: Any, progress: Progress) -> Results:
+    results = analysis.run(settings, progress)
+    return Results(results.dataset, results.activations, {**results.study, "analysis": analysis.name})
+
+
+def _computed_from_capture(
+    analysis: Analysis, settings: Any, inputs: Mapping[str, Any], code: str, progress: Progress, cache: Cache
+) -> Results:
+    if not isinstance(analysis, TwoSteps):
+        return _computed(analysis, settings, progress)
+    of_capture = {**inputs, "settings": plain(analysis.capture_settings(settings))}
+    key = cache_key(analysis=analysis.name, code=code, inputs=of_capture)
+    captured = _kept_capture(cache, key)
+    if captured is None:
+        captured = analysis.capture(settings, progress)
+        numbers, facts = captured
+
+        def fill(folder: Path) -> None:
+            write_dataset(numbers, folder / "captured.nc")
+            (folder / "facts.json").write_text(json.dumps(plain(facts), ensure_ascii=False), encoding="utf-8")
+
+        cache.store("capture", key, fill)
+    else:
+        _announce(progress, "capture_kept")
+    results = analysis.compute(settings, *captured, progress)
+    return Results(results.dataset, results.activations, {**results.study, "analysis": analysis.name})
+
+
+def _kept_capture(cache: Cache, key: str) -> tuple[xarray.Dataset, dict[str, Any]] | None:
+    folder = cache.find("capture", key)
+    if folder is None:
+        return None
+    try:
+        return read_dataset(folder / "captured.nc"), json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:  # `reportgen cache clear` was quicker
+        return None
+
+
+def _kept_results(cache: Cache, key: str) -> Results | None:
+    folder = cache.find("results", key)
+    if folder is None:
+        return None
+    try:
+        return read_bundle(folder / "bundle")
+    except (InputError, FileNotFoundError):  # `reportgen cache clear` was quicker
+        return None
+
+
+def _with_presentation(results: Results, settings: pydantic.BaseModel) -> Results:
+    """Put the settings that only documents use into results that may have been computed under others."""
+    if PRESENTATION not in type(settings).model_fields:
+        return results
+    presentation = settings.model_dump(mode="json", include={PRESENTATION})
+    return Results(results.dataset, results.activations, {**results.study, "settings": {**results.study["settings"], **presentation}})
+
+
+def _announce(progress: Progress, key: str) -> None:
+    with progress.stage(key, 1) as advance:
+        advance(1)
+
+
+def _render(path: Path, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
+    results = read_bundle(path)
+    analysis = registry.analysis_named(results.study.get("analysis"), f"{path}/study.json")
+    with _writable(out), staging_folder(out) as staging:
+        with _step("the rendering"):
+            if cache is None:
+                _render_into(staging, results, analysis, rendering, progress)
+            else:
+                choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
+                code = rendering_code(analysis, rendering.templates)
+                key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
+                if not _copied(cache.find("documents", key), staging):
+                    _render_into(staging, results, analysis, rendering, progress)
+                    cache.store("documents", key, lambda folder: shutil.copytree(staging, folder, dirs_exist_ok=True))
+                else:
+                    _announce(progress, "documents_kept")
+        return _publish(staging, out)
+
+
+def _render_into(folder: Path, results: Results, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
+    from reportgen.render import render_documents
+
+    render_documents(
+        results, analysis, folder, rendering.languages, rendering.formats, progress, rendering.templates, edition=rendering.edition
+    )
+
+
+def _copied(kept: Path | None, folder: Path) -> bool:
+    if kept is None:
+        return False
+    try:
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
+    except (FileNotFoundError, shutil.Error):  # `reportgen cache clear` was quicker
+        return False
+    return True
 
 
 @contextmanager
@@ -139,7 +305,7 @@ def _step(name: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise MissingError(f"{name} needs the Python package {error.name}, which is not installed: `pip install {error.name}`") from error
     except Exception as error:
-        raise StepError(f"{name} failed: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise StepError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
 
 
 @contextmanager
@@ -156,24 +322,37 @@ def _writable(out: Path) -> Iterator[None]:
 
 
 def _publish(staging: Path, out: Path) -> tuple[Path, ...]:
-    """Move every file of `staging` to its place in `out`, each in one step."""
+    """Move every file of `staging` to its place in `out`, each in one step; equal files are left alone, their times too."""
     documents = []
     for file in sorted(staging.rglob("*")):
         if file.is_file():
             place = out / file.relative_to(staging)
             place.parent.mkdir(parents=True, exist_ok=True)
-            put_file(file, place)
+            if not (place.is_file() and filecmp.cmp(file, place, shallow=False)):
+                put_file(file, place)
             documents.append(place)
     return tuple(documents)
 
 
-def _remove_outdated(out: Path, documents: Sequence[Path]) -> None:
+def _remove_outdated(out: Path, documents: Sequence[Path], templates: Path | None) -> None:
     """Remove documents of an earlier bundle that this run did not write again: they would contradict the new ones."""
-    kept = set(documents)
-    for pattern in _DOCUMENTS:
-        for file in out.glob(pattern):
-            if file not in kept:
-                file.unlink()
-    for folder in (out / language for language in LANGUAGES):
-        if folder.is_dir() and not any(folder.iterdir()):
-            shutil.rmtree(folder)
+    from reportgen.render import Assets, load_languages
+
+    # Only folders named by a language are ours: any other may hold somebody's other report.
+    folders = [out, *(out / code for code in load_languages(*Assets.default(templates).directories))]
+    for folder in folders:
+        outdated = {file for pattern in _DOCUMENTS for file in folder.glob(pattern)} - set(documents)
+        for file in outdated:
+            file.unlink()
+        for place in {file.parent for file in outdated}:
+            _remove_if_empty(place, out)
+
+
+def _remove_if_empty(folder: Path, out: Path) -> None:
+    if folder != out and not any(folder.iterdir()):
+        folder.rmdir()
+        _remove_if_empty(folder.parent, out)
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())

@@ -19,9 +19,10 @@ _STAGES = {
     "control": "Measuring the control words",
     "robustness": "Varying the choices",
     "simulation": "Simulating error rates",
-    "figures": "Drawing figures",
-    "html": "Writing HTML",
-    "pdf": "Writing PDF",
+    "render": "Rendering documents",
+    "capture_kept": "Activations: kept from before",
+    "results_kept": "Results: kept from before",
+    "documents_kept": "Documents: kept from before",
 }
 _NAME_WIDTH = 22
 _GAP = 2

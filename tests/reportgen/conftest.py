@@ -41,7 +41,7 @@ def results(letters):
 def bundle(results, letters, tmp_path):
     from reportgen.bundle import write_bundle
 
-    return write_bundle(results, letters.tables(results), tmp_path / "bundle")
+    return write_bundle(results, letters.tables, tmp_path / "bundle")
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def renderer(monkeypatch):
 
     calls = []
 
-    def render_documents(results, analysis, out, languages, formats, progress, templates):
+    def render_documents(results, analysis, out, languages, formats, progress, templates, edition):
         calls.append((tuple(languages), tuple(formats)))
         (out / "figures").mkdir()
         (out / "figures" / "profile.svg").write_text("<svg/>")

@@ -11,6 +11,10 @@ from analyses.protocol import Results
 from reportgen.bundle import read_bundle, verify_bundle, write_bundle
 
 
+def no_tables(written):
+    return {}
+
+
 def files(folder):
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
@@ -35,10 +39,10 @@ def test_a_tool_that_knows_only_netcdf_reads_it(results, bundle):
 
 
 def test_same_results_same_bytes(results, letters, bundle, tmp_path):
-    again = write_bundle(results, letters.tables(results), tmp_path / "again")
+    again = write_bundle(results, letters.tables, tmp_path / "again")
     assert files(again) == files(bundle)
     read = read_bundle(bundle)
-    rewritten = write_bundle(read, letters.tables(read), tmp_path / "rewritten")
+    rewritten = write_bundle(read, letters.tables, tmp_path / "rewritten")
     assert files(rewritten) == files(bundle)
 
 
@@ -124,7 +128,7 @@ def test_a_failed_write_leaves_the_old_bundle(results, letters, bundle):
     before = files(bundle)
     broken = Results(results.dataset, results.activations.assign(big=("x", numpy.array([2**40]))), results.study)
     with pytest.raises(ValueError, match="int64"):
-        write_bundle(broken, letters.tables(results), bundle)
+        write_bundle(broken, letters.tables, bundle)
     assert files(bundle) == before
     assert [path.name for path in bundle.parent.iterdir() if "partial" in path.name] == []
 
@@ -132,14 +136,23 @@ def test_a_failed_write_leaves_the_old_bundle(results, letters, bundle):
 def test_a_new_bundle_replaces_the_old_one_whole(results, letters, bundle):
     (bundle / "tables" / "old.csv").write_text("of an older run")
     changed = Results(results.dataset * 2, results.activations, results.study)
-    write_bundle(changed, {}, bundle)
+    write_bundle(changed, no_tables, bundle)
     assert sorted(files(bundle)) == ["SHA256SUMS", "activations.nc", "results.nc", "study.json"]
     xarray.testing.assert_equal(read_bundle(bundle).dataset["mean_length"], changed.dataset["mean_length"])
+
+
+def test_an_equal_bundle_is_left_alone_unless_damaged(results, letters, bundle):
+    inode = bundle.stat().st_ino
+    write_bundle(results, letters.tables, bundle)
+    assert bundle.stat().st_ino == inode
+    (bundle / "study.json").write_text("{}")
+    write_bundle(results, letters.tables, bundle)
+    assert read_bundle(bundle).study["analysis"] == "letters"
 
 
 def test_other_folders_are_never_replaced(results, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="not a result bundle, so it is not replaced"):
-        write_bundle(results, {}, tmp_path / "precious")
+        write_bundle(results, no_tables, tmp_path / "precious")
     assert (tmp_path / "precious" / "thesis.txt").read_text() == "years of work"

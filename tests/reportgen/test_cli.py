@@ -123,7 +123,7 @@ def test_options_come_from_the_environment_too(call, renderer, monkeypatch):
         (["run", "--frob"], "No such option: --frob"),
         (["run", "--seed", "soon"], "--seed"),
         (["run", "--format", "doc"], "'doc' is not one of 'html', 'pdf'"),
-        (["run", "--lang", "ve"], "--lang ve: expected vi-en, vi or en"),
+        (["run", "letters", "--lang", "ve"], "--lang ve: expected vi-en, vi or en"),
         (["run", "leters"], "there is no study 'leters'; expected letters, or a YAML file; did you mean \"letters\"?"),
         (["run", "letters", "--word", "milk"], "the word 'milk' is not in the text"),
         (["run", "letters", "--text", "gone.txt"], "gone.txt: there is no such text file"),
@@ -168,12 +168,12 @@ def test_a_failed_rendering_is_4_and_keeps_the_old_documents(call, renderer, tmp
     assert call("run", "letters").exit_code == 0
     old = (tmp_path / "out" / "report.html").read_bytes()
 
-    def broken(results, analysis, out, *others):
+    def broken(results, analysis, out, *others, edition):
         (out / "report.html").write_text("half")
         raise RuntimeError("no ink")
 
     monkeypatch.setattr("reportgen.render.render_documents", broken)
-    done = call("run", "letters")
+    done = call("run", "letters", "--seed", "5")
     assert done.exit_code == 4
     assert "the rendering failed: RuntimeError: no ink" in one_line(done.stderr.replace("Estimating mutual information\n", ""))
     assert (tmp_path / "out" / "report.html").read_bytes() == old

@@ -18,7 +18,7 @@ def changed(results, tmp_path):
 
     def write(dataset=None, activations=None, **study):
         made = Results(results.dataset if dataset is None else dataset, activations or results.activations, {**results.study, **study})
-        return write_bundle(made, {}, tmp_path / "changed")
+        return write_bundle(made, lambda written: {}, tmp_path / "changed")
 
     return write
 

@@ -21,11 +21,13 @@ def test_what_a_name_means(tmp_path):
         model_settings("./gone")
 
 
-def test_list_says_what_is_not_here():
+def test_list_says_what_is_not_here(letters, tmp_path, monkeypatch):
+    (tmp_path / "a.yaml").write_text("name: a\nword: tea\nmodel: {source: embedded}\n")
+    monkeypatch.setattr(type(letters), "studies", lambda self: {"a": tmp_path / "a.yaml"})
     done = call("list")
     assert done.exit_code == 0
-    assert done.stdout == "embedded  not here: reportgen models fetch embedded  (studies: letters)\n"
-    assert json.loads(call("list", "--json").stdout)["models"] == [{"model": "embedded", "studies": ["letters"], "here": False}]
+    assert done.stdout == "embedded  not here: reportgen models fetch embedded  (studies: a)\n"
+    assert json.loads(call("list", "--json").stdout)["models"] == [{"model": "embedded", "studies": ["a"], "here": False}]
 
 
 def test_a_model_that_is_nowhere(monkeypatch, tmp_path):

@@ -94,9 +94,9 @@ def test_a_failing_stage_does_not_hide_its_error():
 
 
 def test_timings_longest_first_and_the_rest():
-    assert timings_table({"html": 0.5, "capture": 12.35}, 14.0).splitlines() == [
+    assert timings_table({"render": 0.5, "capture": 12.35}, 14.0).splitlines() == [
         f"{stage_name('capture'):<32}{'12.35':>8} s",
         f"{'Everything else':<32}{'1.15':>8} s",
-        f"{stage_name('html'):<32}{'0.50':>8} s",
+        f"{stage_name('render'):<32}{'0.50':>8} s",
         f"{'Total':<32}{'14.00':>8} s",
     ]

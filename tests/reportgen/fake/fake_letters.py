@@ -29,7 +29,7 @@ class LettersSettings(BaseModel):
     word: str
     text: str | None = None
     activations_file: str | None = None
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings | None = None
     counting: Counting = Counting()
     seed: int = Field(20, ge=0)
 

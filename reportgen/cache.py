@@ -1,0 +1,210 @@
+"""Results that need not be computed twice: folders found by a hash of everything that they depend on.
+
+An entry is written beside its place and renamed into it, so it is there whole or not at all, whatever is killed meanwhile.
+Two runs that make the same entry do not wait for each other: the first one's stays. Each entry carries the SHA-256 of its
+files; one that was damaged counts as absent. Beyond `limit` bytes the entries that were used longest ago go.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from analyses.models.cache import cache_directory
+from reportgen.atomic import put_file, remove_abandoned, staging_folder
+
+_LIMIT = 2_000_000_000
+_SUMS = "SHA256SUMS"
+_CONTENT = "content"
+_HASHES = "hashes.json"
+_TICK = 2_000_000_000
+# What the numbers and the documents are made with; another version of any of these may give other bytes.
+_LIBRARIES = (
+    "babel", "fonttools", "jinja2", "matplotlib", "numba", "numpy", "pandas", "pydyf", "scikit-learn", "scipy", "statsmodels",
+    "tokenizers", "torch", "transformers", "weasyprint", "xarray", "ziamath",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StageUse:
+    """How much of the disk a stage's entries take."""
+
+    stage: str
+    entries: int
+    size: int
+
+
+class Cache:
+    """The entries below one folder.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        By default ``results`` in the user's cache (``REPORTGEN_CACHE``, else below ``XDG_CACHE_HOME``).
+    limit : int
+        Bytes that all entries may take together.
+    """
+
+    def __init__(self, folder: Path | None = None, *, limit: int = _LIMIT) -> None:
+        self.folder = folder or cache_directory() / "results"
+        self._limit = limit
+
+    def find(self, stage: str, key: str) -> Path | None:
+        """Return the folder with the entry's files, or None if there is none (or it is damaged)."""
+        entry = self.folder / stage / key
+        try:
+            if not _is_whole(entry):
+                shutil.rmtree(entry, ignore_errors=True)
+                return None
+            os.utime(entry)
+        except OSError:
+            return None
+        return entry / _CONTENT
+
+    def store(self, stage: str, key: str, fill: Callable[[Path], object]) -> None:
+        """Let `fill` write an entry's files into a folder, and keep them; a disk that is full or read-only keeps nothing."""
+        # What was computed at length must not be lost because it cannot be remembered.
+        with suppress(OSError):
+            self._store(self.folder / stage / key, fill)
+
+    def _store(self, place: Path, fill: Callable[[Path], object]) -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(place.parent)
+        with staging_folder(place) as folder:
+            content = folder / _CONTENT
+            content.mkdir()
+            fill(content)
+            (folder / _SUMS).write_text("".join(f"{_sha256(content / name)}  {name}\n" for name in _names(content)), encoding="utf-8")
+            try:
+                folder.rename(place)
+            except OSError:
+                if not place.is_dir():
+                    raise
+        self._shrink(keep=place)
+
+    def file_hash(self, file: Path) -> str:
+        """Return a file's SHA-256; gigabytes are not read again while size, times and inode stay the same."""
+        status = file.stat()
+        mark = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        key = str(file.resolve())
+        known = self._hashes().get(key)
+        if known and known[:-1] == mark:
+            return str(known[-1])
+        value = _sha256(file)
+        # A file that was written just now may be written again within the same tick of the clock.
+        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _TICK:
+            with suppress(OSError):
+                self._remember(key, [*mark, value])
+        return value
+
+    def use(self) -> list[StageUse]:
+        """Return what each stage takes."""
+        stages = sorted({entry.parent.name for entry in self._entries()})
+        return [StageUse(stage, len(sizes), sum(sizes)) for stage in stages if (sizes := [_size(e) for e in self._entries(stage)])]
+
+    def clear(self) -> int:
+        """Remove every entry; return how many there were."""
+        (self.folder / _HASHES).unlink(missing_ok=True)
+        removed = 0
+        for entry in list(self._entries()):
+            remove_abandoned(entry.parent)
+            removed += _remove(entry)
+        return removed
+
+    def _remember(self, key: str, entry: list[Any]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=".hashes-", encoding="utf-8", delete=False) as new:
+            json.dump({**self._hashes(), key: entry}, new)
+        put_file(Path(new.name), self.folder / _HASHES)
+
+    def _hashes(self) -> dict[str, list[Any]]:
+        try:
+            content = json.loads((self.folder / _HASHES).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _entries(self, stage: str = "*") -> Iterator[Path]:
+        return (entry for entry in self.folder.glob(f"{stage}/*") if entry.is_dir() and not entry.name.startswith("."))
+
+    def _shrink(self, keep: Path) -> None:
+        entries = []
+        for entry in self._entries():
+            # Another run may remove one at any moment.
+            try:
+                entries.append((entry.stat().st_mtime_ns, _size(entry), entry))
+            except FileNotFoundError:
+                continue
+        total = sum(size for _, size, _ in entries)
+        for _, size, entry in sorted(entries):
+            if total <= self._limit:
+                break
+            if entry != keep:
+                _remove(entry)
+                total -= size
+
+
+def cache_key(**parts: Any) -> str:
+    """Return the hash of everything that an entry depends on; the parts must have a JSON form."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def code_version(folders: Iterable[Path]) -> str:
+    """Return the hash of every file in the folders, by its contents, and of the versions of Python and the libraries."""
+    digest = hashlib.sha256(f"{platform.python_version()} {platform.machine()}\n".encode())
+    for library in _LIBRARIES:
+        digest.update(f"{library} {_version(library)}\n".encode())
+    for folder in sorted(set(folders)):
+        for name in _names(folder):
+            if "__pycache__" not in name:
+                digest.update(f"{folder.name}/{name} {_sha256(folder / name)}\n".encode())
+    return digest.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _is_whole(entry: Path) -> bool:
+    """Whether the entry has exactly the files that it was stored with; raises FileNotFoundError if there is no entry."""
+    sums = {}
+    for line in (entry / _SUMS).read_text(encoding="utf-8").splitlines():
+        value, _, name = line.partition("  ")
+        sums[name] = value
+    return sums == {name: _sha256(entry / _CONTENT / name) for name in _names(entry / _CONTENT)}
+
+
+def _remove(entry: Path) -> bool:
+    """Remove an entry in one step for everybody else; False if another run was quicker."""
+    with tempfile.TemporaryDirectory(prefix=".removed-", dir=entry.parent, ignore_cleanup_errors=True) as folder:
+        try:
+            entry.rename(Path(folder) / "entry")
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

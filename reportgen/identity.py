@@ -1,0 +1,100 @@
+"""What a study's results depend on, by content: settings, model weights, files and code."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+import analyses
+import reportgen
+from analyses.errors import InputError
+from analyses.models.settings import ModelSettings
+from analyses.progress import Progress
+from analyses.protocol import Analysis
+from reportgen.cache import Cache, code_version
+from reportgen.resources import templates_directory
+
+# Settings that only documents use, such as the title of the course: other ones need no new computation.
+PRESENTATION = "document"
+
+
+def inputs_of(settings: pydantic.BaseModel, cache: Cache, progress: Progress) -> dict[str, Any]:
+    """Return everything that the computation of a study depends on besides code, in JSON form.
+
+    These are its settings (without the section ``document``), for every `ModelSettings` among them the hashes of the model's
+    files, and for every path under a key that ends in ``_file`` the hash of the file. An analysis must not depend on anything
+    else. `cache` remembers the hashes of files.
+
+    Raises
+    ------
+    InputError, MissingError
+        If a model or a file is not there.
+    """
+    values = settings.model_dump(mode="json", exclude={PRESENTATION})
+    files = {key: _file_hash(Path(path), key, cache) for key, path in _files(values)}
+    models = {}
+    # Ready activations stand in for the model, which need not be on this machine then.
+    if not values.get("activations_file"):
+        models = {key: _model_files(model, cache, progress) for key, model in _models(settings)}
+    for key, _ in _models(settings):
+        # How a model is fetched does not change what it computes.
+        section = values
+        for part in key.split("."):
+            section = section[part]
+        section.pop("offline", None)
+    return {"settings": values, "files": files, "models": models}
+
+
+def computation_code(analysis: Analysis) -> str:
+    """Return the version of the code that computes a study and writes its bundle."""
+    return code_version([_folder(analyses), _folder_of(analysis)])
+
+
+def rendering_code(analysis: Analysis, own_templates: Path | None) -> str:
+    """Return the version of the code and the templates that make a study's documents."""
+    folders = [_folder(analyses), _folder_of(analysis), _folder(reportgen), templates_directory()]
+    return code_version([*folders, *([own_templates] if own_templates else [])])
+
+
+def _model_files(model: ModelSettings, cache: Cache, progress: Progress) -> dict[str, Any]:
+    from analyses.models.sources import resolve
+
+    folder = resolve(model, progress)
+    # Weights, configuration and tokenizer: all of them shape what the model computes.
+    files = {file.name: cache.file_hash(file) for file in sorted(folder.path.iterdir()) if file.is_file()}
+    return {"name": folder.name, "revision": folder.revision, "files": files}
+
+
+def _models(settings: pydantic.BaseModel, path: str = "") -> Iterator[tuple[str, ModelSettings]]:
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, ModelSettings):
+            yield f"{path}{name}", value
+        elif isinstance(value, pydantic.BaseModel):
+            yield from _models(value, f"{path}{name}.")
+
+
+def _files(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            if isinstance(value, str) and key.endswith("_file"):
+                yield f"{path}{key}", value
+            else:
+                yield from _files(value, f"{path}{key}.")
+
+
+def _file_hash(file: Path, key: str, cache: Cache) -> str:
+    if not file.is_file():
+        raise InputError(f"{key}: there is no file {file}")
+    return cache.file_hash(file)
+
+
+def _folder(package: Any) -> Path:
+    return Path(package.__file__).parent
+
+
+def _folder_of(analysis: Analysis) -> Path:
+    """Return where the analysis keeps its code, which need not be below `analyses`."""
+    return Path(inspect.getfile(type(analysis))).parent
