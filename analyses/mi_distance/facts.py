@@ -26,7 +26,7 @@ _TESTS = {
     "jackknife": "mi_difference_p",
     "fisher": "fisher_p",
     "fieller": "fisher_p_fieller",
-    "tau_jackknife": "tau_difference_p",
+    "tau_relabelling": "tau_difference_p",
 }
 
 
@@ -41,7 +41,7 @@ def facts(results: Results) -> dict[str, Any]:
         "settings": settings,
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": _token_count(study)},
         "model": _model(study),
-        "text": _text(study),
+        "source": _text(study),
         "bands": _bands(study),
         "distances": {"shortest": int(dataset.token_distance.min()), "longest": int(dataset.token_distance.max())},
         "statements": statements,
@@ -61,7 +61,7 @@ def facts(results: Results) -> dict[str, Any]:
         "shift": _shift(study),
         "testable": study["occurrences"] > 3,
         "reproduce": _reproduce(study),
-        "captions": figure_captions(results),
+        "captions": figure_captions(results) | _table_captions(study),
     }
 
 
@@ -136,7 +136,7 @@ def _statement(conclusion: Mapping[str, Any], study: Study) -> dict[str, Any]:
             "key": _key(f"finding.{name}", verdict, side),
             "values": values,
         },
-        "conclusion": {"key": _key(f"conclusion.{name}", verdict, side), "values": values},
+        "abstract": {"key": _key(f"abstract.{name}", verdict, side), "values": values},
         "parts": parts if len(parts) > 1 else [],
         "reason": _reason(name, verdict, study),
         "estimators": _disagreement("estimators", conclusion["estimators_disagree"], study, name),
@@ -178,7 +178,11 @@ def _part_facts(name: str, part: Mapping[str, Any], study: Study) -> dict[str, A
 def _band_values(measure: str, study: Study) -> dict[str, Any]:
     name = {"early_difference": "early", "tau_difference": "separated", "mean_tau": None, "shift_slope": None}.get(measure, "deep")
     layers = study["bands"][name] if name else list(range(1, study["layers"] + 1))
-    return {"first_layer": layers[0], "last_layer": layers[-1]} if layers else {}
+    if not layers:
+        return {}
+    ends = {"first": layers[0], "last": layers[-1]}
+    band = {"key": "layers.one" if len(layers) == 1 else "layers.range", "as": "key", "values": ends}
+    return {"band": band, "first_layer": layers[0], "last_layer": layers[-1]}
 
 
 def _reason(name: str, verdict: str, study: Study) -> str | None:
@@ -274,7 +278,7 @@ def _bias(dataset: xr.Dataset) -> dict[str, Any]:
 
 def _tau(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
     """Per estimator and branch: the mean tau, the layers with a negative one, and those where the Mantel test shows it."""
-    described: dict[str, Any] = {}
+    described: dict[str, Any] = {"testable": bool(np.isfinite(dataset.kendall_tau).any(dim="layer").all())}
     for estimator in CO_PRIMARY:
         described[estimator] = {}
         for branch in dataset.branch.values.tolist():
@@ -292,13 +296,28 @@ def _tau(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
 
 def _controls(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
     present = {name: study["controls"].get(name) for name in CONTROLS[1:]}
-    controls: dict[str, Any] = {"present": any(present.values()), **present, "order": {}, "untrained_order": {}, "excess": {}}
+    controls: dict[str, Any] = {
+        "present": any(present.values()),
+        **present,
+        "order": {},
+        "untrained_order": {},
+        "excess": {},
+        "headline": None,
+    }
     for control, target in (("different_word", "order"), ("untrained", "untrained_order")):
         if present[control]:
             controls[target] = {band: [_order(study, band, estimator, control) for estimator in CO_PRIMARY] for band in ("early", "deep")}
     if present["different_word"]:
         controls["excess"] = _excess(dataset, study)
+        controls["headline"] = _headline(controls["order"]["deep"])
     return controls
+
+
+def _headline(rows: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """The sentence on the deep layers' order that the abstract carries: a reversal if there is one, else the unbiased estimate's."""
+    found = [row for row in rows if row is not None]
+    reversals = [row for row in found if row["outcome"] == "reverses"]
+    return (reversals or found or [None])[-1]
 
 
 def _order(study: Study, band: str, estimator: str, control: str) -> dict[str, Any] | None:
@@ -382,6 +401,13 @@ def _shift(study: Study) -> dict[str, Any] | None:
         "concordance": number(agreement["shift_concordance"], 3, unit=True),
         "rank_correlation": number(agreement["shift_rank_correlation"], 3, unit=True),
     }
+
+
+def _table_captions(study: Study) -> dict[str, dict[str, Any]]:
+    counts = {name: study[name] for name in ("layers", "pairs", "occurrences")} | {
+        "alpha": number(study["settings"]["alpha"], 2, unit=True)
+    }
+    return dict.fromkeys(("significance", "verdicts", "layers_histogram", "layers_nearest_neighbour"), counts)
 
 
 def _reproduce(study: Study) -> dict[str, Any]:
