@@ -13,9 +13,10 @@ import numpy as np
 from analyses.mi_distance.figures.comparisons import bonferroni_threshold, critical_z
 from analyses.mi_distance.figures.detail import compressed_beyond, first_pair, pair_values
 from analyses.mi_distance.figures.estimators import fitted_line, layer_means
-from analyses.mi_distance.figures.marks import key, number, select
+from analyses.mi_distance.figures.marks import key, select
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
+from analyses.mi_distance.value_specs import number
 from analyses.protocol import Results
 from analyses.statistics.resampling import EXACT_OCCURRENCES
 
@@ -137,7 +138,14 @@ def _t_profile(results: Results) -> Values:
         values |= {**_span("t", t), "bonferroni": int((_array(results, "t_p_bonferroni", estimator) < alpha).sum())}
         return key("figure.t_profile.alt_estimator", **values)
 
+    tested = {"layers": int(study["layers"]), "alpha": number(alpha, 2, unit=True)}
+    if _exists(_array(results, "mi_difference_p_fdr_bh")):
+        marks = key("figure.t_profile.marks", **tested)
+    else:
+        by_t = _exists(_array(results, "t_p_fdr_bh"))
+        marks = key("figure.t_profile.marks_t_only", **tested) if by_t else key("figure.t_profile.no_marks")
     return {
+        "marks": marks,
         "threshold": key("figure.t_profile.no_threshold")
         if math.isnan(threshold)
         else key("figure.t_profile.threshold_drawn", value=number(threshold, 2), df=2 * int(study["pairs"]) - 2),
@@ -169,11 +177,13 @@ def _kendall_tau_profile(results: Results) -> Values:
     else:
         relabellings = int(study["settings"]["permutations"])
         test = key("figure.kendall_tau_profile.sampled_test", alpha=number(alpha, 2, unit=True), relabellings=relabellings)
-    has_bands = _exists(_array(results, "kendall_tau_low"))
+    bands = "bands" if _exists(_array(results, "kendall_tau_low")) else "no_bands"
     return {
         "range": {"low": float(low), "high": float(high), "as": "interval", "digits": 2, "unit": True},
         "middle": number((low + high) / 2, 2, unit=True),
-        "intervals": key("figure.kendall_tau_profile.bands" if has_bands else "figure.kendall_tau_profile.no_bands"),
+        "intervals": key(
+            "figure.kendall_tau_profile.bands" if has_bands else "figure.kendall_tau_profile.no_bands", pairs=int(study["pairs"])
+        ),
         "test": test,
         **{estimator: of_estimator(estimator) for estimator in CO_PRIMARY},
     }
@@ -247,10 +257,10 @@ def _activation_scatter(results: Results) -> Values:
         "second_position": int(position[1]),
         "trimming": key("figure.activation_scatter.untrimmed")
         if trim is None
-        else key("figure.activation_scatter.trimming", trim=number(trim, 1 if trim != int(trim) else 0)),
+        else key("figure.activation_scatter.trimming", trim=_short(trim)),
         "scale": key("figure.activation_scatter.linear")
         if linear is None
-        else key("figure.activation_scatter.compressed", limit=number(linear, 1 if linear != int(linear) else 0)),
+        else key("figure.activation_scatter.compressed", limit=_short(linear)),
     }
     for branch in BRANCHES:
         rows = select(pair.frame, branch=branch)
@@ -259,6 +269,10 @@ def _activation_scatter(results: Results) -> Values:
         values[f"{branch}_trimmed"], values[f"{branch}_farthest"] = pair.trimmed[branch], number(farthest, 1)
         values[f"{branch}_kept"] = len(kept)
     return values
+
+
+def _short(value: float) -> Mapping[str, Any]:
+    return number(value, 0 if value == int(value) else 1)
 
 
 def _estimator_comparison(results: Results) -> Values:

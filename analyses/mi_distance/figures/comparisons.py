@@ -3,30 +3,34 @@
 import math
 
 import numpy as np
+import pandas
 import scipy.stats
 
-from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row
+from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row, Words
 from analyses.mi_distance.figures.marks import (
     Hover,
     Style,
+    Text,
     hover_points,
     interval_or_nothing,
     last_finite,
     layer_axis,
     limits,
     marked_points,
-    number,
     p_or_nothing,
     select,
     shade_bands,
     tidy,
 )
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
+from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 
 T = ("t_statistic", "t_p_bonferroni", "t_p_fdr_bh")
 DIFFERENCE = ("mi_difference", "mi_difference_low", "mi_difference_high", "mi_difference_p_fdr_bh")
+DASHED = (0, (4, 2))
 T_STYLE = Style("ink", "-", "o")
+DIFFERENCE_STYLE = Style("ink", "-", "s")
 COURSE = Style("control:different_word", (0, (4, 1.5)), "o", filled=False)
 FIELLER = Style("highlight", "-", "s")
 
@@ -39,7 +43,7 @@ def t_profile(results: Results) -> FigureSpec:
     size = 15 if layers <= 32 else 9
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.6, x_labels=0), Row(1.6)], gap=0.28, left=0.48), Hover()
+        canvas, hover = Canvas(labels, [Row(1.6, x_labels=False), Row(1.6)], gap=0.28, left=0.48), Hover()
         for row, estimator in enumerate(CO_PRIMARY):
             of_estimator = select(data, estimator=estimator)
             x = of_estimator["layer"].to_numpy()
@@ -48,45 +52,22 @@ def t_profile(results: Results) -> FigureSpec:
 
             left.axhline(0, color="muted", linewidth=0.9, zorder=1)
             left.vlines(x, 0, np.nan_to_num(statistic), color="muted", linewidth=0.8, alpha=0.6, zorder=2)
-            finite = np.isfinite(statistic)
-            texts = np.full(len(x), "", dtype=object)
-            texts[finite] = [
-                canvas.words.hover(
-                    "figure.hover.t",
-                    layer=int(x[index]),
-                    value=number(statistic[index], 2),
-                    p=p_or_nothing("figure.hover.adjusted_p", adjusted[index]),
-                )
-                for index in np.flatnonzero(finite)
-            ]
-            marked_points(left, hover, f"{estimator}-t", x, statistic, adjusted < alpha, T_STYLE, texts, size)
+            text = _t_texts(canvas.words, x, statistic, adjusted)
+            marked_points(left, hover, f"{estimator}-t", x, statistic, adjusted < alpha, T_STYLE, text, size)
             limits(left, statistic, [0], [] if math.isnan(threshold) else [-threshold, threshold], pad=0.08)
             if not math.isnan(threshold):
                 for sign in (-1, 1):
-                    left.axhline(sign * threshold, color="highlight", linewidth=1, linestyle=(0, (4, 2)), zorder=1)
+                    left.axhline(sign * threshold, color="highlight", linewidth=1, linestyle=DASHED, zorder=1)
                 canvas.headroom(left)
-                low, high = left.get_ylim()
                 rows = canvas.words.rows("figure.t_profile.threshold", value=canvas.words.number(threshold, 2))
-                canvas.note(left, 0.01, (threshold - low) / (high - low) + 0.015, rows, color="highlight", va="bottom")
+                canvas.note(left, 0.99, 0.985, rows, color="highlight", ha="right")
 
             estimate, below, above, jackknife_p = (of_estimator[name].to_numpy() for name in DIFFERENCE)
             right.axhline(0, color="muted", linewidth=0.9, zorder=1)
             tested = np.isfinite(below) & np.isfinite(above)
             right.vlines(x[tested], below[tested], above[tested], color="ink", linewidth=1.1, zorder=3)
-            texts = np.array(
-                [
-                    canvas.words.hover(
-                        "figure.hover.difference",
-                        layer=int(x[index]),
-                        value=number(estimate[index]),
-                        interval=interval_or_nothing(below[index], above[index]),
-                        p=p_or_nothing("figure.hover.adjusted_p", jackknife_p[index]),
-                    )
-                    for index in range(len(x))
-                ],
-                dtype=object,
-            )
-            marked_points(right, hover, f"{estimator}-difference", x, estimate, jackknife_p < alpha, Style("ink", "-", "s"), texts, size)
+            text = _difference_texts(canvas.words, of_estimator)
+            marked_points(right, hover, f"{estimator}-difference", x, estimate, jackknife_p < alpha, DIFFERENCE_STYLE, text, size)
             limits(right, estimate, below, above, [0], pad=0.08)
             for axes, name in ((left, "t"), (right, "difference")):
                 shade_bands(canvas, axes, results, labelled=False)
@@ -98,6 +79,45 @@ def t_profile(results: Results) -> FigureSpec:
         return hover.drawing(canvas)
 
     return FigureSpec("t_profile", draw, data)
+
+
+def _t_texts(words: Words, layer: np.ndarray, statistic: np.ndarray, adjusted: np.ndarray) -> Text:
+    def text(index: int) -> str:
+        return words.hover(
+            "figure.hover.t",
+            layer=int(layer[index]),
+            value=number(statistic[index], 2),
+            p=p_or_nothing("figure.hover.adjusted_p", adjusted[index]),
+        )
+
+    return text
+
+
+def _difference_texts(words: Words, rows: pandas.DataFrame) -> Text:
+    layer, estimate, low, high, p = (rows[name].to_numpy() for name in ("layer", *DIFFERENCE))
+
+    def text(index: int) -> str:
+        return words.hover(
+            "figure.hover.difference",
+            layer=int(layer[index]),
+            value=number(estimate[index]),
+            interval=interval_or_nothing(low[index], high[index]),
+            p=p_or_nothing("figure.hover.adjusted_p", p[index]),
+        )
+
+    return text
+
+
+def _z_texts(words: Words, name: str, layer: np.ndarray, z: np.ndarray, p: np.ndarray) -> Text:
+    def text(index: int) -> str:
+        return words.hover(
+            f"figure.hover.z.{name}",
+            layer=int(layer[index]),
+            value=number(z[index], 2),
+            p={"value": float(p[index]), "as": "p_value"},
+        )
+
+    return text
 
 
 def bonferroni_threshold(alpha: float, layers: int, pairs: int) -> float:
@@ -120,7 +140,7 @@ def z_profile(results: Results) -> FigureSpec:
             x = of_estimator["layer"].to_numpy()
             axes.axhline(0, color="muted", linewidth=0.9, zorder=1)
             for sign in (-1, 1):
-                axes.axhline(sign * critical, color="muted", linewidth=1, linestyle=(0, (4, 2)), zorder=1)
+                axes.axhline(sign * critical, color="muted", linewidth=1, linestyle=DASHED, zorder=1)
             boundary = depth * layers + 0.5
             axes.axvline(boundary, color="muted", linewidth=1, linestyle=(0, (1, 1.6)), zorder=1)
             ends = []
@@ -132,15 +152,7 @@ def z_profile(results: Results) -> FigureSpec:
                     edgecolors=style.color, linewidths=0.9, zorder=4,
                 )  # fmt: skip
                 marker.set_gid(f"{estimator}-{name}-markers")
-                texts = np.full(len(x), "", dtype=object)
-                finite = np.flatnonzero(np.isfinite(z))
-                texts[finite] = [
-                    canvas.words.hover(
-                        f"figure.hover.z.{name}", layer=int(x[i]), value=number(z[i], 2), p={"value": float(p[i]), "as": "p_value"}
-                    )
-                    for i in finite
-                ]
-                hover_points(axes, hover, f"{estimator}-{name}", x, z, texts)
+                hover_points(axes, hover, f"{estimator}-{name}", x, z, _z_texts(canvas.words, name, x, z, p))
                 ends.append(
                     EndLabel(
                         last_finite(z), canvas.words.rows(f"figure.z_profile.{name}"), style.color, style.line, style.marker, style.filled
@@ -148,10 +160,6 @@ def z_profile(results: Results) -> FigureSpec:
                 )
             limits(axes, of_estimator[["fisher_z", "fisher_z_fieller"]], [-critical, critical], pad=0.08)
             canvas.headroom(axes)
-            low, high = axes.get_ylim()
-            canvas.note(
-                axes, 0.99, (-critical - low) / (high - low) + 0.01, [f"±{canvas.words.number(critical, 2)}"], ha="right", va="bottom"
-            )
             rows = canvas.words.rows("figure.z_profile.depth", share={"value": depth, "as": "percent", "digits": 1})
             canvas.note(axes, (boundary - 0.5) / layers + 0.012, 0.985, rows)
             layer_axis(axes, layers)
@@ -159,7 +167,8 @@ def z_profile(results: Results) -> FigureSpec:
             canvas.y_label(axes, "figure.z_profile.y")
             canvas.x_label(axes, "figure.layer")
             if column == len(CO_PRIMARY) - 1:
-                canvas.end_labels(axes, ends)
+                limit = EndLabel(critical, [f"±{canvas.words.number(critical, 2)}"], "muted", DASHED)
+                canvas.end_labels(axes, [*ends, limit])
         return hover.drawing(canvas)
 
     return FigureSpec("z_profile", draw, data)

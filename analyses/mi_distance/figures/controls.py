@@ -15,17 +15,17 @@ from analyses.mi_distance.figures.marks import (
     branch_name,
     curve,
     hover_points,
-    interval_or_nothing,
     last_finite,
     layer_axis,
     limits,
-    number,
     select,
     shade_bands,
     tidy,
+    value_texts,
 )
 from analyses.mi_distance.figures.profiles import MEAN
 from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 
 CONTROL = ("control_mean_mutual_information", "control_mean_mutual_information_low", "control_mean_mutual_information_high")
@@ -40,13 +40,7 @@ def _series(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, na
     x, (value, low, high) = rows["layer"].to_numpy(), (rows[name].to_numpy() for name in names)
     curve(axes, x, value, style, low=low, high=high)
     branch = str(rows["branch"].iloc[0])
-    texts = [
-        canvas.words.hover(
-            text, branch=branch_name(branch), layer=int(x[i]), value=number(value[i]), interval=interval_or_nothing(low[i], high[i])
-        )
-        for i in range(len(x))
-    ]
-    hover_points(axes, hover, f"{branch}-{names[0]}", x, value, texts)
+    hover_points(axes, hover, f"{branch}-{names[0]}", x, value, value_texts(canvas.words, text, branch, x, (value, low, high)))
     return last_finite(value)
 
 
@@ -56,7 +50,7 @@ def control_profile(results: Results) -> FigureSpec:
     layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.75, x_labels=0), Row(1.75, columns=1)], right=1.25, gap=0.16), Hover()
+        canvas, hover = Canvas(labels, [Row(1.75, x_labels=False), Row(1.75, columns=1)], right=1.25, gap=0.16), Hover()
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(data, branch=branch)
             same = _series(canvas, axes, hover, rows, MEAN, BRANCH_STYLE[branch], "figure.hover.mutual_information")
@@ -103,7 +97,7 @@ def untrained_profile(results: Results) -> FigureSpec:
     layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.7, x_labels=0), Row(1.5, titles=False)], right=1.25, gap=0.16), Hover()
+        canvas, hover = Canvas(labels, [Row(1.7, x_labels=False), Row(1.5, titles=False)], right=1.25, gap=0.16), Hover()
         for column, branch in enumerate(BRANCHES):
             rows, style = select(data, branch=branch), BRANCH_STYLE[branch]
             axes = canvas.axes[0][column]
@@ -125,7 +119,7 @@ def untrained_profile(results: Results) -> FigureSpec:
                     )
                     for layer, value in zip(x[finite], tau[finite], strict=True)
                 ]
-                hover_points(below, hover, f"{branch}-{name}-tau", x[finite], tau[finite], texts)
+                hover_points(below, hover, f"{branch}-{name}-tau", x[finite], tau[finite], texts.__getitem__)
             limits(below, data[["kendall_tau", "untrained_kendall_tau"]], [0])
             canvas.y_label(below, "figure.kendall_tau_profile.y")
             canvas.x_label(below, "figure.layer")

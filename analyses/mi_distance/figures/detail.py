@@ -9,13 +9,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from analyses.mi_distance.figures.layout import SMALL, Canvas, Row
-from analyses.mi_distance.figures.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points, number, select
+from analyses.mi_distance.figures.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points, select
 from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 
 # Not colours of the palette on purpose: cells of the matrix keep their colours on a dark screen, so do the numbers on them.
@@ -151,7 +154,7 @@ def distance_scatter(results: Results) -> FigureSpec:
                 for row in rows.itertuples()
             ]
             x, y = rows["token_distance"].to_numpy(), rows["mutual_information"].to_numpy()
-            marked_points(axes, hover, f"{branch}-pairs", x, y, np.full(len(x), len(x) < 60), BRANCH_STYLE[branch], texts, 22)
+            marked_points(axes, hover, f"{branch}-pairs", x, y, np.full(len(x), len(x) < 60), BRANCH_STYLE[branch], texts.__getitem__, 22)
             axes.set_xlim(0, data["token_distance"].max() * 1.06)
             limits(axes, data["mutual_information"], pad=0.08)
             canvas.headroom(axes, 1)
@@ -225,7 +228,7 @@ def activation_scatter(results: Results) -> FigureSpec:
     )
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.75)], gap=0.2), Hover()
+        canvas, hover = Canvas(labels, [Row(2.75, notes=True)], gap=0.2), Hover()
         reach = max(float(pair.frame[["first_z", "second_z"]].abs().to_numpy().max()), trim or 0) * 1.12
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(pair.frame, branch=branch)
@@ -255,13 +258,13 @@ def activation_scatter(results: Results) -> FigureSpec:
             canvas.title(axes, f"figure.branch.{branch}")
             canvas.y_label(axes, "figure.activation_scatter.y")
             canvas.x_label(axes, "figure.activation_scatter.x")
-            rows_of_text = canvas.words.rows(
+            canvas.head_note(
+                axes,
                 "figure.activation_scatter.panel",
                 value=canvas.words.number(float(values.sel(branch=branch)), 2),
                 trimmed=canvas.words.integer(pair.trimmed[branch]),
                 dimensions=canvas.words.integer(results.study["dimensions"]),
             )
-            canvas.note(axes, 0.02, 0.985, rows_of_text, color="ink")
         return hover.drawing(canvas)
 
     return FigureSpec("activation_scatter", draw, pair.frame)
@@ -272,11 +275,13 @@ def _cloud(axes: Axes, rows: pandas.DataFrame, colour: str) -> None:
     points = rows[["first_z", "second_z"]].to_numpy()
     if not len(points):
         return
-    dots = np.empty((3 * len(points), 2))
-    dots[0::3] = dots[1::3] = points
-    dots[2::3] = np.nan
-    dots[1::3, 0] += 1e-3
-    axes.add_collection(LineCollection([dots], colors=[colour], linewidths=2.1, alpha=0.5, capstyle="round", zorder=3), autolim=False)
+    # A stroke of no visible length with a round end is a dot.
+    strokes = np.repeat(points, 2, axis=0)
+    strokes[1::2, 0] += 1e-3
+    codes = np.tile([Path.MOVETO, Path.LINETO], len(points))
+    dots = PathPatch(Path(strokes, codes), fill=False, edgecolor=colour, linewidth=2.2, alpha=0.55, capstyle="round", zorder=3)
+    dots.set_snap(False)  # snapped to whole pixels the strokes would vanish
+    axes.add_patch(dots)
 
 
 def _z_axes(canvas: Canvas, axes: Axes, reach: float, linear: float | None) -> None:
@@ -290,7 +295,6 @@ def _z_axes(canvas: Canvas, axes: Axes, reach: float, linear: float | None) -> N
             axis.set_major_locator(FixedLocator(ticks))
             axis.set_minor_locator(FixedLocator([]))
             axis.set_major_formatter(FuncFormatter(lambda value, _: canvas.words.number(value, 0 if value == int(value) else 1)))
-    # Above, room for the words of the panel.
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     axes.tick_params(length=0)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas
+from matplotlib.ticker import MaxNLocator
 
 from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row
 from analyses.mi_distance.figures.marks import (
@@ -17,11 +18,11 @@ from analyses.mi_distance.figures.marks import (
     layer_axis,
     limits,
     marked_points,
-    number,
     select,
     tidy,
 )
 from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 
 SERIES = ("histogram", "corrected", "expected", "nearest_neighbour")
@@ -57,7 +58,7 @@ def estimator_comparison(results: Results) -> FigureSpec:
         return Style(colour, LINE[name], BRANCH_STYLE[branch].marker if name == "histogram" else "", filled=True)
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.9), Row(2.0)], right=1.25, gap=0.12, left=0.5), Hover()
+        canvas, hover = Canvas(labels, [Row(1.9), Row(2.0)], right=1.42, gap=0.12, left=0.5), Hover()
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(data, branch=branch)
             x = rows["layer"].to_numpy()
@@ -74,7 +75,7 @@ def estimator_comparison(results: Results) -> FigureSpec:
                     )
                     for layer, value in zip(x, y, strict=True)
                 ]
-                hover_points(axes, hover, f"{branch}-{name}", x, y, texts)
+                hover_points(axes, hover, f"{branch}-{name}", x, y, texts.__getitem__)
             limits(axes, data[list(SERIES)], [0])
             layer_axis(axes, layers)
             canvas.title(axes, f"figure.branch.{branch}")
@@ -86,7 +87,7 @@ def estimator_comparison(results: Results) -> FigureSpec:
             [
                 EndLabel(
                     float(last[name]), canvas.words.rows(f"figure.series.{name}"),
-                    "ink" if name in ("histogram", "corrected") else style("mlp", name).color, LINE[name],
+                    style(BRANCHES[-1], name).color, LINE[name],
                 )
                 for name in SERIES
             ],
@@ -114,13 +115,14 @@ def _shift(canvas: Canvas, hover: Hover, data: pandas.DataFrame) -> None:
             for row in rows.itertuples()
         ]
         x, y = rows["histogram"].to_numpy(), rows["nearest_neighbour"].to_numpy()
-        marked_points(axes, hover, f"{branch}-shift", x, y, np.full(len(x), True), BRANCH_STYLE[branch], texts, 16)
+        marked_points(axes, hover, f"{branch}-shift", x, y, np.full(len(x), True), BRANCH_STYLE[branch], texts.__getitem__, 16)
     x = data["histogram"].to_numpy()
     span = np.array([x.min(), x.max()]) + np.array([-0.04, 0.04]) * max(float(np.ptp(x)), 1e-3)
     shift = float((data["nearest_neighbour"] - data["histogram"]).mean())
     axes.plot(span, span + shift, color="muted", linewidth=1.1, linestyle=(0, (4, 2)), zorder=2)
     fit = fitted_line(data)
     axes.set_xlim(*span)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     limits(axes, data["nearest_neighbour"], span + shift)
     canvas.headroom(axes, 2)
     rows_of_text = [("muted", canvas.words.rows("figure.estimator_comparison.shift"))]
@@ -152,7 +154,7 @@ def _share(canvas: Canvas, hover: Hover, data: pandas.DataFrame, layers: int) ->
             )
             for layer, value in zip(x[finite], share[finite], strict=True)
         ]
-        hover_points(axes, hover, f"{branch}-share", x[finite], share[finite], texts)
+        hover_points(axes, hover, f"{branch}-share", x[finite], share[finite], texts.__getitem__)
         ends[branch] = last_finite(share)
     limits(axes, [0, 100], data["expected_share"] * 100, pad=0.02)
     layer_axis(axes, layers)

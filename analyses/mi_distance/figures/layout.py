@@ -56,14 +56,15 @@ class Words:
 class Row:
     """One row of panels; `height` of the plotting area and `rail`, the strip under it, in inches.
 
-    `titles` and `y_labels` say whether room is left above the panels, `x_labels` how many labels stand under them.
+    `titles`, `notes` and `y_labels` say for what room is left above the panels, `x_labels` whether there is some below them.
     """
 
     height: float
     columns: int = 2
     titles: bool = True
+    notes: bool = False
     y_labels: bool = True
-    x_labels: int = 1
+    x_labels: bool = True
     rail: float = 0.0
     # Rows of tick labels.
     ticks: int = 1
@@ -71,14 +72,15 @@ class Row:
 
 @dataclass(frozen=True)
 class EndLabel:
-    """What stands beside the right end of a line: `y` in data units, and how the line looks."""
+    """What stands beside the right end of a line: `y` in data units, and how the line looks; `band` for a shaded range."""
 
     y: float
     rows: Sequence[str]
     color: str
-    line: str = "-"
+    line: Any = "-"
     marker: str | None = None
     filled: bool = True
+    band: bool = False
 
 
 class Canvas:
@@ -119,7 +121,8 @@ class Canvas:
     def title(self, axes: Axes, key: str, **values: Any) -> None:
         """Name a panel."""
         x, y = self._corner(axes)
-        y += self.words.languages * ROW if self._rows[id(axes)].y_labels else 0
+        row = self._rows[id(axes)]
+        y += (row.y_labels + row.notes) * self.words.languages * ROW
         rows = self.words.rows(key, **values)
         for index, text in enumerate(reversed(rows)):
             first = index == len(rows) - 1
@@ -133,9 +136,11 @@ class Canvas:
 
     def y_label(self, axes: Axes, key: str, **values: Any) -> None:
         """Name the vertical axis, above the panel."""
-        x, y = self._corner(axes)
-        for index, text in enumerate(reversed(self.words.rows(key, **values))):
-            self._text(x, y + index * ROW, text, **self._row_style(index == len(self.words.rows(key, **values)) - 1))
+        self._stack(axes, 0, self.words.rows(key, **values))
+
+    def head_note(self, axes: Axes, key: str, **values: Any) -> None:
+        """Words between the title and the name of the vertical axis (the row has `notes`)."""
+        self._stack(axes, self.words.languages, self.words.rows(key, **values))
 
     def x_label(self, axes: Axes, key: str, *, rail: Axes | None = None, **values: Any) -> None:
         """Name the horizontal axis, under the panel (or under the strip below it); on one row where that is short enough."""
@@ -170,7 +175,9 @@ class Canvas:
                     [centre / self.height] * 3,
                     color=label.color,
                     linestyle=label.line,
-                    linewidth=1.5,
+                    linewidth=9 if label.band else 1.5,
+                    alpha=0.25 if label.band else 1,
+                    solid_capstyle="butt",
                     marker=label.marker,
                     markevery=[1],
                     markersize=4,
@@ -189,7 +196,7 @@ class Canvas:
         ordered = list(rows)
         top = y + step * (len(ordered) - 1) if va == "bottom" else y
         for index, text in enumerate(ordered):
-            style = {} if index == 0 or self.words.languages == 1 else {"fontstyle": "italic"}
+            style: dict[str, Any] = {} if index == 0 or self.words.languages == 1 else {"fontstyle": "italic"}
             axes.text(x, top - index * step, text, transform=axes.transAxes, ha=ha, va=va, fontsize=SMALL, color=color, zorder=6, **style)
 
     def headroom(self, axes: Axes, rows: int = 1) -> None:
@@ -201,12 +208,11 @@ class Canvas:
 
     def _head(self, row: Row) -> float:
         titles = (TITLE_ROW + (self.words.languages - 1) * (ROW + 0.02)) if row.titles else 0
-        labels = self.words.languages * ROW if row.y_labels else 0
-        return titles + labels + 0.08
+        return titles + (row.y_labels + row.notes) * self.words.languages * ROW + 0.08
 
     def _foot(self, row: Row) -> float:
         rail = row.rail + 0.05 if row.rail else 0
-        labels = row.x_labels * self.words.languages * ROW + 0.08 if row.x_labels else 0
+        labels = self.words.languages * ROW + 0.08 if row.x_labels else 0
         return rail + 0.06 + row.ticks * ROW + labels
 
     def _add(self, x: float, y: float, width: float, height: float) -> Axes:
@@ -215,6 +221,12 @@ class Canvas:
     def _corner(self, axes: Axes) -> tuple[float, float]:
         box = axes.get_position()
         return box.x0 * WIDTH - self.left + 0.04, box.y1 * self.height + 0.08
+
+    def _stack(self, axes: Axes, below: int, rows: Sequence[str]) -> None:
+        """Rows above a panel, over `below` other rows."""
+        x, y = self._corner(axes)
+        for index, text in enumerate(rows):
+            self._text(x, y + (below + len(rows) - 1 - index) * ROW, text, **self._row_style(index == 0))
 
     def _row_style(self, first: bool) -> dict[str, Any]:
         if first:

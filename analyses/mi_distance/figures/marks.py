@@ -1,7 +1,7 @@
 """What the figures share: how a branch looks, layers as a horizontal axis, curves with intervals, marks with hover texts."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,12 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from analyses.mi_distance.figures.layout import Canvas, EndLabel, Words
 from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.value_specs import interval, number
 from analyses.protocol import Drawing, Results
 
 Spec = Mapping[str, Any]
+# The hover text of the point at an index.
+Text = Callable[[int], str]
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,8 @@ def select(frame: pandas.DataFrame, **values: Any) -> pandas.DataFrame:
     return frame
 
 
-def number(value: float, digits: int = 3, *, unit: bool = False) -> Spec:
-    return {"value": float(value), "as": "number", "digits": digits, "unit": unit}
-
-
 def key(name: str, **values: Any) -> Spec:
+    """A sentence of the catalogue with its own values."""
     return {"key": name, "as": "key", "values": values}
 
 
@@ -77,12 +77,28 @@ def interval_or_nothing(low: float, high: float, digits: int = 3, *, unit: bool 
     """The interval after a value in a hover text; an empty string where there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return key("figure.hover.interval", interval={"low": float(low), "high": float(high), "as": "interval", "digits": digits, "unit": unit})
+    return key("figure.hover.interval", interval=interval(low, high, digits, unit=unit))
 
 
 def p_or_nothing(name: str, p: float) -> Spec | str:
     """A p-value after a value in a hover text, by a sentence of the catalogue; an empty string where there is none."""
     return key(name, p={"value": float(p), "as": "p_value"}) if math.isfinite(p) else ""
+
+
+def value_texts(words: Words, name: str, branch: str, layer: np.ndarray, values: Sequence[np.ndarray]) -> Text:
+    """Hover texts of a branch's curve: the value of each layer, in nats, and its interval; `values` are (value, low, high)."""
+    value, low, high = values
+
+    def text(index: int) -> str:
+        return words.hover(
+            name,
+            branch=branch_name(branch),
+            layer=int(layer[index]),
+            value=number(value[index]),
+            interval=interval_or_nothing(low[index], high[index]),
+        )
+
+    return text
 
 
 def layer_axis(axes: Axes, layers: int, *, labelled: bool = True) -> None:
@@ -137,25 +153,25 @@ def curve(axes: Axes, x: np.ndarray, y: np.ndarray, style: Style, *, low: np.nda
     )
 
 
-def hover_points(axes: Axes, hover: Hover, gid: str, x: np.ndarray, y: np.ndarray, texts: Sequence[str]) -> None:
-    """Invisible marks over the points of a curve, large enough to be hit."""
+def hover_points(axes: Axes, hover: Hover, gid: str, x: np.ndarray, y: np.ndarray, text: Text) -> None:
+    """Invisible marks over the finite points of a curve, large enough to be hit; `text` is asked for them only."""
     finite = np.flatnonzero(np.isfinite(y))
     if not len(finite):
         return
     axes.scatter(x[finite], y[finite], s=40, color="ink", alpha=0, linewidths=0, zorder=7, gid=gid)
-    hover.add(gid, [texts[index] for index in finite])
+    hover.add(gid, [text(int(index)) for index in finite])
 
 
 def marked_points(
-    axes: Axes, hover: Hover, gid: str, x: np.ndarray, y: np.ndarray, filled: np.ndarray, style: Style, texts: Sequence[str], size: float
+    axes: Axes, hover: Hover, gid: str, x: np.ndarray, y: np.ndarray, filled: np.ndarray, style: Style, text: Text, size: float
 ) -> None:
-    """Markers that are filled or hollow, each with its hover text."""
+    """Markers on the finite points, filled or hollow, each with its hover text."""
     finite = np.flatnonzero(np.isfinite(y))
     if not len(finite):
         return
     faces = [style.color if filled[index] else "paper" for index in finite]
     axes.scatter(x[finite], y[finite], s=size, marker=style.marker, c=faces, edgecolors=style.color, linewidths=1, zorder=4, gid=gid)
-    hover.add(gid, [texts[index] for index in finite])
+    hover.add(gid, [text(int(index)) for index in finite])
 
 
 def branch_labels(words: Words, ends: Mapping[str, float]) -> list[EndLabel]:

@@ -4,10 +4,11 @@ import numpy as np
 import pandas
 from matplotlib.axes import Axes
 
-from analyses.mi_distance.figures.layout import Canvas, Row
+from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row, Words
 from analyses.mi_distance.figures.marks import (
     BRANCH_STYLE,
     Hover,
+    Text,
     branch_labels,
     branch_name,
     curve,
@@ -17,13 +18,14 @@ from analyses.mi_distance.figures.marks import (
     layer_axis,
     limits,
     marked_points,
-    number,
     p_or_nothing,
     select,
     shade_bands,
     tidy,
+    value_texts,
 )
 from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 
 CO_PRIMARY = ("histogram", "nearest_neighbour")
@@ -48,17 +50,8 @@ def mutual_information_profile(results: Results) -> FigureSpec:
                 values = [series[name].to_numpy() for name in MEAN]
                 x = series["layer"].to_numpy()
                 curve(axes, x, values[0], BRANCH_STYLE[branch], low=values[1], high=values[2])
-                texts = [
-                    canvas.words.hover(
-                        "figure.hover.mutual_information",
-                        branch=branch_name(branch),
-                        layer=int(layer),
-                        value=number(value),
-                        interval=interval_or_nothing(low, high),
-                    )
-                    for layer, value, low, high in zip(x, *values, strict=True)
-                ]
-                hover_points(axes, hover, f"{estimator}-{branch}", x, values[0], texts)
+                text = value_texts(canvas.words, "figure.hover.mutual_information", branch, x, values)
+                hover_points(axes, hover, f"{estimator}-{branch}", x, values[0], text)
             limits(axes, *(rows[name] for name in MEAN))
             canvas.headroom(axes)
             shade_bands(canvas, axes, results)
@@ -112,6 +105,22 @@ def _significance(canvas: Canvas, rail: Axes, hover: Hover, rows: pandas.DataFra
         )
 
 
+def _tau_texts(words: Words, branch: str, series: pandas.DataFrame) -> Text:
+    x, tau, low, high, p = (series[name].to_numpy() for name in ("layer", *TAU))
+
+    def text(index: int) -> str:
+        return words.hover(
+            "figure.hover.tau",
+            branch=branch_name(branch),
+            layer=int(x[index]),
+            value=number(tau[index], 2, unit=True),
+            interval=interval_or_nothing(low[index], high[index], 2, unit=True),
+            p=p_or_nothing("figure.hover.mantel", p[index]),
+        )
+
+    return text
+
+
 def kendall_tau_profile(results: Results) -> FigureSpec:
     """Kendall's tau of mutual information against token distance over the layers."""
     alpha, tau_range = results.study["settings"]["alpha"], results.study["settings"]["hypotheses"]["tau_range"]
@@ -119,7 +128,7 @@ def kendall_tau_profile(results: Results) -> FigureSpec:
     layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
-        rows = [Row(1.75, columns=1, x_labels=0), Row(1.75, columns=1)]
+        rows = [Row(1.75, columns=1, x_labels=False), Row(1.75, columns=1)]
         canvas, hover = Canvas(labels, rows, right=1.2), Hover()
         for row, estimator in enumerate(CO_PRIMARY):
             axes, of_estimator = canvas.axes[row][0], select(data, estimator=estimator)
@@ -132,20 +141,8 @@ def kendall_tau_profile(results: Results) -> FigureSpec:
                 if finite.any():
                     axes.fill_between(x, low, high, where=finite, color=style.color, alpha=0.13, linewidth=0, zorder=2)
                 axes.plot(x, tau, color=style.color, linestyle=style.line, linewidth=1.2, zorder=3)
-                texts = [
-                    canvas.words.hover(
-                        "figure.hover.tau",
-                        branch=branch_name(branch),
-                        layer=int(x[index]),
-                        value=number(tau[index], 2, unit=True),
-                        interval=interval_or_nothing(low[index], high[index], 2, unit=True),
-                        p=p_or_nothing("figure.hover.mantel", p[index]),
-                    )
-                    for index in np.flatnonzero(np.isfinite(tau))
-                ]
-                everywhere = np.full(len(x), "", dtype=object)
-                everywhere[np.isfinite(tau)] = texts
-                marked_points(axes, hover, f"{estimator}-{branch}", x, tau, p < alpha, style, everywhere, 17 if layers <= 32 else 11)
+                text = _tau_texts(canvas.words, branch, series)
+                marked_points(axes, hover, f"{estimator}-{branch}", x, tau, p < alpha, style, text, 17 if layers <= 32 else 11)
             limits(axes, of_estimator[list(TAU[:3])], [0.1, *tau_range])
             low_limit, high_limit = axes.get_ylim()
             axes.set_ylim(max(low_limit, -1.04), min(high_limit, 1.04))
@@ -153,12 +150,10 @@ def kendall_tau_profile(results: Results) -> FigureSpec:
             canvas.title(axes, f"figure.estimator.{estimator}")
             canvas.y_label(axes, "figure.kendall_tau_profile.y")
             last = select(of_estimator, layer=layers).set_index("branch")["kendall_tau"]
-            canvas.end_labels(axes, branch_labels(canvas.words, {branch: float(last[branch]) for branch in BRANCHES}))
-            bottom, top = axes.get_ylim()
-            canvas.note(
-                axes, 0.008, (tau_range[0] - bottom) / (top - bottom) + 0.02, canvas.words.rows("figure.kendall_tau_profile.range", middle=number(sum(tau_range) / 2, 2, unit=True)),
-                color="highlight", va="bottom",
-            )  # fmt: skip
+            middle = sum(tau_range) / 2
+            about = canvas.words.rows("figure.kendall_tau_profile.range", middle=number(middle, 2, unit=True))
+            ends = branch_labels(canvas.words, {branch: float(last[branch]) for branch in BRANCHES})
+            canvas.end_labels(axes, [*ends, EndLabel(middle, about, "highlight", band=True)])
         canvas.x_label(canvas.axes[1][0], "figure.layer")
         return hover.drawing(canvas)
 
