@@ -239,6 +239,13 @@ def test_study_new_writes_a_study_that_runs(call, renderer, tmp_path):
     assert call("study", "new", "mine.yaml", "--word", "tea", "--text", "tea.txt", "--model", "embedded", "--force").exit_code == 0
 
 
+@pytest.mark.parametrize(("file", "name"), [("my tea.yaml", "my-tea"), ("trà.yaml", "tr"), ("_.yaml", "study")])
+def test_study_new_names_the_study_after_its_file(call, tmp_path, file, name):
+    (tmp_path / "tea.txt").write_text("Tea, tea and tea.")
+    assert call("study", "new", file, "--word", "tea", "--text", "tea.txt", "--model", "embedded").exit_code == 0
+    assert json.loads(call("study", "check", file, "--json").stdout)["settings"]["name"] == name
+
+
 def test_study_new_needs_a_terminal_to_ask_at(call):
     done = call("study", "new", "mine.yaml")
     assert done.exit_code == 2
