@@ -181,9 +181,7 @@ def _kendall_tau_profile(results: Results) -> Values:
     return {
         "range": {"low": float(low), "high": float(high), "as": "interval", "digits": 2, "unit": True},
         "middle": number((low + high) / 2, 2, unit=True),
-        "intervals": key(
-            "figure.kendall_tau_profile.bands" if has_bands else "figure.kendall_tau_profile.no_bands", pairs=int(study["pairs"])
-        ),
+        "intervals": key(f"figure.kendall_tau_profile.{bands}", pairs=int(study["pairs"])),
         "test": test,
         **{estimator: of_estimator(estimator) for estimator in CO_PRIMARY},
     }

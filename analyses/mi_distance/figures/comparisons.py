@@ -148,9 +148,15 @@ def z_profile(results: Results) -> FigureSpec:
                 z, p = of_estimator[z_name].to_numpy(), of_estimator[p_name].to_numpy()
                 axes.plot(x, z, color=style.color, linestyle=style.line, linewidth=1.2, zorder=3)
                 marker = axes.scatter(
-                    x, z, s=13 if layers <= 32 else 8, marker=style.marker, c=style.color if style.filled else "paper",
-                    edgecolors=style.color, linewidths=0.9, zorder=4,
-                )  # fmt: skip
+                    x,
+                    z,
+                    s=13 if layers <= 32 else 8,
+                    marker=style.marker,
+                    c=style.color if style.filled else "paper",
+                    edgecolors=style.color,
+                    linewidths=0.9,
+                    zorder=4,
+                )
                 marker.set_gid(f"{estimator}-{name}-markers")
                 hover_points(axes, hover, f"{estimator}-{name}", x, z, _z_texts(canvas.words, name, x, z, p))
                 ends.append(

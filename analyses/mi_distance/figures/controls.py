@@ -67,11 +67,15 @@ def control_profile(results: Results) -> FigureSpec:
                     [
                         EndLabel(same, canvas.words.rows("figure.control_profile.same"), style.color, style.line, style.marker),
                         EndLabel(
-                            different, canvas.words.rows("figure.control_profile.different"), DIFFERENT_WORD_STYLE.color,
-                            DIFFERENT_WORD_STYLE.line, DIFFERENT_WORD_STYLE.marker, filled=False,
+                            different,
+                            canvas.words.rows("figure.control_profile.different"),
+                            DIFFERENT_WORD_STYLE.color,
+                            DIFFERENT_WORD_STYLE.line,
+                            DIFFERENT_WORD_STYLE.marker,
+                            filled=False,
                         ),
                     ],
-                )  # fmt: skip
+                )
         axes = canvas.axes[1][0]
         axes.axhline(0, color="muted", linewidth=0.9, zorder=1)
         ends = {
@@ -134,11 +138,15 @@ def untrained_profile(results: Results) -> FigureSpec:
                 [
                     EndLabel(with_training, canvas.words.rows("figure.untrained_profile.trained"), style.color, style.line, style.marker),
                     EndLabel(
-                        without, canvas.words.rows("figure.untrained_profile.untrained"), UNTRAINED_STYLE.color, UNTRAINED_STYLE.line,
-                        UNTRAINED_STYLE.marker, filled=False,
+                        without,
+                        canvas.words.rows("figure.untrained_profile.untrained"),
+                        UNTRAINED_STYLE.color,
+                        UNTRAINED_STYLE.line,
+                        UNTRAINED_STYLE.marker,
+                        filled=False,
                     ),
                 ],
-            )  # fmt: skip
+            )
         return hover.drawing(canvas)
 
     return FigureSpec("untrained_profile", draw, data)

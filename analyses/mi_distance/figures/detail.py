@@ -107,9 +107,14 @@ def _matrix(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, br
             if occurrences <= 7:
                 light = float(scale(row.mutual_information)) > 0.55
                 axes.text(
-                    x, y, canvas.words.number(row.mutual_information, 2), ha="center", va="center_baseline",
-                    fontsize=6.8 if occurrences > 5 else SMALL, color=LIGHT_ON_DARK if light else DARK_ON_LIGHT,
-                )  # fmt: skip
+                    x,
+                    y,
+                    canvas.words.number(row.mutual_information, 2),
+                    ha="center",
+                    va="center_baseline",
+                    fontsize=6.8 if occurrences > 5 else SMALL,
+                    color=LIGHT_ON_DARK if light else DARK_ON_LIGHT,
+                )
     axes.add_collection(PolyCollection(squares, facecolors=colours, linewidths=0, gid=f"{branch}-cells"))
     hover.add(f"{branch}-cells", texts)
 
@@ -119,9 +124,13 @@ def _colour_scale(canvas: Canvas, scale: Normalize) -> None:
     box = canvas.axes[0][-1].get_position()
     axes = canvas.figure.add_axes((box.x1 + 0.018, box.y0 + 0.12 * box.height, 0.022, box.height * 0.76))
     axes.imshow(
-        np.linspace(0, 1, 64)[:, None], aspect="auto", origin="lower", extent=(0, 1, float(scale.vmin or 0), float(scale.vmax or 1)),
-        cmap="report_sequential", interpolation="none",
-    )  # fmt: skip
+        np.linspace(0, 1, 64)[:, None],
+        aspect="auto",
+        origin="lower",
+        extent=(0, 1, float(scale.vmin or 0), float(scale.vmax or 1)),
+        cmap="report_sequential",
+        interpolation="none",
+    )
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.yaxis.tick_right()
@@ -246,9 +255,16 @@ def activation_scatter(results: Results) -> FigureSpec:
             ]
             if len(outliers):
                 axes.scatter(
-                    outliers["first_z"], outliers["second_z"], s=26, marker="X", c="highlight", edgecolors="paper", linewidths=0.6,
-                    zorder=5, gid=f"{branch}-trimmed",
-                )  # fmt: skip
+                    outliers["first_z"],
+                    outliers["second_z"],
+                    s=26,
+                    marker="X",
+                    c="highlight",
+                    edgecolors="paper",
+                    linewidths=0.6,
+                    zorder=5,
+                    gid=f"{branch}-trimmed",
+                )
                 hover.add(f"{branch}-trimmed", texts)
             if trim is not None:
                 axes.add_patch(

@@ -86,12 +86,14 @@ def estimator_comparison(results: Results) -> FigureSpec:
             canvas.axes[0][-1],
             [
                 EndLabel(
-                    float(last[name]), canvas.words.rows(f"figure.series.{name}"),
-                    style(BRANCHES[-1], name).color, LINE[name],
+                    float(last[name]),
+                    canvas.words.rows(f"figure.series.{name}"),
+                    style(BRANCHES[-1], name).color,
+                    LINE[name],
                 )
                 for name in SERIES
             ],
-        )  # fmt: skip
+        )
         _shift(canvas, hover, data)
         _share(canvas, hover, data, layers)
         return hover.drawing(canvas)
@@ -129,10 +131,8 @@ def _shift(canvas: Canvas, hover: Hover, data: pandas.DataFrame) -> None:
     if fit is not None:
         axes.plot(span, fit[1] + fit[0] * span, color="ink", linewidth=1.3, zorder=2)
         rows_of_text.append(("ink", canvas.words.rows("figure.estimator_comparison.fit", slope=canvas.words.number(fit[0], 2))))
-    y = 0.985
-    for colour, rows in rows_of_text:
-        canvas.note(axes, 0.02, y, rows, color=colour)
-        y -= 0.072 * len(rows)
+    for index, (colour, rows) in enumerate(rows_of_text):
+        canvas.note(axes, 0.02, 0.985, rows, color=colour, below=index * canvas.words.languages)
     axes.tick_params(length=0)
     canvas.title(axes, "figure.estimator_comparison.shift_title")
     canvas.y_label(axes, "figure.estimator_comparison.nearest_neighbour")

@@ -21,7 +21,7 @@ ROW = 0.15  # inches a row of labels
 TITLE_ROW = 0.175
 SMALL = 7.6  # points: the smallest text in a figure
 SECOND = 7.6  # points: the rows of the second language
-SEPARATOR = " / "  # between the languages in what `Labels` gives
+SEPARATOR = " / "  # between the languages in what `Labels` gives; a line break where they are long
 
 
 class _NumberedLabels(Protocol):
@@ -39,11 +39,11 @@ class Words:
 
     def rows(self, key: str, **values: Any) -> list[str]:
         """The label in each language; languages that write it alike share a row."""
-        return self._labels(key, **values).split(SEPARATOR)
+        return self._labels(key, **values).replace("\n", SEPARATOR).split(SEPARATOR)
 
     def hover(self, key: str, **values: Any) -> str:
         """The text shown over a mark."""
-        return self._labels(key, **values)
+        return self._labels(key, **values).replace("\n", SEPARATOR)
 
     def number(self, value: float, digits: int = 2, *, unit: bool = False) -> str:
         return cast(_NumberedLabels, self._labels).number(value, digits, unit=unit)
@@ -189,15 +189,23 @@ class Canvas:
                 style = {"fontsize": SMALL} if index == 0 else {"fontsize": SMALL, "fontstyle": "italic"}
                 self._text(x + 0.32, first - index * (ROW - 0.01), text, va="center_baseline", color=label.color, **style)
 
-    def note(self, axes: Axes, x: float, y: float, rows: Sequence[str], *, ha: str = "left", va: str = "top", color: str = "muted") -> None:
-        """Words inside a panel at (x, y) in fractions of it; rows run downwards from there (upwards with va="bottom")."""
-        inches = axes.get_position().height * self.height
-        step = (ROW - 0.01) / inches
-        ordered = list(rows)
-        top = y + step * (len(ordered) - 1) if va == "bottom" else y
-        for index, text in enumerate(ordered):
-            style: dict[str, Any] = {} if index == 0 or self.words.languages == 1 else {"fontstyle": "italic"}
-            axes.text(x, top - index * step, text, transform=axes.transAxes, ha=ha, va=va, fontsize=SMALL, color=color, zorder=6, **style)
+    def note(self, axes: Axes, x: float, y: float, rows: Sequence[str], *, ha: str = "left", color: str = "muted", below: int = 0) -> None:
+        """Words inside a panel, from (x, y) in fractions of it downwards, `below` rows lower."""
+        step = (ROW - 0.01) / (axes.get_position().height * self.height)
+        for index, text in enumerate(rows):
+            style: dict[str, Any] = {} if index == 0 else {"fontstyle": "italic"}
+            axes.text(
+                x,
+                y - (below + index) * step,
+                text,
+                transform=axes.transAxes,
+                ha=ha,
+                va="top",
+                fontsize=SMALL,
+                color=color,
+                zorder=6,
+                **style,
+            )
 
     def headroom(self, axes: Axes, rows: int = 1) -> None:
         """Widen the vertical axis upwards so that `rows` labels a language fit above the curves."""

@@ -91,9 +91,16 @@ def _significance(canvas: Canvas, rail: Axes, hover: Hover, rows: pandas.DataFra
         gid = f"{estimator}-significant-{name}"
         faces = ["ink" if sound[index] else "paper" for index in significant]
         rail.scatter(
-            layer[significant], np.full(len(significant), height), s=13 if len(layer) <= 32 else 8, marker="s", c=faces, edgecolors="ink",
-            linewidths=0.8, gid=gid, zorder=4,
-        )  # fmt: skip
+            layer[significant],
+            np.full(len(significant), height),
+            s=13 if len(layer) <= 32 else 8,
+            marker="s",
+            c=faces,
+            edgecolors="ink",
+            linewidths=0.8,
+            gid=gid,
+            zorder=4,
+        )
         hover.add(
             gid,
             [
