@@ -80,7 +80,14 @@ def render_documents(
     with (progress or SilentProgress()).stage("render", len(documents) * (1 + len(formats))) as advance:
         for code, beside in documents.items():
             document = build_document(
-                analysis.templates, facts, figures, tables, beside, assets=assets, edition=edition, alternates=_alternates(code, list(documents), known)
+                analysis.templates,
+                facts,
+                figures,
+                tables,
+                beside,
+                assets=assets,
+                edition=edition,
+                alternates=_alternates(code, list(documents), known),
             )
             folder = out / _place(code, known)
             for item in document.items():

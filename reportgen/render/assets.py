@@ -63,7 +63,9 @@ class Assets:
 
     def environment(self) -> ImmutableSandboxedEnvironment:
         """Jinja for these files: escaped, strict about undefined values, without access to Python's internals."""
-        loaders: dict[str, jinja2.BaseLoader] = {str(index): jinja2.FileSystemLoader(directory) for index, directory in enumerate(self.directories)}
+        loaders: dict[str, jinja2.BaseLoader] = {
+            str(index): jinja2.FileSystemLoader(directory) for index, directory in enumerate(self.directories)
+        }
         return ImmutableSandboxedEnvironment(
             loader=jinja2.ChoiceLoader([jinja2.PrefixLoader(loaders, delimiter=":"), *reversed(list(loaders.values()))]),
             autoescape=True,

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Union
+from typing import Any, Literal
 
 import matplotlib.pyplot
 import pandas
@@ -115,7 +115,7 @@ class TableItem:
     kind: str = "table"
 
 
-Item = Union[TextItem, FigureItem, TableItem]
+Item = TextItem | FigureItem | TableItem
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,11 @@ def read_spec(assets: Assets, folder: str) -> DocumentSpec:
         raise InputError(f"{folder}/document.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+def _person(author: str, language: Language) -> str:
+    family, _, given = author.partition(", ")
+    return language.text("format.person", family=family, given=given) if given else author
+
+
 class _Builder:
     def __init__(
         self,
@@ -232,7 +237,11 @@ class _Builder:
         targets = {}
         for target, number in self.numbers.items():
             kind, _, name = target.partition(":")
-            written = language.text("format.numbered", kind=language.text(kinds["appendix" if kind == "section" and number[0].isalpha() else kind]), number=number)
+            written = language.text(
+                "format.numbered",
+                kind=language.text(kinds["appendix" if kind == "section" and number[0].isalpha() else kind]),
+                number=number,
+            )
             targets[target] = (name if kind == "section" else f"{kind}-{name}", written)
         return Writer(language, self.assets, self.folder, self.facts, self.references, self.formulas, targets, self.edition)
 
@@ -285,7 +294,14 @@ class _Builder:
         walk(sections, "")
 
     def text(self, key: str | None) -> dict[str, str]:
-        return {language.code: language.text(key) for language in self.languages} if key else {}
+        """A heading in every language; its placeholders are filled from the facts' ``headings``."""
+        values = self.facts.get("headings", {})
+        return {language.code: language.text(key, **values) for language in self.languages} if key else {}
+
+    def title(self) -> dict[str, str]:
+        """The title that the settings give, or else the catalogue's."""
+        given = self.facts.get("document", {}).get("title", {})
+        return {code: given.get(code, title) for code, title in self.text(self.spec.title).items()}
 
     def _sentences(self, key: str, values: Mapping[str, Any]) -> dict[str, Markup]:
         return {code: writer.text(key, **values) for code, writer in self.writers.items()}
@@ -344,7 +360,14 @@ class _Builder:
 
     def sections(self, specs: Sequence[SectionSpec]) -> tuple[Section, ...]:
         return tuple(
-            Section(spec.id, self.numbers[f"section:{spec.id}"], self.text(spec.heading), self.items(spec.content), self.sections(spec.sections), spec.appendix)
+            Section(
+                spec.id,
+                self.numbers[f"section:{spec.id}"],
+                self.text(spec.heading),
+                self.items(spec.content),
+                self.sections(spec.sections),
+                spec.appendix,
+            )
             for spec in specs
         )
 
@@ -370,7 +393,7 @@ class _Builder:
             return str(value.get(language.code) or next(iter(value.values())))
         if isinstance(value, str):
             return value
-        return language.list([" ".join(reversed(author.split(", ", 1))) for author in value])
+        return language.list([_person(author, language) for author in value])
 
 
 def build_document(
@@ -415,7 +438,7 @@ def build_document(
     authors = given.get("authors", [])
     return Document(
         languages=builder.languages,
-        title=builder.text(spec.title),
+        title=builder.title(),
         subtitle=builder.text(spec.subtitle),
         running_title=builder.text(spec.running_title or spec.title),
         keywords=builder.text(spec.keywords),
@@ -425,7 +448,9 @@ def build_document(
         url=given.get("url"),
         front=front,
         sections=sections,
-        references={language.code: tuple((reference.key, entry(reference, language)) for reference in cited) for language in builder.languages},
+        references={
+            language.code: tuple((reference.key, entry(reference, language)) for reference in cited) for language in builder.languages
+        },
         bibliography="\n".join(bibtex(reference) for reference in cited),
         formulas=builder.formulas,
         edition=edition,

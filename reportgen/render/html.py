@@ -172,5 +172,7 @@ def render_html(document: Document, language_names: Mapping[str, str] | None = N
         svg = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
         return Markup(svg.replace("<svg ", Markup('<svg aria-label="{}" ').format(alt), 1))
 
-    page = render_page(document, "html", fonts + palette.screen_css() + style_sheet(document, "report", "screen"), drawing, None, language_names)
+    page = render_page(
+        document, "html", fonts + palette.screen_css() + style_sheet(document, "report", "screen"), drawing, None, language_names
+    )
     return re.sub(r"\n\s*\n+", "\n", page).lstrip()

@@ -113,7 +113,9 @@ class Language:
         """A share (1 is 100 %) in percent."""
         pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
         rounded = round(Decimal(repr(_finite(value))), digits + 2)
-        return babel.numbers.format_percent(abs(rounded) if rounded == 0 else rounded, format=pattern, locale=self.locale).replace("-", MINUS)
+        return babel.numbers.format_percent(abs(rounded) if rounded == 0 else rounded, format=pattern, locale=self.locale).replace(
+            "-", MINUS
+        )
 
     def _p(self, value: float) -> tuple[str, str]:
         if not 0 <= _finite(value) <= 1:
@@ -244,11 +246,14 @@ def _merge(folder: Path) -> dict[str, str]:
     sentences: dict[str, str] = {}
     for path in sorted(folder.glob("*.po")):
         for message in read_catalogue(path):
-            if not message.id or not message.string or message.fuzzy:
+            key, sentence = message.id, message.string
+            if not isinstance(key, str) or not isinstance(sentence, str):
+                raise CatalogueError(f"{path}: {key!r} has plural forms, which a catalogue of whole sentences does not need")
+            if not key or not sentence or message.fuzzy:
                 continue
-            if message.id in sentences:
-                raise CatalogueError(f"{path}: the key {message.id!r} is already in another file of this language")
-            sentences[message.id] = message.string
+            if key in sentences:
+                raise CatalogueError(f"{path}: the key {key!r} is already in another file of this language")
+            sentences[key] = sentence
     return sentences
 
 

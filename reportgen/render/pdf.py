@@ -61,7 +61,9 @@ def render_pdf(document: Document) -> bytes:
         made = typeset(document.formulas[name]["latex"], language.decimal_sign, inline, palette.light["ink"])
         alt = language.text(document.formulas[name]["alt"])
         place = f"width:{made.width:.4f}em;height:{made.height:.4f}em" + (f";vertical-align:{-made.depth:.4f}em" if inline else "")
-        return Markup('<img class="formula" style="{}" src="{}" alt="{}">').format(place, data_uri(made.svg, "image/svg+xml"), FORMULA_MARK + alt)
+        return Markup('<img class="formula" style="{}" src="{}" alt="{}">').format(
+            place, data_uri(made.svg, "image/svg+xml"), FORMULA_MARK + alt
+        )
 
     palette = Palette.load(document.assets)
     fonts = font_faces(lambda name: f"{SCHEME}fonts/{name}.ttf", "truetype")
@@ -78,5 +80,7 @@ def render_pdf(document: Document) -> bytes:
     finally:
         logger.removeHandler(complaints)
     if complaints.lines:
-        raise RuntimeError(f"PDF: {complaints.lines[0]}" + (f" (and {len(complaints.lines) - 1} more)" if len(complaints.lines) > 1 else ""))
+        raise RuntimeError(
+            f"PDF: {complaints.lines[0]}" + (f" (and {len(complaints.lines) - 1} more)" if len(complaints.lines) > 1 else "")
+        )
     return target.getvalue()

@@ -45,7 +45,9 @@ def load_references(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Referenc
             raise InputError(f"references.yaml: {key} lacks {error}") from None
         unknown = entry.keys() - {"type", "title", "year", "authors", "editors", *FIELDS}
         if kind not in BIBTEX_TYPES or unknown:
-            raise InputError(f"references.yaml: {key}: type must be one of {', '.join(BIBTEX_TYPES)}; fields {', '.join(FIELDS)}; not {sorted(unknown)}")
+            raise InputError(
+                f"references.yaml: {key}: type must be one of {', '.join(BIBTEX_TYPES)}; fields {', '.join(FIELDS)}; not {sorted(unknown)}"
+            )
         fields = {name: str(entry[name]) for name in FIELDS if name in entry}
         link = fields.get("url", "https://")
         if not link.startswith(("https://", "http://")):
@@ -89,17 +91,27 @@ def _people(people: Sequence[str], language: Language) -> str:
 def entry(reference: Reference, language: Language) -> Markup:
     """One line of the list of references, with its link."""
     fields = reference.fields
-    parts = [Markup("{} ({}). ").format(_people(reference.authors, language).rstrip("."), reference.year)]
+    parts = [Markup("{} ({}). ").format(_people(reference.authors, language), reference.year)]
     standalone = reference.type in ("book", "misc")
     title = Markup("<i>{}</i>").format(reference.title) if standalone else Markup("{}").format(reference.title)
-    parts.append(title + (Markup(" ({})").format(fields["edition"]) if "edition" in fields else Markup("")) + (Markup(" ") if reference.title.endswith("?") else Markup(". ")))
+    parts.append(
+        title
+        + (Markup(" ({})").format(fields["edition"]) if "edition" in fields else Markup(""))
+        + (Markup(" ") if reference.title.endswith("?") else Markup(". "))
+    )
     if reference.type == "chapter":
-        editors = Markup("{} ({}), ").format(_people(reference.editors, language), language.text("interface.editors")) if reference.editors else Markup("")
+        editors = (
+            Markup("{} ({}), ").format(_people(reference.editors, language), language.text("interface.editors"))
+            if reference.editors
+            else Markup("")
+        )
         parts.append(Markup("{} {}<i>{}</i>").format(language.text("interface.reference_in"), editors, fields.get("book", "")))
     elif "journal" in fields:
         parts.append(Markup("<i>{}</i>").format(fields["journal"]))
     if "volume" in fields:
-        parts.append(Markup(", <i>{}</i>").format(fields["volume"]) + (Markup("({})").format(fields["issue"]) if "issue" in fields else Markup("")))
+        parts.append(
+            Markup(", <i>{}</i>").format(fields["volume"]) + (Markup("({})").format(fields["issue"]) if "issue" in fields else Markup(""))
+        )
     if "pages" in fields:
         parts.append(Markup(", {}").format(fields["pages"].replace("-", "–")))
     if "publisher" in fields:

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 import matplotlib.colors
@@ -52,9 +52,13 @@ class Palette:
             dark = {name: shades["dark"].lower() for name, shades in data["colors"].items()}
             palette = cls(light, dark, tuple(data["cycle"]), tuple(data["sequential"]), tuple(data["diverging"]))
         except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"templates/styles/palette.yaml: {error!r}; each colour needs light and dark, then cycle, sequential, diverging") from error
+            raise InputError(
+                f"templates/styles/palette.yaml: {error!r}; each colour needs light and dark, then cycle, sequential, diverging"
+            ) from error
         if len(set(light.values())) != len(light):
-            raise InputError("templates/styles/palette.yaml: two names have the same light colour; a figure could not be told how to turn dark")
+            raise InputError(
+                "templates/styles/palette.yaml: two names have the same light colour; a figure could not be told how to turn dark"
+            )
         return palette
 
     @staticmethod
@@ -166,7 +170,7 @@ def figure_style(assets: Assets) -> Iterator[Palette]:
         matplotlib.colormaps.register(color_map, force=True)
     named.update(palette.light)
     try:
-        with matplotlib.rc_context(_defaults() | _style(palette)):
+        with matplotlib.rc_context(cast(Any, _defaults() | _style(palette))):
             yield palette
     finally:
         for name in palette.light:

@@ -1,6 +1,7 @@
 """Tables of the report: what ``document.yaml`` says of the columns, applied to rows of numbers."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from analyses.errors import InputError
 from reportgen.render.languages import Labels, Language
 from reportgen.render.writer import inline_markup, verdict_in
 
+NUMERIC = ("integer", "number", "percent", "p", "interval")
 Format = Literal["integer", "number", "percent", "p", "interval", "verdict", "key", "text"]
 
 
@@ -30,7 +32,32 @@ class ColumnSpec(pydantic.BaseModel):
     prefix: str = ""
     row_heading: bool = False
     group: str | None = None
-    width: float = 1.0
+    width: str | float | None = None
+    align: Literal["left", "right"] | None = None
+
+    @pydantic.field_validator("width")
+    @classmethod
+    def _share(cls, width: str | float | None) -> str | float | None:
+        if isinstance(width, str) and not re.fullmatch(r"[1-9]\d?%", width):
+            raise ValueError("a width is a weight such as 1.5 or a share such as 36%")
+        return width
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the column is set flush right in tabular figures."""
+        return self.align == "right" or (self.align is None and self.format in NUMERIC)
+
+
+def column_widths(columns: Sequence[ColumnSpec]) -> tuple[float, ...]:
+    """Shares of a table's width: percentages as they are, the rest by weight; a column of ordinals needs little."""
+    fixed = [float(column.width[:-1]) / 100 if isinstance(column.width, str) else None for column in columns]
+    weights = [float(column.width or (0.6 if column.row_heading and column.format == "integer" else 1)) if share is None else 0
+               for column, share in zip(columns, fixed, strict=True)]  # fmt: skip
+    rest, total = 1 - sum(share or 0 for share in fixed), sum(weights) or 1
+    if rest < 0:
+        raise InputError("document.yaml: the widths of a table's columns add up to more than 100%")
+    shares = [share if share is not None else rest * weight / total for share, weight in zip(fixed, weights, strict=True)]
+    return tuple(share / sum(shares) for share in shares)
 
 
 class TableSpec(pydantic.BaseModel):
@@ -104,16 +131,18 @@ def _written(column: ColumnSpec, row: Mapping[str, Any], languages: Sequence[Lan
         case "verdict":
             return verdict_in(value, Labels(languages))
         case "key":
-            words = [Markup('<span lang="{}">{}</span>').format(language.code, inline_markup(language.text(f"{column.prefix}{value}"))) for language in languages]
+            words = [
+                Markup('<span lang="{}">{}</span>').format(language.code, inline_markup(language.text(f"{column.prefix}{value}")))
+                for language in languages
+            ]
             texts = {language.text(f"{column.prefix}{value}") for language in languages}
-            return words[0] if len(texts) == 1 else Markup('<span class="both">/</span>').join(words)
+            return words[0] if len(texts) == 1 else Markup('<span class="both"> / </span>').join(words)
         case "text":
             return escape(str(value))
 
 
 def build_grid(name: str, spec: TableSpec, rows: Sequence[Mapping[str, Any]], languages: Sequence[Language]) -> Grid:
     """Write a table; raises InputError naming the table and the field that its rows lack."""
-    numeric = {"integer", "number", "percent", "p", "interval"}
     chosen = [row for row in rows if all(row.get(field) == value for field, value in spec.where.items())]
     written = []
     for row in chosen:
@@ -122,17 +151,18 @@ def build_grid(name: str, spec: TableSpec, rows: Sequence[Mapping[str, Any]], la
             try:
                 html = _written(column, row, languages)
             except KeyError as error:
-                raise InputError(f"document.yaml, table {name}: no field {error} in {spec.rows}; there are {', '.join(map(str, row))}") from None
-            cells.append(Cell(html, column.row_heading, column.format in numeric))
+                raise InputError(
+                    f"document.yaml, table {name}: no field {error} in {spec.rows}; there are {', '.join(map(str, row))}"
+                ) from None
+            cells.append(Cell(html, column.row_heading, column.numeric))
         written.append(tuple(cells))
     if not written:
         raise InputError(f"document.yaml, table {name}: no rows in {spec.rows} where {spec.where}")
-    total = sum(column.width for column in spec.columns)
     return Grid(
         _groups(spec, languages),
-        tuple(Heading(_words(column.heading, languages), 1, column.format in numeric) for column in spec.columns),
+        tuple(Heading(_words(column.heading, languages), 1, column.numeric) for column in spec.columns),
         tuple(written),
-        tuple(column.width / total for column in spec.columns),
+        column_widths(spec.columns),
     )
 
 

@@ -63,6 +63,23 @@ def _make_running_heads_artifacts(pdf: pydyf.PDF, elements: list[pydyf.Dictionar
             parents[mark] = "null"
 
 
+def _gather_links(pdf: pydyf.PDF, element: pydyf.Dictionary, link: pydyf.Dictionary | None, numbers: list[Any]) -> None:
+    """Boxes within a link are annotated too, as part of a span: give their annotations to the link."""
+    link = element if element["S"] == "/Link" else link
+    kids = element.get("K", [])
+    for kid in list(kids) if isinstance(kids, list) else []:
+        if not isinstance(kid, bytes):
+            continue
+        child = _target(pdf, kid)
+        if child.get("Type") == "/StructElem":
+            _gather_links(pdf, child, link, numbers)
+        elif child.get("Type") == "/OBJR" and link is not None and link is not element:
+            kids.remove(kid)
+            link["K"].append(kid)
+            index = _target(pdf, child["Obj"])["StructParent"]
+            numbers[2 * numbers[::2].index(index) + 1] = link.reference
+
+
 def _describe_links(document: Any) -> None:
     for page in document.pages:
         for box in page._page_box.descendants():
@@ -82,6 +99,7 @@ def finish(document: Any, pdf: pydyf.PDF) -> None:
     elements = list(_tree(pdf, _target(pdf, root["K"][0])))
     _say_what_heads_what(pdf, elements)
     _tag_formulas(elements)
+    _gather_links(pdf, elements[0], None, _target(pdf, root["ParentTree"])["Nums"])
     _make_running_heads_artifacts(pdf, elements)
     _describe_links(document)
     _claim_conformance(pdf)

@@ -28,8 +28,12 @@ def verdict_mark(verdict: str, words: Mapping[str, str]) -> Markup:
     """A verdict as a sign and a word (in every given language), never by its colour alone."""
     if verdict not in VERDICT_SIGNS:
         raise InputError(f"verdict {verdict!r} must be one of {', '.join(VERDICT_SIGNS)}")
-    labels = Markup('<span class="both">/</span>').join(Markup('<span lang="{}">{}</span>').format(code, word) for code, word in words.items())
-    return Markup('<span class="verdict verdict--{}"><span class="sign" aria-hidden="true">{}</span> {}</span>').format(verdict, VERDICT_SIGNS[verdict], labels)
+    labels = Markup('<span class="both"> / </span>').join(
+        Markup('<span lang="{}">{}</span>').format(code, word) for code, word in words.items()
+    )
+    return Markup('<span class="verdict verdict--{}"><span class="sign" aria-hidden="true">{}</span> {}</span>').format(
+        verdict, VERDICT_SIGNS[verdict], labels
+    )
 
 
 @dataclass
@@ -45,8 +49,26 @@ class Writer:
     """
 
     FUNCTIONS: ClassVar[tuple[str, ...]] = (
-        "text", "_", "fill", "sentence", "verdict", "number", "integer", "percent", "p_value", "p", "interval", "statistic", "date", "list",
-        "ref", "formula", "cite", "cite_text", "language", "edition",
+        "text",
+        "_",
+        "fill",
+        "sentence",
+        "verdict",
+        "number",
+        "integer",
+        "percent",
+        "p_value",
+        "p",
+        "interval",
+        "statistic",
+        "date",
+        "list",
+        "ref",
+        "formula",
+        "cite",
+        "cite_text",
+        "language",
+        "edition",
     )
 
     language: Language
@@ -63,15 +85,31 @@ class Writer:
         self._environment = self.assets.environment()
         functions = self._functions()
         self._environment.globals.update(functions)
-        self._environment.filters.update({name: functions[name] for name in ("number", "integer", "percent", "p_value", "p", "date", "verdict", "fill", "sentence")})
+        self._environment.filters.update(
+            {name: functions[name] for name in ("number", "integer", "percent", "p_value", "p", "date", "verdict", "fill", "sentence")}
+        )
 
     def _functions(self) -> dict[str, Callable[..., Any]]:
         language = self.language
         return {
-            "text": self.text, "_": self.text, "fill": self.fill, "sentence": self.sentence_of, "verdict": self.verdict,
-            "number": language.number, "integer": language.integer, "percent": language.percent, "p_value": language.p_value, "p": language.p,
-            "interval": language.interval, "statistic": language.statistic, "date": language.date, "list": language.list,
-            "ref": self.ref, "formula": self.formula, "cite": self.cite, "cite_text": self.cite_text,
+            "text": self.text,
+            "_": self.text,
+            "fill": self.fill,
+            "sentence": self.sentence_of,
+            "verdict": self.verdict,
+            "number": language.number,
+            "integer": language.integer,
+            "percent": language.percent,
+            "p_value": language.p_value,
+            "p": language.p,
+            "interval": language.interval,
+            "statistic": language.statistic,
+            "date": language.date,
+            "list": language.list,
+            "ref": self.ref,
+            "formula": self.formula,
+            "cite": self.cite,
+            "cite_text": self.cite_text,
         }
 
     def text(self, key: str, **values: Any) -> Markup:
@@ -161,7 +199,9 @@ class Writer:
             raise InputError(f"templates/{where}: {error}") from error
 
 
-def fill_formulas(html: str, language: Language, formulas: Mapping[str, Mapping[str, str]], drawn: Callable[[str, bool, Language], Markup] | None = None) -> str:
+def fill_formulas(
+    html: str, language: Language, formulas: Mapping[str, Mapping[str, str]], drawn: Callable[[str, bool, Language], Markup] | None = None
+) -> str:
     """Put the formulas in their places: MathML, or what `drawn` makes of (name, inline, language)."""
 
     def formula(match: re.Match[str]) -> str:
