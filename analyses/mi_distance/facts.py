@@ -37,6 +37,7 @@ def facts(results: Results) -> dict[str, Any]:
     statements = [_statement(row, study) for row in study["conclusions"]]
     return {
         "document": _title_block(settings),
+        "headings": {"word": settings["word"], "model": _model(study)["name"]},
         "word": settings["word"],
         "settings": settings,
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": _token_count(study)},
@@ -77,7 +78,7 @@ def _token_count(study: Study) -> int | None:
 def _model(study: Study) -> dict[str, Any]:
     model = study["provenance"]["model"]
     return {"name": model.get("name") or model.get("file"), "source": model["source"].replace(" ", "_")} | {
-        "module_names": study["provenance"].get("module_names"),
+        "module_names": {branch: ", ".join(names) for branch, names in model.get("modules", {}).items()},
     }
 
 
@@ -415,5 +416,5 @@ def _reproduce(study: Study) -> dict[str, Any]:
         "study": study["settings"]["name"],
         "seed": study["settings"]["seed"],
         "versions": [{"name": name, "version": version} for name, version in sorted(study["provenance"]["versions"].items())],
-        "files": [{"name": name, "sha256": digest} for name, digest in sorted(study["provenance"]["model"].get("files", {}).items())],
+        "files": [{"name": name, "sha256": digest} for name, digest in sorted(study["provenance"]["model"].get("sha256", {}).items())],
     }

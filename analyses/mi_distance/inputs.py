@@ -136,7 +136,6 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
     words = [*(occurrence.tokens for occurrence in occurrences), *(token for _, token in others)]
     positions = sorted({position for word in words for position in word})
     captured = capture(settings.model, settings.text, positions, progress)
-    provenance = dict(captured.provenance) | {"module_names": dict(zip(BRANCHES, captured.module_names, strict=True))}
     vectors = _represent(captured.activation, positions, words, settings.representative_token)
     untrained = None
     if settings.controls.untrained:
@@ -160,7 +159,7 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
                 {"start": occurrence.start, "end": occurrence.end, "tokens": list(occurrence.tokens)} for occurrence in occurrences
             ],
         },
-        provenance=provenance,
+        provenance={"model": dict(captured.provenance)},
     )
 
 
