@@ -1,6 +1,7 @@
 """The activations of both branches, from one forward pass that never holds the whole model in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +77,9 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
     device = _device(settings.device)
     config.use_cache = False
 
-    with _deterministic(), torch.inference_mode():
+    # The weights are hashed while they are used: both read the same files, so they are read from the disk once.
+    with ThreadPoolExecutor(max_workers=1) as hashing, _deterministic(), torch.inference_mode():
+        pinned = hashing.submit(provenance, settings, folder)
         model = weights.without_weights(config) if settings.untrained else weights.load_stored(folder, config)
         layers = config.get_text_config().num_hidden_layers
         _, blocks = branches.find_blocks(model, layers, folder.name, attention_named=settings.branches.attention is not None)
@@ -93,7 +96,7 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         activation, modules = reader.result()
         architecture = type(model).__name__
 
-    facts = provenance(settings, folder) | {
+    facts = pinned.result() | {
         "architecture": architecture,
         "layers": layers,
         "hidden_size": hidden_size,
@@ -128,8 +131,13 @@ def _deterministic() -> Iterator[None]:
     import torch
 
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling all new memory would touch that of weights that are never read.
+    memory.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        memory.fill_uninitialized_memory = filled

@@ -1,29 +1,54 @@
 """Give the memory of weights that are mapped from a file back to the system while they are not needed."""
 
+import bisect
 import ctypes
 import mmap
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 
-_MADV_PAGEOUT = 21  # linux/include/uapi/asm-generic/mman-common.h; since Linux 5.4
+_MADV_DONTNEED = 4  # linux/include/uapi/asm-generic/mman-common.h
+_WEIGHT_SUFFIX = ".safetensors"
 
 
-def page_out(tensors: Iterable[torch.Tensor]) -> None:
-    """Let the system drop the pages of these tensors; the next access reads them from the file again.
+class MappedWeights:
+    """The parts of this process's memory that safetensors files are mapped to, at the moment this is made.
 
-    Safetensors are mapped, so that a large model need never be in memory as a whole: each block is read when it runs and
-    given back afterwards. Does nothing on other systems than Linux, and nothing to memory that no file backs.
+    A mapped file is read where it is touched, so a large model need never be in memory as a whole: each block is read when
+    it runs and given back afterwards. The system still keeps the file's pages for the next reader as long as there is room.
+    On other systems than Linux there are no such parts, and `give_back` does nothing.
     """
-    if sys.platform != "linux":
-        return
-    madvise = ctypes.CDLL(None, use_errno=True).madvise
-    for tensor in tensors:
-        storage = tensor.untyped_storage()
-        # Only whole pages: the first and the last may hold part of a neighbour, and the call wants a page's address.
-        start = -(-storage.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
-        length = (storage.data_ptr() + storage.nbytes() - start) // mmap.PAGESIZE * mmap.PAGESIZE
-        if length > 0:
-            # A refusal (an old kernel) costs memory and nothing else.
-            madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_PAGEOUT)
+
+    def __init__(self) -> None:
+        self._ranges: list[tuple[int, int]] = []
+        if sys.platform != "linux":
+            return
+        for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines():
+            span, *_, name = line.split(maxsplit=5)
+            if name.endswith(_WEIGHT_SUFFIX):
+                start, end = (int(number, 16) for number in span.split("-"))
+                self._ranges.append((start, end))
+        self._ranges.sort()
+
+    def give_back(self, tensors: Iterable[torch.Tensor]) -> int:
+        """Drop the pages of those tensors that lie in a mapped file; the next access reads them again. Returns the bytes.
+
+        Memory that no weight file backs is never touched: there the same call would erase what it holds.
+        """
+        given = 0
+        for tensor in tensors:
+            storage = tensor.untyped_storage()
+            if storage.device.type != "cpu" or not self._contains(storage.data_ptr(), storage.nbytes()):
+                continue
+            # Only whole pages: the call wants a page's address, and the first and last page may hold part of a neighbour.
+            start = -(-storage.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+            length = (storage.data_ptr() + storage.nbytes() - start) // mmap.PAGESIZE * mmap.PAGESIZE
+            if length > 0 and ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_DONTNEED) == 0:
+                given += length
+        return given
+
+    def _contains(self, start: int, size: int) -> bool:
+        index = bisect.bisect_right(self._ranges, (start, sys.maxsize)) - 1
+        return index >= 0 and start + size <= self._ranges[index][1]

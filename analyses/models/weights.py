@@ -16,7 +16,7 @@ import transformers
 from torch import nn
 
 from analyses.errors import InputError
-from analyses.models.paging import page_out
+from analyses.models.paging import MappedWeights
 from analyses.models.sources import ModelFolder, quiet_transformers
 
 # A base model may have a pooler for classification that no language model's file holds; nothing here reads it.
@@ -110,6 +110,7 @@ class StoredWeights:
 
     def __init__(self, model: nn.Module, blocks: Iterable[nn.Module], device: torch.device) -> None:
         self._device = device
+        self._mapped = MappedWeights()
         self._stored: dict[torch.Tensor, torch.Tensor] = {}
         blocks = list(blocks)
         for module in _outside(model, blocks):
@@ -132,7 +133,7 @@ class StoredWeights:
     def _after(self, block: nn.Module, _inputs: Any, _output: Any) -> None:
         for tensor in (*block.parameters(), *block.buffers()):
             tensor.data = self._stored.pop(tensor, tensor.data)
-        page_out(block.parameters())
+        self._mapped.give_back(block.parameters())
 
 
 class RandomWeights:
@@ -156,6 +157,7 @@ class RandomWeights:
         self._model = model
         self._device = device
         self._seed = seed
+        self._left: dict[torch.Size, list[torch.Tensor]] = {}
         blocks = list(blocks)
         self._fill(_outside(model, blocks), stream=0)
         for number, block in enumerate(blocks, start=1):
@@ -164,18 +166,14 @@ class RandomWeights:
 
     def _fill(self, modules: Sequence[nn.Module], stream: int) -> None:
         initialise: Any = self._model._init_weights
+        for module in modules:
+            for name, parameter in list(module.named_parameters(recurse=False)):
+                # NaN shows a weight that the initialisation forgets; it must not be whatever the memory held before.
+                setattr(module, name, nn.Parameter(self._memory(parameter.shape).fill_(torch.nan), requires_grad=False))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed + (stream << 32))
-            for module in modules:
-                for name, parameter in list(module.named_parameters(recurse=False)):
-                    # NaN shows a weight that the initialisation forgets; it must not be whatever the memory held before.
-                    values = torch.full_like(parameter, torch.nan, device="cpu")
-                    setattr(module, name, nn.Parameter(values, requires_grad=False))
             # As transformers does it for a whole model: the children before their parents, which may scale what those drew.
             for module in reversed(modules):
-                reset = getattr(module, "reset_parameters", None)
-                if reset is not None:
-                    reset()
                 initialise(module)
         for module in modules:
             for name, parameter in module.named_parameters(recurse=False):
@@ -183,9 +181,16 @@ class RandomWeights:
                     raise InputError(f"{type(self._model).__name__}: its initialisation leaves {name} of {type(module).__name__} unset")
             module._apply(lambda tensor: tensor.to(self._device), recurse=False)
 
+    def _memory(self, shape: torch.Size) -> torch.Tensor:
+        """Memory that an earlier block has left, or new: allocating anew for every block would scatter what is free."""
+        left = self._left.get(shape)
+        return left.pop() if left else torch.empty(shape, dtype=torch.float32)
+
     def _drop(self, block: nn.Module) -> None:
         for module in block.modules():
             for name, parameter in list(module.named_parameters(recurse=False)):
+                if parameter.device.type == "cpu":
+                    self._left.setdefault(parameter.shape, []).append(parameter.data)
                 setattr(module, name, nn.Parameter(parameter.data.to("meta"), requires_grad=False))
 
 

@@ -46,7 +46,9 @@ def test_weights_have_the_spread_and_the_constants_of_the_architectures_own_init
     weights.RandomWeights(model, blocks, torch.device("cpu"), seed=3)
     # Registered after RandomWeights, so that a block's weights are there when this hook looks.
     for index, block in enumerate(blocks):
-        block.register_forward_pre_hook(lambda block, _, index=index: seen.update({f"{index}.{k}": v for k, v in block.named_parameters()}))
+        block.register_forward_pre_hook(
+            lambda block, _, index=index: seen.update({f"{index}.{k}": v.clone() for k, v in block.named_parameters()})
+        )
     with torch.no_grad():
         model(input_ids=torch.arange(8)[None])
     path, _ = branches.find_blocks(expected, LAYERS, name)
