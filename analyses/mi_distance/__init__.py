@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pydantic
+import xarray as xr
 
 from analyses.mi_distance.settings import StudySettings
 from analyses.progress import Progress
@@ -26,6 +27,28 @@ class MutualInformationAgainstDistance:
         from analyses.mi_distance.study import run
 
         return run(settings, progress)
+
+    def capture_settings(self, settings: StudySettings) -> Mapping[str, Any]:
+        """What the captured vectors depend on; with the rest changed they serve again without the model."""
+        relevant = settings.model_dump(
+            mode="json",
+            include={"word", "text", "case_sensitive", "plural", "representative_token", "model", "activations_file", "seed"},
+        )
+        relevant["model"].pop("offline")
+        return relevant | {"controls": settings.controls.model_dump(include={"different_word", "untrained"})}
+
+    def capture(self, settings: StudySettings, progress: Progress) -> tuple[xr.Dataset, dict[str, Any]]:
+        from analyses.mi_distance.inputs import read_input
+
+        vectors = read_input(settings, progress)
+        return vectors.to_dataset(), {"text": vectors.text, "provenance": vectors.provenance}
+
+    def compute(self, settings: StudySettings, captured: xr.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
+        from analyses.mi_distance.inputs import from_arrays
+        from analyses.mi_distance.study import analyse
+
+        arrays = {str(name): captured[name].values for name in captured.variables}
+        return analyse(from_arrays(arrays, "captured activations", facts["text"], facts["provenance"]), settings, progress)
 
     def tables(self, results: Results) -> Mapping[str, pd.DataFrame]:
         from analyses.mi_distance.tables import tables

@@ -42,7 +42,8 @@ def match_control_pairs(
     control_word : their V words, case-folded: a pair of the same word is no control
     """
     first, second = np.triu_indices(len(control_position), k=1)
-    different = np.array([control_word[i] != control_word[j] for i, j in zip(first, second, strict=True)], dtype=bool)
+    word = np.asarray(control_word)
+    different = word[first] != word[second]
     first, second = first[different], second[different]
     distance = np.asarray(control_position)[second] - np.asarray(control_position)[first]
     if len(first) < FEWEST_MATCHES:

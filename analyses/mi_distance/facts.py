@@ -37,7 +37,7 @@ def facts(results: Results) -> dict[str, Any]:
     statements = [_statement(row, study) for row in study["conclusions"]]
     return {
         "document": _title_block(settings),
-        "headings": {"word": settings["word"], "model": _model(study)["name"]},
+        "headings": {"word": settings["word"], "model": _model(study)["label"]},
         "word": settings["word"],
         "settings": settings,
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": _token_count(study)},
@@ -48,10 +48,7 @@ def facts(results: Results) -> dict[str, Any]:
         "statements": statements,
         "findings": [statement["finding"] for statement in statements],
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
-        "names_by_verdict": {
-            verdict: [key(f"statement.{statement['name']}.short") for statement in statements if statement["verdict"] == verdict]
-            for verdict in VERDICTS
-        },
+        "conclusion_lists": _conclusion_lists(statements),
         "verdict_table": _verdict_table(study),
         "significance": _significance(dataset, settings["alpha"]),
         "significant": _significant_counts(dataset, settings["alpha"]),
@@ -66,6 +63,16 @@ def facts(results: Results) -> dict[str, Any]:
     }
 
 
+def _conclusion_lists(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One sentence for each verdict that was reached: which statements reached it."""
+    lists = []
+    for verdict in VERDICTS:
+        names = [key(f"statement.{statement['name']}.short") for statement in statements if statement["verdict"] == verdict]
+        if names:
+            lists.append({"verdict": verdict, "key": f"conclusion.{verdict}", "values": {"names": listed(names)}})
+    return lists
+
+
 def _title_block(settings: Mapping[str, Any]) -> dict[str, Any]:
     document = settings["document"]
     return {name: value for name, value in document.items() if value} | {"word": settings["word"]}
@@ -77,7 +84,9 @@ def _token_count(study: Study) -> int | None:
 
 def _model(study: Study) -> dict[str, Any]:
     model = study["provenance"]["model"]
-    return {"name": model.get("name") or model.get("file"), "source": model["source"].replace(" ", "_")} | {
+    name = model.get("name") or model.get("file")
+    # On the hub the owner stands before the name; the prose needs the name alone.
+    return {"name": name, "label": name.rsplit("/", 1)[-1], "source": model["source"].replace(" ", "_")} | {
         "module_names": {branch: ", ".join(names) for branch, names in model.get("modules", {}).items()},
     }
 
@@ -318,7 +327,8 @@ def _headline(rows: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
     """The sentence on the deep layers' order that the abstract carries: a reversal if there is one, else the unbiased estimate's."""
     found = [row for row in rows if row is not None]
     reversals = [row for row in found if row["outcome"] == "reverses"]
-    return (reversals or found or [None])[-1]
+    chosen = reversals or found
+    return chosen[-1] if chosen else None
 
 
 def _order(study: Study, band: str, estimator: str, control: str) -> dict[str, Any] | None:

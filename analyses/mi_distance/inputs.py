@@ -69,28 +69,37 @@ def read_input(settings: StudySettings, progress: Progress) -> StudyInput:
 
 def from_file(file: Path) -> StudyInput:
     """Read ``activation`` and ``token_position`` (and the control and untrained vectors, if there) from an .npz or .nc file."""
-    content = _load(file)
-    activation = np.asarray(_required(content, "activation", file))
+    return from_arrays(_load(file), str(file), None, {"model": {"source": "ready activations", "file": file.name}})
+
+
+def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, Any] | None, provenance: dict[str, Any]) -> StudyInput:
+    """Check arrays named as in `StudyInput.to_dataset`; `where` names their source in an error.
+
+    Raises
+    ------
+    InputError
+        An array is missing or has not the expected shape.
+    """
+    activation = np.asarray(_required(content, "activation", where))
     if activation.ndim != 4 or activation.shape[0] != len(BRANCHES) or not np.issubdtype(activation.dtype, np.floating):
         raise InputError(
-            f"{file}: activation must be floats (branch, layer, occurrence, dimension) with {len(BRANCHES)} branches, "
+            f"{where}: activation must be floats (branch, layer, occurrence, dimension) with {len(BRANCHES)} branches, "
             f"attention first; it is {activation.dtype} {activation.shape}"
         )
-    position = np.asarray(_required(content, "token_position", file))
+    position = np.asarray(_required(content, "token_position", where))
     if position.shape != (activation.shape[2],) or not np.issubdtype(position.dtype, np.integer):
-        raise InputError(f"{file}: token_position must be {activation.shape[2]} whole numbers, one an occurrence; it is {position.shape}")
-    control = _vectors(content, "control_activation", activation, file)
-    untrained = _vectors(content, "untrained_activation", activation, file)
+        raise InputError(f"{where}: token_position must be {activation.shape[2]} whole numbers, one an occurrence; it is {position.shape}")
+    control = _vectors(content, "control_activation", activation, where)
+    untrained = _vectors(content, "untrained_activation", activation, where)
     if untrained is not None and untrained.shape[2] != activation.shape[2]:
-        raise InputError(f"{file}: untrained_activation must hold the {activation.shape[2]} occurrences of activation")
+        raise InputError(f"{where}: untrained_activation must hold the {activation.shape[2]} occurrences of activation")
     control_position, words = None, None
     if control is not None:
-        control_position = np.asarray(_required(content, "control_token_position", file)).astype(np.int64)
-        words = tuple(str(word) for word in _required(content, "control_token_word", file).tolist())
+        control_position = np.asarray(_required(content, "control_token_position", where)).astype(np.int64)
+        words = tuple(str(word) for word in _required(content, "control_token_word", where).tolist())
         if control_position.shape != (control.shape[2],) or len(words) != control.shape[2]:
-            raise InputError(f"{file}: control_token_position and control_token_word must have one entry a control token")
-    provenance = {"model": {"source": "ready activations", "file": file.name}}
-    return StudyInput(activation, position.astype(np.int64), control, control_position, words, untrained, None, provenance)
+            raise InputError(f"{where}: control_token_position and control_token_word must have one entry a control token")
+    return StudyInput(activation, position.astype(np.int64), control, control_position, words, untrained, text, provenance)
 
 
 def _load(file: Path) -> Mapping[str, np.ndarray]:
@@ -108,18 +117,18 @@ def _load(file: Path) -> Mapping[str, np.ndarray]:
     raise InputError(f"{file}: expected a file of activations that ends in .npz or .nc")
 
 
-def _required(content: Mapping[str, np.ndarray], name: str, file: Path) -> np.ndarray:
+def _required(content: Mapping[str, np.ndarray], name: str, where: str) -> np.ndarray:
     if name not in content:
-        raise InputError(f"{file}: lacks the array {name!r}; it has {', '.join(sorted(content)) or 'none'}")
+        raise InputError(f"{where}: lacks the array {name!r}; it has {', '.join(sorted(content)) or 'none'}")
     return content[name]
 
 
-def _vectors(content: Mapping[str, np.ndarray], name: str, like: np.ndarray, file: Path) -> np.ndarray | None:
+def _vectors(content: Mapping[str, np.ndarray], name: str, like: np.ndarray, where: str) -> np.ndarray | None:
     if name not in content:
         return None
     values = np.asarray(content[name])
     if values.ndim != 4 or (values.shape[:2], values.shape[3]) != (like.shape[:2], like.shape[3]):
-        raise InputError(f"{file}: {name} must have the branches, layers and dimensions of activation")
+        raise InputError(f"{where}: {name} must have the branches, layers and dimensions of activation")
     return values
 
 

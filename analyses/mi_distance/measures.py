@@ -69,7 +69,7 @@ def agreeing_layers(values: np.ndarray, distance: np.ndarray, bands: Bands) -> d
     attention, mlp = means[:, ATTENTION], means[:, MLP]
     tau = kendall_tau(distance, values)
     separation = (tau[:, ATTENTION] - tau[:, MLP])[:, bands.separated]
-    mean_sign = np.sign(separation.mean(axis=-1, keepdims=True)) if separation.size else np.zeros((len(values), 1))
+    mean_sign = np.sign(separation.sum(axis=-1, keepdims=True))
     same_order = np.sign(attention - mlp) == np.sign(attention - mlp)[NEAREST_NEIGHBOUR]
 
     def count(agrees: np.ndarray) -> tuple[np.ndarray, int]:
