@@ -17,6 +17,7 @@ from analyses.mi_distance.figures.marks import (
     layer_axis,
     limits,
     marked_points,
+    note_if_empty,
     p_or_nothing,
     select,
     shade_bands,
@@ -54,6 +55,7 @@ def t_profile(results: Results) -> FigureSpec:
             left.vlines(x, 0, np.nan_to_num(statistic), color="muted", linewidth=0.8, alpha=0.6, zorder=2)
             text = _t_texts(canvas.words, x, statistic, adjusted)
             marked_points(left, hover, f"{estimator}-t", x, statistic, adjusted < alpha, T_STYLE, text, size)
+            note_if_empty(canvas, left, statistic)
             limits(left, statistic, [0], [] if math.isnan(threshold) else [-threshold, threshold], pad=0.08)
             if not math.isnan(threshold):
                 for sign in (-1, 1):
@@ -168,6 +170,7 @@ def z_profile(results: Results) -> FigureSpec:
             canvas.headroom(axes)
             rows = canvas.words.rows("figure.z_profile.depth", share={"value": depth, "as": "percent", "digits": 1})
             canvas.note(axes, (boundary - 0.5) / layers + 0.012, 0.985, rows)
+            note_if_empty(canvas, axes, of_estimator[["fisher_z", "fisher_z_fieller"]])
             layer_axis(axes, layers)
             canvas.title(axes, f"figure.estimator.{estimator}")
             canvas.y_label(axes, "figure.z_profile.y")

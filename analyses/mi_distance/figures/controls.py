@@ -18,6 +18,7 @@ from analyses.mi_distance.figures.marks import (
     last_finite,
     layer_axis,
     limits,
+    note_if_empty,
     select,
     shade_bands,
     tidy,
@@ -40,7 +41,9 @@ def _series(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, na
     x, (value, low, high) = rows["layer"].to_numpy(), (rows[name].to_numpy() for name in names)
     curve(axes, x, value, style, low=low, high=high)
     branch = str(rows["branch"].iloc[0])
-    hover_points(axes, hover, f"{branch}-{names[0]}", x, value, value_texts(canvas.words, text, branch, x, (value, low, high)))
+    interval_name = "figure.hover.draws" if names is CONTROL else "figure.hover.interval"
+    texts = value_texts(canvas.words, text, branch, x, (value, low, high), interval_name)
+    hover_points(axes, hover, f"{branch}-{names[0]}", x, value, texts)
     return last_finite(value)
 
 
@@ -124,6 +127,7 @@ def untrained_profile(results: Results) -> FigureSpec:
                     for layer, value in zip(x[finite], tau[finite], strict=True)
                 ]
                 hover_points(below, hover, f"{branch}-{name}-tau", x[finite], tau[finite], texts.__getitem__)
+            note_if_empty(canvas, below, *taus.values())
             limits(below, data[["kendall_tau", "untrained_kendall_tau"]], [0])
             canvas.y_label(below, "figure.kendall_tau_profile.y")
             canvas.x_label(below, "figure.layer")

@@ -73,11 +73,11 @@ def branch_name(branch: str) -> Spec:
     return key(f"figure.branch.{branch}")
 
 
-def interval_or_nothing(low: float, high: float, digits: int = 3, *, unit: bool = False) -> Spec | str:
+def interval_or_nothing(low: float, high: float, digits: int = 3, *, unit: bool = False, name: str = "figure.hover.interval") -> Spec | str:
     """The interval after a value in a hover text; an empty string where there is none."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return key("figure.hover.interval", interval=interval(low, high, digits, unit=unit))
+    return key(name, interval=interval(low, high, digits, unit=unit))
 
 
 def p_or_nothing(name: str, p: float) -> Spec | str:
@@ -85,7 +85,14 @@ def p_or_nothing(name: str, p: float) -> Spec | str:
     return key(name, p={"value": float(p), "as": "p_value"}) if math.isfinite(p) else ""
 
 
-def value_texts(words: Words, name: str, branch: str, layer: np.ndarray, values: Sequence[np.ndarray]) -> Text:
+def value_texts(
+    words: Words,
+    name: str,
+    branch: str,
+    layer: np.ndarray,
+    values: Sequence[np.ndarray],
+    interval_name: str = "figure.hover.interval",
+) -> Text:
     """Hover texts of a branch's curve: the value of each layer, in nats, and its interval; `values` are (value, low, high)."""
     value, low, high = values
 
@@ -95,10 +102,16 @@ def value_texts(words: Words, name: str, branch: str, layer: np.ndarray, values:
             branch=branch_name(branch),
             layer=int(layer[index]),
             value=number(value[index]),
-            interval=interval_or_nothing(low[index], high[index]),
+            interval=interval_or_nothing(low[index], high[index], name=interval_name),
         )
 
     return text
+
+
+def note_if_empty(canvas: Canvas, axes: Axes, *values: Any) -> None:
+    """Say in the middle of a panel that nothing could be tested, where it has nothing to draw."""
+    if not any(np.isfinite(np.asarray(value, dtype=float)).any() for value in values):
+        canvas.note(axes, 0.5, 0.62, canvas.words.rows("figure.not_testable"), ha="center")
 
 
 def layer_axis(axes: Axes, layers: int, *, labelled: bool = True) -> None:

@@ -18,6 +18,7 @@ from analyses.mi_distance.figures.marks import (
     layer_axis,
     limits,
     marked_points,
+    note_if_empty,
     p_or_nothing,
     select,
     shade_bands,
@@ -153,6 +154,7 @@ def kendall_tau_profile(results: Results) -> FigureSpec:
             limits(axes, of_estimator[list(TAU[:3])], [0.1, *tau_range])
             low_limit, high_limit = axes.get_ylim()
             axes.set_ylim(max(low_limit, -1.04), min(high_limit, 1.04))
+            note_if_empty(canvas, axes, of_estimator["kendall_tau"])
             layer_axis(axes, layers)
             canvas.title(axes, f"figure.estimator.{estimator}")
             canvas.y_label(axes, "figure.kendall_tau_profile.y")
