@@ -306,7 +306,7 @@ def _z_axes(canvas: Canvas, axes: Axes, reach: float, linear: float | None) -> N
         axes.set_xscale("symlog", linthresh=linear, linscale=1.6)
         axes.set_yscale("symlog", linthresh=linear, linscale=1.6)
         beyond = [tick for tick in (10, 30, 100, 300, 1000) if 1.5 * linear < tick < reach]
-        ticks = [*(-tick for tick in reversed(beyond)), -linear, 0, linear, *beyond]
+        ticks = [*(-tick for tick in reversed(beyond)), -linear, -linear / 2, 0, linear / 2, linear, *beyond]
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(FixedLocator(ticks))
             axis.set_minor_locator(FixedLocator([]))

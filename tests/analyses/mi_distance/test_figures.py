@@ -90,7 +90,7 @@ def of_id(results: Results, name: str) -> FigureSpec:
 
 def texts_of(figure: plt.Figure) -> list[Text]:
     """What is written in a figure. Matplotlib also keeps labels of ticks outside the limits, which it does not draw."""
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     outside = set()
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -106,9 +106,8 @@ def check_texts(figure: plt.Figure, name: str) -> None:
     boxes = []
     for text in texts_of(figure):
         box = text.get_window_extent(renderer)
-        assert box.x0 >= -0.5 and box.x1 <= width + 0.5 and box.y0 >= -0.5 and box.y1 <= height + 0.5, (
-            f"{name}: clipped: {text.get_text()!r}"
-        )
+        inside = (box.x0 >= -0.5, box.x1 <= width + 0.5, box.y0 >= -0.5, box.y1 <= height + 0.5)
+        assert all(inside), f"{name}: clipped: {text.get_text()!r}"
         boxes.append((text.get_text(), box))
         assert text.get_fontsize() >= 6.5, f"{name}: too small: {text.get_text()!r}"
     for (first, a), (second, b) in itertools.combinations(boxes, 2):
