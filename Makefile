@@ -15,7 +15,9 @@ export VENV PYTHON PIP_ARGS
 report: setup model
 	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
 
-test: setup model
+test:
+	@scripts/setup.sh test
+	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
 	$(MAKE) --no-print-directory check
 
 check:
@@ -30,7 +32,7 @@ setup:
 
 # Downloaded once, its SHA-256 checked, kept in the user's cache.
 model: setup
-	@$(VENV)/bin/python -m analyses.models.embedded
+	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
 
 format:
 	$(VENV)/bin/ruff check --fix .

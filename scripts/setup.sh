@@ -3,12 +3,14 @@
 # hash of what was installed.
 #
 # Variables: PYTHON (an interpreter, 3.11 or newer), VENV (default .venv), PIP_ARGS (extra arguments for pip, for example
-# an index with another build of torch).
+# an index with another build of torch). The argument `test` asks for what only the tests need as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv="${VENV:-.venv}"
-system_packages="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 poppler-utils"
+system_packages="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+for_tests="${1:-}"
+[ "$for_tests" != test ] || system_packages="$system_packages poppler-utils"
 
 fail() {
     echo "setup: $*" >&2
@@ -50,12 +52,16 @@ make_environment() {
     "$python" -m venv "$venv" || fail "could not make the environment $venv with $python"
 }
 
+test_tools_present() {
+    [ "$for_tests" != test ] || command -v pdftotext >/dev/null
+}
+
 system_libraries_present() {
-    command -v pdftotext >/dev/null && "$venv/bin/python" -c 'import weasyprint' >/dev/null 2>&1
+    test_tools_present && "$venv/bin/python" -c 'import weasyprint' >/dev/null 2>&1
 }
 
 stamp="$(cat requirements.txt pyproject.toml | sha256sum | cut -d' ' -f1) ${PIP_ARGS:-}"
-if [ -x "$venv/bin/reportgen" ] && [ "$(cat "$venv/.reportgen-setup" 2>/dev/null)" = "$stamp" ] && command -v pdftotext >/dev/null; then
+if [ -x "$venv/bin/reportgen" ] && [ "$(cat "$venv/.reportgen-setup" 2>/dev/null)" = "$stamp" ] && test_tools_present; then
     exit 0
 fi
 
@@ -68,5 +74,5 @@ echo "setup: installing the pinned requirements into $venv" >&2
     fail "pip could not install reportgen itself (its message is above)"
 # shellcheck disable=SC2086
 system_libraries_present || install_packages $system_packages
-system_libraries_present || fail "WeasyPrint still cannot find its libraries:  $venv/bin/python -c 'import weasyprint'  says which"
+system_libraries_present || fail "WeasyPrint (or pdftotext) still cannot be used:  $venv/bin/python -c 'import weasyprint'  says which"
 printf '%s' "$stamp" >"$venv/.reportgen-setup"

