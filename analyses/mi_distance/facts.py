@@ -418,13 +418,15 @@ def _table_captions(study: Study) -> dict[str, dict[str, Any]]:
     counts = {name: study[name] for name in ("layers", "pairs", "occurrences")} | {
         "alpha": number(study["settings"]["alpha"], 2, unit=True)
     }
-    return dict.fromkeys(("significance", "verdicts", "layers_histogram", "layers_nearest_neighbour"), counts)
+    return dict.fromkeys(("significance", "verdicts", "layers_histogram", "layers_nearest_neighbour", "made_with"), counts)
 
 
 def _reproduce(study: Study) -> dict[str, Any]:
     return {
         "study": study["settings"]["name"],
         "seed": study["settings"]["seed"],
-        "versions": [{"name": name, "version": version} for name, version in sorted(study["provenance"]["versions"].items())],
-        "files": [{"name": name, "sha256": digest} for name, digest in sorted(study["provenance"]["model"].get("sha256", {}).items())],
+        "made_with": [
+            *({"name": name, "version": version} for name, version in sorted(study["provenance"]["versions"].items())),
+            *({"name": name, "version": digest} for name, digest in sorted(study["provenance"]["model"].get("sha256", {}).items())),
+        ],
     }

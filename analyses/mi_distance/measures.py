@@ -29,7 +29,7 @@ MEASURES = (
 )
 
 
-def measure(values: np.ndarray, distance: np.ndarray, bands: Bands) -> dict[str, np.ndarray]:
+def measure(values: np.ndarray, distance: np.ndarray, bands: Bands, reference: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Compute every measure.
 
     Parameters
@@ -37,6 +37,8 @@ def measure(values: np.ndarray, distance: np.ndarray, bands: Bands) -> dict[str,
     values : (estimator, branch, layer, pair), nats
     distance : (pair,), tokens
     bands : the layers that the statements speak of
+    reference : (estimator,) for each row the index of the nearest-neighbour estimate that it is held against; the study's
+        own three estimators have one between them, and that is what is taken when nothing is given
 
     Returns
     -------
@@ -45,7 +47,7 @@ def measure(values: np.ndarray, distance: np.ndarray, bands: Bands) -> dict[str,
     means = values.mean(axis=-1)
     attention, mlp = means[:, ATTENTION], means[:, MLP]
     tau = kendall_tau(distance, values)
-    slope, agreement, ranks = _shift(means)
+    slope, agreement, ranks = _shift(means, _references(values, reference))
     return {
         "early_difference": _band_mean(mlp - attention, bands.early),
         "deep_difference": _band_mean(attention - mlp, bands.deep),
@@ -60,7 +62,9 @@ def measure(values: np.ndarray, distance: np.ndarray, bands: Bands) -> dict[str,
     }
 
 
-def agreeing_layers(values: np.ndarray, distance: np.ndarray, bands: Bands) -> dict[str, tuple[np.ndarray, int]]:
+def agreeing_layers(
+    values: np.ndarray, distance: np.ndarray, bands: Bands, reference: np.ndarray | None = None
+) -> dict[str, tuple[np.ndarray, int]]:
     """In how many layers (estimator,), and of how many, each measure has the direction that its statement gives it.
 
     `tau_difference` has no stated direction: there, a layer agrees when it has the sign of the mean over the layers.
@@ -70,7 +74,8 @@ def agreeing_layers(values: np.ndarray, distance: np.ndarray, bands: Bands) -> d
     tau = kendall_tau(distance, values)
     separation = (tau[:, ATTENTION] - tau[:, MLP])[:, bands.separated]
     mean_sign = np.sign(separation.sum(axis=-1, keepdims=True))
-    same_order = np.sign(attention - mlp) == np.sign(attention - mlp)[NEAREST_NEIGHBOUR]
+    order = np.sign(attention - mlp)
+    same_order = order == order[_references(values, reference)]
 
     def count(agrees: np.ndarray) -> tuple[np.ndarray, int]:
         return agrees.sum(axis=-1), agrees.shape[-1]
@@ -80,7 +85,7 @@ def agreeing_layers(values: np.ndarray, distance: np.ndarray, bands: Bands) -> d
         "deep_difference": count((attention > mlp)[:, bands.deep]),
         "attention_rise": count(attention[:, bands.deep] > _band_mean(attention, bands.early)[:, None]),
         "mlp_fall": count(mlp[:, bands.deep] < _band_mean(mlp, bands.early)[:, None]),
-        "mean_tau": count((tau < 0).all(axis=1)),
+        "mean_tau": count(np.all(tau < 0, axis=1)),
         "tau_difference": count(np.sign(separation) == mean_sign),
         "shift_slope": count(same_order),
     }
@@ -103,18 +108,22 @@ def _flattening(mlp: np.ndarray, bands: Bands) -> np.ndarray:
     return inside - before
 
 
-def _shift(means: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _references(values: np.ndarray, reference: np.ndarray | None) -> np.ndarray:
+    return np.full(len(values), NEAREST_NEIGHBOUR) if reference is None else np.asarray(reference)
+
+
+def _shift(means: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How the nearest-neighbour layer means follow those of each other estimator: slope, Lin's concordance, Spearman's rho.
 
     Both branches' layers enter together. Slope 1 is a constant shift. Lin's concordance is taken after the shift is
     removed, for a shift is what the statement allows. NaN for the nearest-neighbour estimator itself.
     """
     points = means.reshape(len(means), -1)
-    reference = points[NEAREST_NEIGHBOUR]
+    usable = [own != other and np.ptp(points[own]) > 0 and np.isfinite(points[own]).all() for own, other in enumerate(reference)]
 
     def against_reference(statistic: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
-        usable = [index != NEAREST_NEIGHBOUR and np.ptp(row) > 0 and np.isfinite(row).all() for index, row in enumerate(points)]
-        return np.array([statistic(row, reference) if use else np.nan for row, use in zip(points, usable, strict=True)])
+        rows = zip(points, points[reference], usable, strict=True)
+        return np.array([statistic(row, other) if use else np.nan for row, other, use in rows])
 
     def slope(row: np.ndarray, other: np.ndarray) -> float:
         centred = row - row.mean()
