@@ -77,6 +77,7 @@ def measure_with_intervals(
     *,
     confidence: float,
     control_replicates: Sequence[np.ndarray] = (),
+    reference: np.ndarray | None = None,
 ) -> Measured:
     """Measure, and take each measure's interval from the leave-one-occurrence-out jackknife.
 
@@ -85,17 +86,18 @@ def measure_with_intervals(
     values : (estimator, branch, layer, pair), nats; for a control, with the control taken off
     control_replicates : `values` again, once with each control token left out: the control's own sampling error, whose
         jackknife variance is added
+    reference : as for `measure`
 
     Notes
     -----
     Jackknife after Tukey (1958); Efron & Stein (1981) show that its variance is biased upwards, so the interval errs
     on the side of caution. Student's t with T - 1 degrees of freedom.
     """
-    estimate = measure(values, pairs.distance, bands)
+    estimate = measure(values, pairs.distance, bands, reference)
     kept = [pairs.without(occurrence) for occurrence in range(pairs.occurrences)]
     # Without two pairs in every replicate there is nothing to resample.
-    replicates = [measure(values[..., keep], pairs.distance[keep], bands) for keep in kept] if pairs.occurrences > 3 else []
-    control = [measure(replicate, pairs.distance, bands) for replicate in control_replicates]
+    replicates = [measure(values[..., keep], pairs.distance[keep], bands, reference) for keep in kept] if pairs.occurrences > 3 else []
+    control = [measure(replicate, pairs.distance, bands, reference) for replicate in control_replicates]
     quantile = scipy.stats.t.ppf(0.5 + confidence / 2, max(pairs.occurrences - 1, 1))
     error, low, high = {}, {}, {}
     for name in MEASURES:
@@ -108,7 +110,7 @@ def measure_with_intervals(
             error[name] = np.full(len(values), np.nan)
         low[name] = estimate[name] - quantile * error[name]
         high[name] = estimate[name] + quantile * error[name]
-    return Measured(estimate, error, low, high, agreeing_layers(values, pairs.distance, bands))
+    return Measured(estimate, error, low, high, agreeing_layers(values, pairs.distance, bands, reference))
 
 
 def decide(rule: Rule, estimate: float, low: float, high: float, agreement: float | None, settings: HypothesisSettings) -> str:
@@ -145,20 +147,16 @@ def judge(measured: Measured, control: str, settings: HypothesisSettings) -> lis
         for index, estimator in enumerate(ESTIMATORS):
             if statement.name == "constant_shift" and estimator == "nearest_neighbour":
                 continue  # The statement holds the other estimators against this one.
-            parts = [_judge_part(part, index, measured, settings) for part in statement.parts]
-            head = parts[0]
-            rows.append(
-                {
-                    "statement": statement.number,
-                    "name": statement.name,
-                    "estimator": estimator,
-                    "control": control,
-                    "verdict": conjunction([part["verdict"] for part in parts]),
-                    **{key: head[key] for key in ("estimate", "low", "high", "agreeing_layers", "layers")},
-                    "parts": parts,
-                }
-            )
+            head = {"statement": statement.number, "name": statement.name, "estimator": estimator, "control": control}
+            rows.append(head | judge_statement(statement, index, measured, settings))
     return rows
+
+
+def judge_statement(statement: Statement, index: int, measured: Measured, settings: HypothesisSettings) -> dict[str, Any]:
+    """The verdict of one statement by the estimator at `index` of `measured`, with the numbers of its first part."""
+    parts = [_judge_part(part, index, measured, settings) for part in statement.parts]
+    numbers = {key: parts[0][key] for key in ("estimate", "low", "high", "agreeing_layers", "layers")}
+    return {"verdict": conjunction([part["verdict"] for part in parts])} | numbers | {"parts": parts}
 
 
 def _judge_part(part: Part, index: int, measured: Measured, settings: HypothesisSettings) -> dict[str, Any]:
