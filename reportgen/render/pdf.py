@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 from io import BytesIO
 
 import weasyprint
@@ -18,6 +19,9 @@ from reportgen.render.svg import Palette
 from reportgen.render.tagging import FORMULA_MARK, finish
 
 SCHEME = "reportgen:"
+# WeasyPrint 70 ends a line too early when what follows a text in the line does not fit, unless the text's last word is a box of its own.
+# The bound keeps the search linear: pictures stand in the page as words of a hundred thousand letters.
+WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
 
 
 class _OwnAssetsOnly(URLFetcher):
@@ -68,6 +72,8 @@ def render_pdf(document: Document) -> bytes:
     palette = Palette.load(document.assets)
     fonts = font_faces(lambda name: f"{SCHEME}fonts/{name}.ttf", "truetype")
     page = render_page(document, "pdf", fonts + palette.paper_css() + style_sheet(document, "report", "paper"), drawing, formula)
+    head, main, body = page.partition("<main")
+    page = head + main + WORD_BEFORE_BOX.sub(r"<span>\1</span> ", body)
     complaints = _Complaints()
     logger = logging.getLogger("weasyprint")
     logger.addHandler(complaints)

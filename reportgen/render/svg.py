@@ -179,7 +179,8 @@ def figure_style(assets: Assets) -> Iterator[Palette]:
             matplotlib.colormaps.unregister(name)
 
 
-def _localise_ticks(drawing: Drawing, decimal_sign: str) -> None:
+def localise_ticks(drawing: Drawing, decimal_sign: str) -> None:
+    """Give the axes of a drawing a language's decimal sign."""
     for axes in drawing.figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             if type(axis.get_major_formatter()) is matplotlib.ticker.ScalarFormatter:
@@ -224,7 +225,7 @@ def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str
     InputError
         When a hover text belongs to no element.
     """
-    _localise_ticks(drawing, decimal_sign)
+    localise_ticks(drawing, decimal_sign)
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": figure_id}):
         drawing.figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
