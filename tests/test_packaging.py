@@ -94,7 +94,9 @@ from importlib.metadata import entry_points
 (entry,) = {point.value: point for point in entry_points(group="reportgen.analyses") if point.name == "mi_distance"}.values()
 print(*sorted(name for name, path in entry.load().studies().items() if path.is_file()))
 """
-    assert installed.python(code).split() == ["coffee", "coffee-gpt2-xl"]
+    names = installed.python(code).split()
+    assert names == sorted(path.stem for path in (CHECKOUT / "analyses" / "mi_distance" / "studies").glob("*.yaml"))
+    assert {"coffee", "coffee-gpt2-xl"} <= set(names)
 
 
 def test_checkout_uses_its_own_templates():
