@@ -18,6 +18,7 @@ _STAGES = {
     "statistics": "Computing statistics",
     "control": "Measuring the control words",
     "robustness": "Varying the choices",
+    "calibration": "Calibrating the estimators",
     "simulation": "Simulating error rates",
     "render": "Rendering documents",
     "capture_kept": "Activations: kept from before",

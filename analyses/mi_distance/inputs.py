@@ -24,6 +24,7 @@ class StudyInput:
 
     `activation` (branch, layer, occurrence, dimension) and `token_position` (occurrence,) are always there; control and
     untrained vectors are None where the study does without. `text` describes the tokens (None for ready activations).
+    `alternative_activation` is `activation` by the other representation of a word of several tokens; None where they are the same.
     """
 
     activation: np.ndarray
@@ -34,6 +35,7 @@ class StudyInput:
     untrained_activation: np.ndarray | None
     text: dict[str, Any] | None
     provenance: dict[str, Any]
+    alternative_activation: np.ndarray | None = None
 
     def to_dataset(self) -> xr.Dataset:
         """The captured vectors as they stand in ``activations.nc``; `from_file` reads them back."""
@@ -49,6 +51,9 @@ class StudyInput:
         if self.untrained_activation is not None:
             dims = ("branch", "layer", "occurrence", "dimension")
             variables["untrained_activation"] = (dims, self.untrained_activation, {"long_name": "the same, in the untrained model"})
+        if self.alternative_activation is not None:
+            dims = ("branch", "layer", "occurrence", "dimension")
+            variables["alternative_activation"] = (dims, self.alternative_activation, {"long_name": "by the other representative token"})
         return xr.Dataset(variables, coords={"branch": list(BRANCHES)})
 
 
@@ -93,13 +98,16 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
     untrained = _vectors(content, "untrained_activation", activation, where)
     if untrained is not None and untrained.shape[2] != activation.shape[2]:
         raise InputError(f"{where}: untrained_activation must hold the {activation.shape[2]} occurrences of activation")
+    alternative = _vectors(content, "alternative_activation", activation, where)
+    if alternative is not None and alternative.shape != activation.shape:
+        raise InputError(f"{where}: alternative_activation must have the shape of activation")
     control_position, words = None, None
     if control is not None:
         control_position = np.asarray(_required(content, "control_token_position", where)).astype(np.int64)
         words = tuple(str(word) for word in _required(content, "control_token_word", where).tolist())
         if control_position.shape != (control.shape[2],) or len(words) != control.shape[2]:
             raise InputError(f"{where}: control_token_position and control_token_word must have one entry a control token")
-    return StudyInput(activation, position.astype(np.int64), control, control_position, words, untrained, text, provenance)
+    return StudyInput(activation, position.astype(np.int64), control, control_position, words, untrained, text, provenance, alternative)
 
 
 def _load(file: Path) -> Mapping[str, np.ndarray]:
@@ -153,6 +161,10 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
         random_weights = capture(twin, settings.text, of_word, progress)
         untrained = _represent(random_weights.activation, of_word, words[: len(occurrences)], settings.representative_token)
     count = len(occurrences)
+    alternative = None
+    if any(len(occurrence.tokens) > 1 for occurrence in occurrences):
+        other = "mean" if settings.representative_token == "last" else "last"
+        alternative = _represent(captured.activation, positions, words[:count], other)
     return StudyInput(
         activation=vectors[:, :, :count],
         token_position=np.array([occurrence.tokens[-1] for occurrence in occurrences], dtype=np.int64),
@@ -169,6 +181,7 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
             ],
         },
         provenance={"model": dict(captured.provenance)},
+        alternative_activation=alternative,
     )
 
 

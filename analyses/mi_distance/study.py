@@ -23,6 +23,7 @@ from analyses.mi_distance.layer_statistics import (
 )
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
+from analyses.mi_distance.robustness import robustness_variables
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_mutual_information
 from analyses.progress import Progress
@@ -76,6 +77,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
     )
     variables |= different_word.variables | untrained.variables
+    variables |= robustness_variables(vectors, values, pairs, bands, settings, progress, confidence=CONFIDENCE)
     plain = measure_with_intervals(values, pairs, bands, confidence=CONFIDENCE)
     verdicts = judge(plain, "none", settings.hypotheses)
     for name, control in (("different_word", different_word), ("untrained", untrained)):

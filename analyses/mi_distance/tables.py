@@ -6,6 +6,9 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from analyses.mi_distance.calibration import calibration_table
+from analyses.mi_distance.error_rates import error_rate_table
+from analyses.mi_distance.specification_curve import specification_table
 from analyses.protocol import Results
 
 _VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")
@@ -14,13 +17,19 @@ _VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "est
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """File name without its suffix -> rows."""
     dataset = results.dataset
-    return {
+    found = {
         "layers": _layers(dataset),
         "branches": _branches(dataset),
         "pairs": _pairs(dataset),
         "verdicts": _verdicts(results.study["verdicts"]),
         "verdict_parts": _parts(results.study["verdicts"]),
     }
+    if "specification" in dataset.dims:
+        found["specifications"] = specification_table(dataset, results.study["settings"])
+        found["calibration"] = calibration_table(dataset)
+    if "simulated_test" in dataset.dims:
+        found["error_rates"] = error_rate_table(dataset)
+    return found
 
 
 def _tidy(dataset: xr.Dataset, dimensions: tuple[str, ...]) -> pd.DataFrame:
