@@ -1,0 +1,193 @@
+import json
+import unicodedata
+
+import numpy as np
+import pytest
+
+from analyses.errors import InputError
+from analyses.mi_distance import analysis
+from analyses.mi_distance.inputs import from_file, read_input
+from analyses.mi_distance.settings import StudySettings
+from analyses.progress import SilentProgress
+
+ARRAYS = ("activation", "token_position", "control_activation", "control_token_position", "control_token_word", "untrained_activation")
+
+
+def arrays(vectors):
+    return {name: np.asarray(getattr(vectors, name)) for name in ARRAYS if getattr(vectors, name) is not None}
+
+
+@pytest.fixture
+def content(make_input):
+    return arrays(make_input(occurrences=4, layers=2, dimensions=10, control_tokens=6))
+
+
+@pytest.fixture
+def write(tmp_path, content):
+    def save(**changes):
+        changed = {name: value for name, value in {**content, **changes}.items() if value is not None}
+        np.savez(tmp_path / "vectors.npz", **changed)
+        return tmp_path / "vectors.npz"
+
+    return save
+
+
+def assert_same(found, content):
+    for name in ARRAYS:
+        if name in content:
+            np.testing.assert_array_equal(np.asarray(getattr(found, name)), content[name])
+        else:
+            assert getattr(found, name) is None
+
+
+def test_npz_is_read_back(write, content):
+    found = from_file(write())
+    assert_same(found, content)
+    assert found.text is None
+    assert found.provenance["model"]["file"] == "vectors.npz"
+
+
+def test_netcdf_as_the_study_writes_it_is_read_back(tmp_path, make_input, content):
+    file = tmp_path / "activations.nc"
+    make_input(occurrences=4, layers=2, dimensions=10, control_tokens=6).to_dataset().to_netcdf(file, engine="scipy")
+    assert_same(from_file(file), content)
+
+
+def test_activation_and_position_are_enough(write, content):
+    bare = {name: content[name] for name in ("activation", "token_position")}
+    assert_same(from_file(write(**{name: None for name in ARRAYS if name not in bare})), bare)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"activation": None}, "lacks the array 'activation'; it has control_activation"),
+        ({"token_position": None}, "lacks the array 'token_position'"),
+        ({"activation": np.zeros((2, 2, 4))}, "must be floats (branch, layer, occurrence, dimension)"),
+        ({"activation": np.zeros((3, 2, 4, 10))}, "with 2 branches"),
+        ({"activation": np.zeros((2, 2, 4, 10), dtype=int)}, "must be floats"),
+        ({"token_position": np.arange(3)}, "token_position must be 4 whole numbers"),
+        ({"token_position": np.arange(4.0)}, "token_position must be 4 whole numbers"),
+        ({"control_activation": np.zeros((2, 2, 6, 9))}, "control_activation must have the branches, layers and dimensions"),
+        ({"control_activation": np.zeros((2, 3, 6, 10))}, "control_activation must have the branches, layers and dimensions"),
+        ({"control_token_position": None}, "lacks the array 'control_token_position'"),
+        ({"control_token_word": None}, "lacks the array 'control_token_word'"),
+        ({"control_token_word": np.array(["tea"])}, "one entry a control token"),
+        ({"control_token_position": np.arange(5)}, "one entry a control token"),
+        ({"untrained_activation": np.zeros((2, 2, 3, 10))}, "must hold the 4 occurrences"),
+        ({"untrained_activation": np.zeros((2, 2, 10))}, "untrained_activation must have the branches"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_line(write, changes, says):
+    file = write(**changes)
+    with pytest.raises(InputError) as error:
+        from_file(file)
+    assert says in str(error.value)
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["missing.npz", "missing.nc", "missing"])
+def test_a_missing_file(tmp_path, name):
+    with pytest.raises(InputError, match="no such file"):
+        from_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["text.npz", "text.nc", "text.csv"])
+def test_a_file_of_another_kind(tmp_path, name):
+    (tmp_path / name).write_text("no activations here")
+    with pytest.raises(InputError) as error:
+        from_file(tmp_path / name)
+    assert "\n" not in str(error.value)
+    assert name in str(error.value)
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    np.savez(tmp_path / "objects.npz", activation=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(InputError, match="cannot be read as activations"):
+        from_file(tmp_path / "objects.npz")
+
+
+TEXT = unicodedata.normalize(
+    "NFC", "The espressomaker hums. Our espressomaker steams, and the espressomaker clicks; milk waits, tea waits."
+)
+
+
+@pytest.fixture(scope="module")
+def of_model(tiny_gpt2):
+    def read(**changes):
+        settings = StudySettings(**{"name": "trial", "word": "espressomaker", "text": TEXT, "model": tiny_gpt2} | changes)
+        return read_input(settings, SilentProgress())
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def last(of_model):
+    return of_model()
+
+
+def test_occurrences_are_the_words_last_tokens(last, tiny_gpt2):
+    from analyses.models import capture, tokenize
+
+    tokens = tokenize(tiny_gpt2, TEXT)
+    ends = [start + len("espressomaker") for start in range(len(TEXT)) if TEXT.startswith("espressomaker", start)]
+    expected = [index for index, (_, end) in enumerate(tokens.offsets) if end in ends]
+    assert last.token_position.tolist() == expected
+    assert len(last.text["occurrences"][0]["tokens"]) > 1  # the word is one that the tokenizer splits
+    captured = capture(tiny_gpt2, TEXT, expected, SilentProgress())
+    np.testing.assert_allclose(last.activation, captured.activation, rtol=0, atol=1e-6)
+
+
+def test_mean_over_the_pieces_of_a_word(of_model, tiny_gpt2):
+    from analyses.models import capture
+
+    found = of_model(representative_token="mean")
+    for index, occurrence in enumerate(found.text["occurrences"]):
+        pieces = capture(tiny_gpt2, TEXT, occurrence["tokens"], SilentProgress()).activation
+        np.testing.assert_allclose(found.activation[:, :, index], pieces.mean(axis=2), rtol=0, atol=1e-6)
+
+
+def test_control_words_are_the_other_words_of_the_text(last):
+    # "The" is the first token, where a decoder parks its attention; the target word is no control for itself.
+    assert list(last.control_token_word) == ["hums", "our", "steams", "and", "the", "clicks", "milk", "waits", "tea", "waits"]
+    assert not set(last.control_token_position) & set(last.token_position)
+    assert (np.diff(last.control_token_position) > 0).all()
+    pieces = [last.text["tokens"][position] for position in last.control_token_position]
+    assert pieces[6].strip("Ġ ") == "milk"
+
+
+def test_untrained_twin_has_other_vectors_and_is_the_seeds(of_model, last):
+    assert last.untrained_activation.shape == last.activation.shape
+    assert not np.allclose(last.untrained_activation, last.activation)
+    np.testing.assert_array_equal(of_model().untrained_activation, last.untrained_activation)
+    assert not np.allclose(of_model(seed=21).untrained_activation, last.untrained_activation)
+
+
+def test_controls_can_be_left_out(of_model, last):
+    found = of_model(controls={"different_word": False, "untrained": False})
+    assert found.control_activation is found.control_token_word is found.untrained_activation is None
+    np.testing.assert_array_equal(found.activation, last.activation)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"word": "cocoa"}, "does not stand in the text"),
+        ({"word": "milk"}, "only once"),
+        ({"text": TEXT * 20}, "256"),
+    ],
+)
+def test_errors_of_word_and_text(of_model, changes, says):
+    with pytest.raises(InputError, match=says):
+        of_model(**changes)
+
+
+def test_captured_vectors_serve_again_without_the_model(of_model, last, tiny_gpt2):
+    settings = StudySettings(name="trial", word="espressomaker", text=TEXT, model=tiny_gpt2, detail_layer=1, controls={"draws": 100})
+    captured, facts = analysis.capture(settings, SilentProgress())
+    again = analysis.compute(settings, captured, json.loads(json.dumps(facts)), SilentProgress())
+    direct = analysis.run(settings, SilentProgress())
+    assert again.study == direct.study
+    assert again.dataset.equals(direct.dataset)
+    assert again.activations.equals(direct.activations)
