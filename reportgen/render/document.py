@@ -270,6 +270,8 @@ class _Builder:
             for item in items:
                 for kind, name in (("figure", item.figure), ("table", item.table)):
                     if name is not None:
+                        if kind == "figure" and name not in self.figures:
+                            raise InputError(f"{self.folder}/document.yaml: no figure {name!r}; the analysis has {', '.join(self.figures)}")
                         counts[kind] += 1
                         if f"{kind}:{name}" in self.numbers:
                             raise InputError(f"{self.folder}/document.yaml: {kind} {name} stands there twice")
@@ -322,8 +324,6 @@ class _Builder:
         return self._figure(spec.figure) if spec.figure is not None else self._table(spec.table or "")
 
     def _figure(self, name: str) -> FigureItem:
-        if name not in self.figures:
-            raise InputError(f"{self.folder}/document.yaml: no figure {name!r}; the analysis has {', '.join(self.figures)}")
         figure, settings = self.figures[name], self.spec.figures.get(name, FigureSettings())
         values = self._values(settings.values, name)
         drawing = figure.draw(Labels(self.languages))

@@ -39,7 +39,8 @@ def data_uri(content: str | bytes, media_type: str) -> str:
 def font_faces(address: Callable[[str], str], style_format: str) -> str:
     """``@font-face`` rules for the report's fonts."""
     return "".join(
-        f'@font-face{{font-family:"{family}";font-weight:{weight};font-style:{style};src:url("{address(name)}") format("{style_format}")}}\n'
+        f'@font-face{{font-family:"{family}";font-weight:{weight};font-style:{style};'
+        f'src:url("{address(name)}") format("{style_format}")}}\n'
         for name, (family, weight, style) in FACES.items()
     )
 

@@ -1,0 +1,144 @@
+"""The PDF: archival, tagged, with its own fonts, and readable as text."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+from pypdf.generic import DictionaryObject, NullObject
+
+from reportgen.render import Assets, Document, render_pdf
+from reportgen.render.document import TextItem
+from reportgen.render.pdf import _OwnAssetsOnly
+
+
+@pytest.fixture(scope="module")
+def readers(papers: dict[str, bytes]) -> dict[str, PdfReader]:
+    return {code: PdfReader(io.BytesIO(data)) for code, data in papers.items()}
+
+
+def elements(node: Any) -> Iterator[DictionaryObject]:
+    kids = node.get("/K", [])
+    for kid in kids if isinstance(kids, list) else [kids]:
+        child = kid.get_object() if hasattr(kid, "get_object") else kid
+        if isinstance(child, DictionaryObject) and child.get("/Type") == "/StructElem":
+            yield child
+            yield from elements(child)
+
+
+def structure(reader: PdfReader) -> list[DictionaryObject]:
+    return list(elements(reader.trailer["/Root"]["/StructTreeRoot"]))
+
+
+def test_text_comes_out_with_its_diacritics(readers: dict[str, PdfReader]) -> None:
+    text = " ".join("".join(page.extract_text() for page in readers["vi"].pages).split())
+    for words in (
+        "Khoảng cách có làm phai một từ không?",
+        "Ngưỡng ữ ợ ẫ ỹ ằ đủ dấu",
+        "được ủng hộ",
+        "ngày 24 tháng 11 năm 2026",
+        "[−0,12; 0,34]",
+    ):
+        assert words in text.replace("\u00a0", " ")
+
+
+def test_only_the_report_s_fonts_are_embedded_as_subsets(readers: dict[str, PdfReader]) -> None:
+    names = set()
+    for reader in readers.values():
+        for page in reader.pages:
+            for font in page["/Resources"]["/Font"].values():
+                described = font.get_object()["/DescendantFonts"][0].get_object()
+                names.add(described["/BaseFont"])
+                assert "/FontFile2" in described["/FontDescriptor"]
+    assert names
+    assert all(re.match(r"/[A-Z]{6}\+Reportgen-", name) for name in names), names
+
+
+def test_it_claims_pdf_a_3a_and_pdf_ua_1(readers: dict[str, PdfReader]) -> None:
+    root = readers["en"].trailer["/Root"]
+    metadata = root["/Metadata"].get_data().decode()
+    assert re.search(r'pdfaid:part="3"', metadata)
+    assert re.search(r'pdfaid:conformance="A"', metadata)
+    assert 'pdfuaid:part="1"' in metadata
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"] == "en"
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert readers["vi"].trailer["/Root"]["/Lang"] == "vi"
+
+
+def test_dates_are_the_study_s(readers: dict[str, PdfReader]) -> None:
+    metadata = readers["en"].metadata
+    assert metadata is not None
+    assert metadata["/CreationDate"] == metadata["/ModDate"] == "D:20261124"
+
+
+def test_heads_of_tables_have_their_scope(readers: dict[str, PdfReader]) -> None:
+    scopes = [element["/A"]["/Scope"] for element in structure(readers["en"]) if element["/S"] == "/TH"]
+    assert scopes.count("/Row") == 4 + 30
+    assert scopes.count("/Column") == 4 + 2 + 6
+
+
+def test_formulas_and_figures_are_tagged_with_words(readers: dict[str, PdfReader]) -> None:
+    tagged = structure(readers["en"])
+    formulas = [element["/Alt"] for element in tagged if element["/S"] == "/Formula"]
+    figures = [element["/Alt"] for element in tagged if element["/S"] == "/Figure"]
+    assert len(formulas) == 2
+    assert "alpha equals five percent" in formulas
+    assert [words.split(":")[0] for words in figures] == ["Line chart over 30 layers", "Scatter plot"]
+
+
+def test_lists_hold_items_only(readers: dict[str, PdfReader]) -> None:
+    for element in structure(readers["vi-en"]):
+        if element["/S"] == "/L":
+            assert {child.get_object()["/S"] for child in element["/K"]} == {"/LI"}
+
+
+def test_running_heads_are_artifacts(readers: dict[str, PdfReader]) -> None:
+    reader = readers["en"]
+    pages = reader.pages
+    tops = [page.get_contents().get_data() for page in pages]
+    assert all(re.search(rb"/Artifact\s+BMC\s", top) for top in tops)
+    numbers = reader.trailer["/Root"]["/StructTreeRoot"]["/ParentTree"]["/Nums"]
+    for page, top in zip(pages, tops, strict=True):
+        parents = numbers[numbers.index(page["/StructParents"]) + 1].get_object()
+        marked = {int(mark) for mark in re.findall(rb"/MCID (\d+)", top)}
+        assert marked == {mark for mark, parent in enumerate(parents) if not isinstance(parent.get_object(), NullObject)}
+
+
+def test_links_are_described_and_belong_to_link_elements(readers: dict[str, PdfReader]) -> None:
+    reader = readers["en"]
+    numbers = reader.trailer["/Root"]["/StructTreeRoot"]["/ParentTree"]["/Nums"]
+    by_number = dict(zip(numbers[::2], numbers[1::2], strict=True))
+    links = [link.get_object() for page in reader.pages for link in page.get("/Annots", [])]
+    assert links
+    for link in links:
+        assert link["/Contents"]
+        assert by_number[link["/StructParent"]].get_object()["/S"] == "/Link"
+
+
+def test_contents_have_page_numbers_and_bookmarks_the_sections(readers: dict[str, PdfReader]) -> None:
+    reader = readers["en"]
+    first = reader.pages[0].extract_text()
+    assert re.search(r"All layers\W+\d", first)
+    outline = [entry.title for entry in reader.outline if not isinstance(entry, list)]
+    assert outline == ["1 The question and its short answer", "2 How it was measured", "References", "A All layers"]
+
+
+def test_a_foreign_picture_stops_the_rendering(documents: dict[str, Document]) -> None:
+    import dataclasses
+
+    from markupsafe import Markup
+
+    document = documents["en"]
+    spoiled = TextItem({"en": Markup('<p><img alt="x" src="https://example.org/x.png"></p>')})
+    with pytest.raises(RuntimeError, match=r"may not load https://example\.org/x\.png"):
+        render_pdf(dataclasses.replace(document, front=(spoiled,)))
+
+
+def test_files_of_the_machine_cannot_be_read(assets: Assets) -> None:
+    from weasyprint.urls import FatalURLFetchingError
+
+    with pytest.raises(FatalURLFetchingError, match="may not load file:///etc/hostname"):
+        _OwnAssetsOnly(assets).fetch("file:///etc/hostname")
