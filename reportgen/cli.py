@@ -242,6 +242,9 @@ def compare(
         Path | None, typer.Option(metavar="FILE", help='YAML with tolerances per quantity: "kendall_tau": {absolute: 0.05}.')
     ] = None,
     update: Annotated[bool, typer.Option("--update", help="Accept NEW: OLD becomes a copy of it, and the exit code is 0.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write the comparison as a page, in both languages.")
+    ] = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
@@ -251,6 +254,11 @@ def compare(
     own = comparing.read_tolerances(tolerances) if tolerances else None
     # The first time there is nothing to compare with: with --update, NEW becomes the baseline.
     comparison = None if update and not old.exists() else comparing.compare_bundles(old, new, own)
+    if html and comparison:
+        from reportgen.comparison_page import comparison_page
+        from reportgen.render.files import write_atomically
+
+        write_atomically(html, comparison_page(old, new, own).encode())
     updated = comparing.accept(new, old) if update else False
     code = CHANGED if comparison and comparison.changed and not update else DONE
     if not quiet and not as_json:
@@ -258,8 +266,62 @@ def compare(
             typer.echo(comparing.comparison_text(comparison))
         if updated:
             typer.echo(f"{old} is now a copy of {new}", err=True)
-    _result(as_json, code, updated=updated, comparison=comparison.as_json() if comparison else None)
+        if html and comparison:
+            typer.echo(str(html), err=True)
+    page = html if html and comparison else None
+    _result(as_json, code, updated=updated, page=page, comparison=comparison.as_json() if comparison else None)
     return code
+
+
+class SiteKind(StrEnum):
+    """A kind of site."""
+
+    plain = "plain"
+    mkdocs = "mkdocs"
+    sphinx = "sphinx"
+    jekyll = "jekyll"
+
+
+@app.command()
+def publish(
+    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="Result bundles, one for each study.")],
+    to: Annotated[SiteKind, typer.Option("--to", help="The kind of site.")] = SiteKind.plain,
+    out: Annotated[
+        Path, typer.Option(metavar="SITE", help="The site's folder: of its files, or of its sources (mkdocs.yml, conf.py).")
+    ] = Path("site"),
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="REPORTGEN_BASE_URL", help="Where the site will be: canonical addresses, sitemap.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Names and orders this regeneration in the history. [the date in the settings]")
+    ] = None,
+    lang: Languages = None,
+    templates: Templates = None,
+    no_cache: NoCache = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Publish bundles to a site with an index, histories, citations and data; only what changed is written."""
+    from reportgen import publish as publishing
+
+    display = _display(quiet)
+    published = publishing.publish(
+        bundles,
+        to.value,
+        out,
+        base_url=base_url,
+        label=label,
+        languages=_languages(lang),
+        templates=templates,
+        progress=display,
+        cache=_cache(no_cache),
+    )
+    if not quiet:
+        typer.echo(f"{out}: {len(published.written)} files written, {len(published.removed)} removed", err=True)
+        for line in (*published.pages, *published.notes):
+            typer.echo(str(line), err=True)
+    _result(as_json, DONE, site=out, pages=published.pages, written=published.written, removed=published.removed, notes=published.notes)
+    return DONE
 
 
 @app.command()

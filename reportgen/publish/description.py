@@ -1,0 +1,105 @@
+"""What a site says about one study: names and texts in every language, people, dates, verdicts."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analyses.errors import InputError
+from analyses.protocol import Analysis, Results
+from reportgen import registry
+from reportgen.bundle import bundle_digest, read_bundle
+from reportgen.render.assets import Assets
+from reportgen.render.document import DocumentSpec, read_spec
+from reportgen.render.languages import Language
+
+RESERVED = frozenset({"reports", "assets", "search", "index.html", "sitemap.xml", "docs"})
+_SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A bundle to publish.
+
+    Attributes
+    ----------
+    slug
+        Name of its folder in the site.
+    digest
+        SHA-256 of the bundle.
+    title, subtitle, keywords
+        By language code.
+    authors
+        As ``Family, Given``, or a name as it is written.
+    licence
+        As the settings give it; `spdx` is it again where it can be an SPDX identifier.
+    """
+
+    slug: str
+    bundle: Path
+    digest: str
+    results: Results
+    analysis: Analysis
+    facts: Mapping[str, Any]
+    spec: DocumentSpec
+    title: Mapping[str, str]
+    subtitle: Mapping[str, str]
+    keywords: Mapping[str, str]
+    institution: Mapping[str, str]
+    authors: tuple[str, ...]
+    date: str | None
+    licence: str | None
+
+    @property
+    def spdx(self) -> str | None:
+        return self.licence if self.licence and _SPDX.fullmatch(self.licence) else None
+
+
+def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) -> Study:
+    """Read a bundle for publication.
+
+    Raises
+    ------
+    InputError
+        If it is no intact bundle, or its name cannot be the name of a folder in a site.
+    """
+    results = read_bundle(bundle)
+    analysis = registry.analysis_named(results.study.get("analysis"), f"{bundle}/study.json")
+    facts = analysis.facts(results)
+    spec = read_spec(assets, analysis.templates)
+    given = facts.get("document", {})
+
+    def texts(key: str | None) -> dict[str, str]:
+        return {code: language.text(key, **facts.get("headings", {})) for code, language in languages.items()} if key else {}
+
+    def each(value: Any) -> dict[str, str]:
+        if not value:
+            return {}
+        by_language = value if isinstance(value, Mapping) else dict.fromkeys(languages, value)
+        return {code: str(by_language.get(code) or next(iter(by_language.values()))) for code in languages}
+
+    authors = given.get("authors", ())
+    return Study(
+        slug=_slug(results.study["settings"]["name"], bundle),
+        bundle=bundle,
+        digest=bundle_digest(bundle),
+        results=results,
+        analysis=analysis,
+        facts=facts,
+        spec=spec,
+        title=texts(spec.title) | {code: text for code, text in given.get("title", {}).items() if code in languages},
+        subtitle=texts(spec.subtitle),
+        keywords=texts(spec.keywords),
+        institution=each(given.get("institution")),
+        authors=(authors,) if isinstance(authors, str) else tuple(authors),
+        date=given.get("date"),
+        licence=given.get("licence"),
+    )
+
+
+def _slug(name: str, bundle: Path) -> str:
+    slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")
+    if not slug or slug in RESERVED:
+        raise InputError(f"{bundle}: a study named {name!r} cannot have a folder of that name in a site; give it another name")
+    return slug

@@ -1,0 +1,124 @@
+"""What became of a study over time: one entry for each regeneration, known by the digest of its bundle."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from analyses.errors import InputError
+from reportgen.publish.description import Study
+from reportgen.publish.pages import Pages
+
+_KEPT = 12
+
+
+@dataclass(frozen=True)
+class Regeneration:
+    """One regeneration.
+
+    Attributes
+    ----------
+    label
+        By which it is named and ordered: given by the user, else the date in the settings, else empty.
+    verdicts
+        Rows with statement, name, estimator, control, verdict.
+    has_changes
+        Whether a page compares it with the one before.
+    """
+
+    digest: str
+    label: str
+    verdicts: tuple[Mapping[str, Any], ...]
+    languages: tuple[str, ...]
+    has_changes: bool = False
+
+    @property
+    def id(self) -> str:
+        """Name of its folder."""
+        return self.digest[:_KEPT]
+
+    @property
+    def name(self) -> str:
+        return self.label or self.id
+
+
+def regeneration(study: Study, label: str | None, codes: Sequence[str], *, has_changes: bool) -> Regeneration:
+    """The entry of a study as it is published now."""
+    names = ("statement", "name", "estimator", "control", "verdict")
+    rows = tuple({name: row[name] for name in names if name in row} for row in study.results.study["verdicts"])
+    return Regeneration(study.digest, label or study.date or "", rows, tuple(codes), has_changes)
+
+
+def read_history(file: Path) -> list[Regeneration]:
+    """The entries of an earlier publication; none where there is no such file."""
+    if not file.is_file():
+        return []
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))["regenerations"]
+        return [
+            Regeneration(row["digest"], row["label"], tuple(row["verdicts"]), tuple(row["languages"]), row["has_changes"]) for row in rows
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} is damaged ({' '.join(str(error).split())}); restore it, or remove it to begin a new history") from None
+
+
+def history_json(entries: Iterable[Regeneration]) -> str:
+    """The entries as the file from which they are read again."""
+    rows = [asdict(entry) for entry in entries]
+    return json.dumps({"format": 1, "regenerations": rows}, ensure_ascii=False, indent=1) + "\n"
+
+
+def with_entry(entries: Sequence[Regeneration], new: Regeneration, label: str | None) -> list[Regeneration]:
+    """The history with the entry `new`; a bundle that is in it already stays what it was, unless a label is given now.
+
+    Labels order the history, numbers in them by value (``week 9`` before ``week 10``); where an entry has none, the order is
+    that of the publications.
+    """
+    if any(entry.digest == new.digest for entry in entries):
+        found = [
+            Regeneration(entry.digest, label, entry.verdicts, entry.languages, entry.has_changes)
+            if label and entry.digest == new.digest
+            else entry
+            for entry in entries
+        ]
+    else:
+        found = [*entries, new]
+    return sorted(found, key=lambda entry: _natural(entry.label)) if all(entry.label for entry in found) else found
+
+
+def _natural(label: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", label)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
+
+
+def timeline(entries: Sequence[Regeneration], pages: Pages) -> list[dict[str, Any]]:
+    """Tables of verdicts, one for each control: a row a statement and estimator, a column a regeneration.
+
+    A cell says whether the verdict is another one than in the regeneration before.
+    """
+    found: dict[str, dict[tuple[str, str], list[str | None]]] = {}
+    for index, entry in enumerate(entries):
+        for row in entry.verdicts:
+            rows = found.setdefault(str(row["control"]), {})
+            key = (str(row.get("name", row["statement"])), str(row["estimator"]))
+            rows.setdefault(key, [None] * len(entries))[index] = str(row["verdict"])
+    tables = []
+    for control, rows in found.items():
+        lines = []
+        for (statement, estimator), verdicts in rows.items():
+            changes = [index > 0 and verdict != verdicts[index - 1] for index, verdict in enumerate(verdicts)]
+            lines.append(
+                {
+                    "statement": pages.named([f"statement.{statement}.short"], statement),
+                    "estimator": pages.named([f"estimator.{estimator}"], estimator),
+                    "cells": list(zip(verdicts, changes, strict=True)),
+                    "changed": any(changes),
+                }
+            )
+        name: Markup | None = None if control == "none" else pages.named([f"control.{control}"], control)
+        tables.append({"control": name, "rows": lines})
+    return tables

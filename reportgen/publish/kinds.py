@@ -1,0 +1,246 @@
+"""The kinds of site: where reports go in each, and the page by which the site's own navigation leads to them."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from markupsafe import escape
+
+from analyses.errors import InputError
+from reportgen.render.languages import Language
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A study in the index of a site: slug, title by language, codes of its pages (``vi``, ``vi-en``)."""
+
+    slug: str
+    title: dict[str, str]
+    codes: tuple[str, ...]
+
+
+class Kind(ABC):
+    """A kind of site.
+
+    Attributes
+    ----------
+    index
+        The page that lists the studies, as a path in the finished site.
+    sitemap
+        Name of the sitemap in the finished site.
+    """
+
+    name: str
+    index = "reports/index.html"
+    sitemap = "sitemap.xml"
+    makes_index = False
+
+    @abstractmethod
+    def content(self, site: Path) -> str:
+        """The folder, relative to the site's, whose files appear at the root of the finished site; empty: the site's own."""
+
+    def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
+        """The page in the site's own format that lists the studies: path relative to the site -> text."""
+        return {}
+
+    def extras(self) -> dict[str, str]:
+        """Other files that the kind needs, relative to `content`."""
+        return {}
+
+    def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
+        """Files of a new site. They are written where they are absent and then belong to the user."""
+        return {}
+
+    def notes(self, site: Path) -> list[str]:
+        """What the user has to do to an existing site."""
+        return []
+
+
+class Plain(Kind):
+    """Files for any web server, or for GitHub Pages without a generator."""
+
+    name = "plain"
+    index = "index.html"
+    makes_index = True
+
+    def content(self, site: Path) -> str:
+        return ""
+
+    def extras(self) -> dict[str, str]:
+        # GitHub Pages would otherwise run Jekyll over the files.
+        return {".nojekyll": ""}
+
+
+class MkDocs(Kind):
+    """A project of MkDocs: HTML below its docs folder is copied as it is."""
+
+    name = "mkdocs"
+    # MkDocs writes a sitemap.xml of its own, which knows nothing of copied pages.
+    sitemap = "sitemap-reports.xml"
+
+    def content(self, site: Path) -> str:
+        configuration = next((site / name for name in ("mkdocs.yml", "mkdocs.yaml") if (site / name).is_file()), None)
+        if configuration is None:
+            return "docs"
+        try:
+            # Tags such as !ENV and !!python/name are for MkDocs; only one plain value is wanted here.
+            values = yaml.load(configuration.read_text(encoding="utf-8"), Loader=_TolerantLoader)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{configuration}: not valid YAML: {str(error).splitlines()[0]}") from None
+        folder = (values or {}).get("docs_dir", "docs") if isinstance(values, dict) or values is None else "docs"
+        if not isinstance(folder, str) or Path(folder).is_absolute() or ".." in Path(folder).parts:
+            raise InputError(f"{configuration}: docs_dir {folder!r} lies outside of the project; publish to it as a plain site")
+        return Path(folder).as_posix()
+
+    def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
+        return {f"{self.content(site)}/reports/index.md": _markdown(entries, languages)}
+
+    def extras(self) -> dict[str, str]:
+        # `mkdocs gh-deploy` pushes the built site to GitHub Pages.
+        return {".nojekyll": ""}
+
+    def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
+        if self.notes(site):
+            return {}
+        settings: dict[str, Any] = {"site_name": title} | ({"site_url": base_url} if base_url else {})
+        # Fonts from elsewhere would tell another company about every reader.
+        settings |= {"theme": {"name": "material", "font": False}}
+        home = f"# {escape(title)}\n\n[{escape(title)}](reports/index.md)\n"
+        return {"mkdocs.yml": yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), "docs/index.md": home}
+
+    def notes(self, site: Path) -> list[str]:
+        if not any((site / name).is_file() for name in ("mkdocs.yml", "mkdocs.yaml")):
+            return []
+        return ["if mkdocs.yml has a nav, add reports/index.md to it"]
+
+
+class _TolerantLoader(yaml.SafeLoader):
+    """Reads the plain values of a file whose tags belong to another program."""
+
+
+_TolerantLoader.add_multi_constructor("", lambda loader, suffix, node: None)
+
+
+class Sphinx(Kind):
+    """A project of Sphinx: a folder named in ``html_extra_path`` is copied to the root of the output."""
+
+    name = "sphinx"
+    FOLDER = "reports_html"
+
+    def content(self, site: Path) -> str:
+        return self.FOLDER
+
+    def extras(self) -> dict[str, str]:
+        return {".nojekyll": ""}
+
+    def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
+        title = _title(languages)
+        # The pages are no sources of Sphinx, so its own links cannot lead to them.
+        listed = "\n".join(_html_list(entries, languages))
+        if self._configuration(site) is None or "myst" in (self._configuration(site) or ""):
+            return {"reports/index.md": f"---\norphan: true\n---\n\n# {_markdown_text(title)}\n\n```{{raw}} html\n{listed}\n```\n"}
+        width = sum(2 if ord(character) > 0x2E80 else 1 for character in title)
+        raw = "\n".join(f"   {line}" for line in listed.splitlines())
+        return {"reports/index.rst": f":orphan:\n\n{_restructured(title)}\n{'=' * (width + 4)}\n\n.. raw:: html\n\n{raw}\n"}
+
+    def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
+        if self._configuration(site) is not None:
+            return {}
+        lines = [
+            f"project = {json.dumps(title, ensure_ascii=False)}",
+            'extensions = ["myst_parser"]',
+            f'html_extra_path = ["{self.FOLDER}"]',
+            f'exclude_patterns = ["_build", "{self.FOLDER}"]',
+            *([f"html_baseurl = {json.dumps(base_url)}"] if base_url else []),
+        ]
+        index = f"# {_markdown_text(title)}\n\n```{{toctree}}\nreports/index\n```\n"
+        return {"conf.py": "\n".join(lines) + "\n", "index.md": index}
+
+    def notes(self, site: Path) -> list[str]:
+        configuration = self._configuration(site)
+        if configuration is None or self.FOLDER in configuration:
+            return []
+        return [
+            f'add "{self.FOLDER}" to html_extra_path and to exclude_patterns in conf.py: Sphinx then copies the reports to the site\'s root'
+        ]
+
+    @staticmethod
+    def _configuration(site: Path) -> str | None:
+        file = site / "conf.py"
+        return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+class Jekyll(Kind):
+    """The sources of a Jekyll site: files without front matter are copied as they are."""
+
+    name = "jekyll"
+
+    def content(self, site: Path) -> str:
+        return ""
+
+    def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
+        listed = "\n".join(_html_list(entries, languages))
+        front = yaml.safe_dump({"layout": "default", "title": _title(languages)}, allow_unicode=True, sort_keys=False)
+        # A title may hold what Liquid would take for its own.
+        body = listed.replace("{%", "&#123;%").replace("{{", "&#123;&#123;")
+        return {"reports/index.html": f"---\n{front}---\n{{% raw %}}\n<h1>{escape(_title(languages))}</h1>\n{body}\n{{% endraw %}}\n"}
+
+    def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
+        if (site / "_config.yml").is_file():
+            return {}
+        values: dict[str, str] = {"title": title, "theme": "minima"}
+        if base_url:
+            scheme, _, rest = base_url.partition("://")
+            host, _, path = rest.partition("/")
+            values |= {"url": f"{scheme}://{host}", "baseurl": f"/{path.strip('/')}" if path.strip("/") else ""}
+        home = f'---\nlayout: default\n---\n<p><a href="reports/index.html">{escape(title)}</a></p>\n'
+        return {"_config.yml": yaml.safe_dump(values, allow_unicode=True, sort_keys=False), "index.html": home}
+
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (Plain(), MkDocs(), Sphinx(), Jekyll())}
+
+
+def _title(languages: Sequence[Language]) -> str:
+    return " / ".join(dict.fromkeys(language.text("publish.reports") for language in languages))
+
+
+def link_words(code: str, languages: Sequence[Language]) -> str:
+    """What a link to a page says: ``Đọc tiếng Việt``, in the page's own language."""
+    own = {language.code: language for language in languages}
+    members = [code] if code in own else [each for each in code.split("-") if each in own]
+    return " / ".join(own[each].text("publish.read" if len(members) == 1 else "publish.read_both") for each in members)
+
+
+def _html_list(entries: Sequence[Entry], languages: Sequence[Language]) -> list[str]:
+    lines = ["<ul>"]
+    for entry in entries:
+        titles = " / ".join(
+            f'<span lang="{language.code}">{escape(entry.title[language.code])}</span>'
+            for language in languages
+            if language.code in entry.title
+        )
+        pages = " · ".join(f'<a href="../{entry.slug}/{code}/index.html">{escape(link_words(code, languages))}</a>' for code in entry.codes)
+        lines.append(f'<li><a href="../{entry.slug}/index.html">{titles}</a><br>{pages}</li>')
+    return [*lines, "</ul>"]
+
+
+def _markdown(entries: Sequence[Entry], languages: Sequence[Language]) -> str:
+    lines = [f"# {_markdown_text(_title(languages))}", ""]
+    for entry in entries:
+        title = " / ".join(dict.fromkeys(entry.title[language.code] for language in languages if language.code in entry.title))
+        lines += [f"- [{_markdown_text(title)}](../{entry.slug}/index.html)"]
+        lines += [f"    - [{_markdown_text(link_words(code, languages))}](../{entry.slug}/{code}/index.html)" for code in entry.codes]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_text(text: str) -> str:
+    escaped = "".join(f"\\{character}" if character in "\\`*_[]#|{}" else character for character in text)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _restructured(text: str) -> str:
+    return "".join(f"\\{character}" if character in "\\*`|_" else character for character in text)

@@ -1,0 +1,94 @@
+"""Pages around the reports (choosers, indexes, histories, comparisons): every sentence in all languages, one self-contained file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from analyses.errors import InputError
+from reportgen.render.assets import Assets
+from reportgen.render.html import data_uri, font_faces
+from reportgen.render.languages import Language
+from reportgen.render.svg import Palette
+from reportgen.render.writer import inline_markup, verdict_mark
+
+# The faces that these pages use; the others would only make them larger.
+_FACES = ("serif-regular", "serif-semibold", "sans-regular", "sans-semibold")
+
+
+class Pages:
+    """Renders templates in which ``both(key)`` gives a sentence in every language.
+
+    Parameters
+    ----------
+    languages
+        In the order in which they are shown; the first is the page's own.
+    """
+
+    def __init__(self, assets: Assets, languages: Sequence[Language]) -> None:
+        self.assets = assets
+        self.languages = tuple(languages)
+        self._css = _style(assets)
+        environment = assets.environment()
+        environment.globals.update(
+            both=self.both, say=self.say, verdict=self.verdict, each=self.each, languages=self.languages, first=self.languages[0]
+        )
+        self._environment = environment
+
+    def render(self, template: str, **context: Any) -> str:
+        """The page as text."""
+        return self._environment.get_template(template).render(css=Markup(self._css), **context)
+
+    def say(self, key: str, **values: Any) -> str:
+        """A sentence in the page's own language, for attributes."""
+        return self.languages[0].text(key, **values)
+
+    def both(self, key: str, **values: Any) -> Markup:
+        """A sentence in every language, each marked with its language."""
+        return self.each({language.code: sentence(language, key, values) for language in self.languages})
+
+    def each(self, by_language: Mapping[str, str | Markup]) -> Markup:
+        """The same thing in every language; said once where the words are the same."""
+        if len(set(by_language.values())) == 1:
+            return Markup("{}").format(next(iter(by_language.values())))
+        spans = [Markup('<span class="version" lang="{}">{}</span>').format(code, words) for code, words in by_language.items()]
+        return Markup('<span class="both"> / </span>').join(spans)
+
+    def verdict(self, verdict: str | None) -> Markup:
+        """A verdict's sign and word in every language; a dash where there is none."""
+        if verdict is None:
+            return Markup("—")
+        return verdict_mark(verdict, {language.code: language.text(f"verdict.{verdict}") for language in self.languages})
+
+    def named(self, keys: Sequence[str], fallback: str) -> Markup:
+        """The first of these keys that the catalogues have, else `fallback` in plain words."""
+        for key in keys:
+            if all(key in language.catalogue for language in self.languages):
+                return self.both(key)
+        return Markup("{}").format(fallback.replace("_", " "))
+
+
+def sentence(language: Language, key: str, values: Mapping[str, Any]) -> Markup:
+    """A sentence of a catalogue as HTML, its values written and escaped."""
+    written = {name: escape(language.format(value)) for name, value in values.items()}
+    return Markup(language.fill(str(inline_markup(language.sentence(key))), written, key))
+
+
+def _style(assets: Assets) -> str:
+    def address(name: str) -> str:
+        return data_uri(assets.path(f"fonts/{name}.woff2").read_bytes(), "font/woff2") if name in _FACES else ""
+
+    faces = "".join(line for line in font_faces(address, "woff2").splitlines(keepends=True) if 'url("")' not in line)
+    sheets = "\n".join(assets.text(f"styles/{name}.css") for name in ("report", "screen"))
+    return faces + Palette.load(assets).screen_css() + sheets + assets.text("publish/pages.css")
+
+
+def chosen(languages: Mapping[str, Language], codes: Sequence[str]) -> list[Language]:
+    """The languages of these codes, in that order; ``vi-en`` names two."""
+    found: dict[str, Language] = {}
+    for code in codes:
+        for member in [code] if code in languages else code.split("-"):
+            if member not in languages:
+                raise InputError(f"language {member!r}: there are {', '.join(languages)}")
+            found[member] = languages[member]
+    return list(found.values())

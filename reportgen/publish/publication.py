@@ -1,0 +1,295 @@
+"""One publication: bundles in, a site out."""
+
+import re
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from analyses.errors import InputError
+from analyses.progress import Progress, SilentProgress
+from reportgen import pipeline, registry
+from reportgen.bundle import bundle_digest, verify_bundle
+from reportgen.cache import Cache
+from reportgen.publish.description import Study, describe
+from reportgen.publish.history import Regeneration, history_json, read_history, regeneration, timeline, with_entry
+from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
+from reportgen.publish.metadata import citation_file, head, links, sitemap
+from reportgen.publish.pages import Pages, chosen, sentence
+from reportgen.publish.preview import SIZE, preview_png
+from reportgen.publish.reports import bibliography, place_of, report_page
+from reportgen.publish.site import Site, manifest_text, read_manifest
+from reportgen.render.assets import Assets
+from reportgen.render.languages import Language, load_languages
+
+_MANIFEST = "manifest.json"
+_SITE_MANIFEST = "reports/manifest.json"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publication did: the site's folder, the pages of the studies, what was written and removed, and what is left to do."""
+
+    site: Path
+    pages: tuple[Path, ...]
+    written: tuple[Path, ...]
+    removed: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def publish(
+    bundles: Sequence[Path],
+    kind: str,
+    out: Path,
+    *,
+    base_url: str | None = None,
+    label: str | None = None,
+    languages: Sequence[str] = ("vi", "en", "vi-en"),
+    templates: Path | None = None,
+    progress: Progress | None = None,
+    cache: Cache | None = None,
+) -> Published:
+    """Publish bundles to a site; studies that are there already stay, and nothing is written that did not change.
+
+    Parameters
+    ----------
+    bundles
+        One for each study.
+    kind
+        ``plain``, ``mkdocs``, ``sphinx`` or ``jekyll``.
+    out
+        Folder of the site: of its files (plain), or of its sources (``mkdocs.yml``, ``conf.py``, ``_config.yml``).
+    base_url
+        Address of the finished site's root; that of the last publication if not given. Without any there are no canonical
+        addresses, no preview pictures and no sitemap.
+    label
+        By which this regeneration is named and ordered in the history; the date in the settings if not given.
+    languages
+        Codes of the pages of each report.
+
+    Raises
+    ------
+    InputError
+        If a bundle, the site or an option is wrong; the line says what to do.
+    """
+    if kind not in KINDS:
+        raise InputError(f"--to {kind}: expected {registry.choices(KINDS)}{registry.nearest(kind, KINDS)}")
+    assets = Assets.default(templates)
+    known = load_languages(*assets.directories)
+    beside = chosen(known, languages)
+    by_code = {language.code: language for language in beside}
+    studies = [describe(Path(bundle), by_code, assets) for bundle in bundles]
+    slugs = [study.slug for study in studies]
+    if len(set(slugs)) != len(slugs):
+        twice = next(slug for slug in slugs if slugs.count(slug) > 1)
+        raise InputError(f"two of the bundles are of a study named {twice}; give one of the studies another name")
+    publication = _Publication(KINDS[kind], out, base_url, Pages(assets, beside), assets, tuple(dict.fromkeys(languages)))
+    for study in studies:
+        publication.add_study(study, label, templates, progress or SilentProgress(), cache)
+    return publication.finish(slugs)
+
+
+def checked_url(url: str) -> str:
+    """A base address that ends in a slash; raises InputError if it is none."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment or re.search(r"[\s\"<>]", url):
+        raise InputError(f"--base-url {url}: expected the address of the site's root, such as https://example.org/course/")
+    return url.rstrip("/") + "/"
+
+
+class _Publication:
+    def __init__(self, kind: Kind, root: Path, base_url: str | None, pages: Pages, assets: Assets, codes: tuple[str, ...]) -> None:
+        if root.is_file():
+            raise InputError(f"--out {root} is a file; expected a folder")
+        self.kind, self.root, self.pages, self.assets, self.codes = kind, root, pages, assets, codes
+        self.scaffold_title = " / ".join(dict.fromkeys(language.text("publish.reports") for language in pages.languages))
+        self.content = kind.content(root)
+        self.prefix = f"{self.content}/" if self.content else ""
+        self.before = read_manifest(self._place(_SITE_MANIFEST))
+        was = self.before.get("kind", kind.name)
+        if was != kind.name:
+            raise InputError(f"{root} was published as {was}; publish with --to {was}, or to another --out")
+        self.base_url = checked_url(base_url) if base_url else self.before.get("base_url")
+        self.site = Site(root, self._published())
+        self.manifests = {slug: read_manifest(self._place(f"{slug}/{_MANIFEST}")) for slug in self.before.get("studies", [])}
+        self.new: dict[str, dict[str, Any]] = {}
+        self.notes: list[str] = []
+
+    def _place(self, path: str) -> Path:
+        return self.root / self.content / path
+
+    def _published(self) -> dict[str, str]:
+        found = dict(self.before.get("files", {}))
+        for slug in self.before.get("studies", []):
+            manifest = read_manifest(self._place(f"{slug}/{_MANIFEST}"))
+            found |= {f"{self.prefix}{slug}/{path}": digest for path, digest in manifest.get("files", {}).items()}
+            # A manifest cannot hold its own hash; it is always written again with its study.
+            found[f"{self.prefix}{slug}/{_MANIFEST}"] = ""
+        return found | ({f"{self.prefix}{_SITE_MANIFEST}": ""} if self.before else {})
+
+    def add_study(self, study: Study, label: str | None, templates: Path | None, progress: Progress, cache: Cache | None) -> None:
+        """Render a study and collect all the files of its folder."""
+        folder = f"{self.prefix}{study.slug}/"
+        with tempfile.TemporaryDirectory() as temporary:
+            rendered = Path(temporary)
+            pipeline.render(study.bundle, rendered, languages=self.codes, templates=templates, progress=progress, cache=cache)
+            bilingual = next((code for code in self.codes if "-" in code), "")
+            for code in self.codes:
+                place = place_of(rendered, code)
+                html = (place / "report.html").read_text(encoding="utf-8")
+                own = chosen({language.code: language for language in self.pages.languages}, [code])
+                words = " / ".join(dict.fromkeys(language.text("publish.about") for language in own))
+                page = report_page(html, head(study, code, self.codes, self.base_url, SIZE), bilingual, words)
+                self.site.add(f"{folder}{code}/index.html", page)
+                self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, self.assets))
+                self.site.add(f"{folder}{code}/report.pdf", (place / "report.pdf").read_bytes())
+                for figure in sorted((place / "figures").glob("*.svg")):
+                    self.site.add(f"{folder}{code}/figures/{figure.name}", figure.read_bytes())
+                if code == self.codes[0]:
+                    self.site.add(f"{folder}refs.bib", bibliography(html))
+            self._history(study, label, rendered)
+        data = verify_bundle(study.bundle)
+        for name in (*data, "SHA256SUMS"):
+            self.site.add(f"{folder}data/{name}", (study.bundle / name).read_bytes())
+        message = " / ".join(language.text("publish.citation_message") for language in self.pages.languages)
+        self.site.add(f"{folder}CITATION.cff", citation_file(study, message, self.base_url))
+        self.site.add(f"{folder}index.html", self._chooser(study, data))
+
+    def _chooser(self, study: Study, data: Iterable[str]) -> str:
+        own = {language.code: language for language in self.pages.languages}
+        findings = [
+            {
+                "verdict": finding["verdict"],
+                "sentences": {code: sentence(language, finding["key"], finding.get("values", {})) for code, language in own.items()},
+            }
+            for finding in study.facts.get("findings", [])
+        ]
+        return self.pages.render(
+            "publish/chooser.html.j2",
+            study=study,
+            title=study.title,
+            reports=self._reports(self.codes),
+            findings=findings,
+            data=sorted(data),
+            bundle_digest=study.digest,
+            head=links(study.slug, f"{study.slug}/index.html", self.codes, self.base_url),
+            up=f"../{self.kind.index}",
+        )
+
+    def _reports(self, codes: Sequence[str]) -> list[dict[str, str]]:
+        return [{"code": code, "language": code.partition("-")[0], "words": link_words(code, self.pages.languages)} for code in codes]
+
+    def _history(self, study: Study, label: str | None, rendered: Path) -> None:
+        folder = f"{self.prefix}{study.slug}/history/"
+        entries = read_history(self.root / f"{folder}history.json")
+        changes = self._changes(study)
+        new = regeneration(study, label, self.codes, has_changes=changes is not None)
+        known = any(entry.digest == study.digest for entry in entries)
+        if not known:
+            own = f"{folder}{new.id}/"
+            self.site.add(f"{own}study.json", (study.bundle / "study.json").read_bytes())
+            self.site.add(f"{own}results.nc", (study.bundle / "results.nc").read_bytes())
+            for code in self.codes:
+                self.site.add(f"{own}report-{code}.pdf", (place_of(rendered, code) / "report.pdf").read_bytes())
+            if changes is not None:
+                self.site.add(f"{own}changes.html", changes)
+        # What is kept of earlier ones stays as it was written then.
+        for path in self.manifests.get(study.slug, {}).get("files", {}):
+            kept = self.root / f"{self.prefix}{study.slug}/{path}"
+            if re.fullmatch(r"history/[0-9a-f]+/.+", path) and kept.is_file():
+                self.site.add(f"{self.prefix}{study.slug}/{path}", kept.read_bytes())
+        entries = with_entry(entries, new, label)
+        self.site.add(f"{folder}history.json", history_json(entries))
+        self.site.add(f"{folder}index.html", self._timeline(study, entries))
+        self.new[study.slug] = {
+            "name": study.results.study["settings"]["name"],
+            "title": dict(study.title),
+            "bundle": study.digest,
+            "languages": list(self.codes),
+            "regenerations": len(entries),
+        }
+
+    def _timeline(self, study: Study, entries: Sequence[Regeneration]) -> str:
+        return self.pages.render(
+            "publish/history.html.j2",
+            title=study.title,
+            entries=entries,
+            tables=timeline(entries, self.pages),
+            current=study.digest,
+            head=links(study.slug, f"{study.slug}/history/index.html", (), self.base_url),
+        )
+
+    def _changes(self, study: Study) -> str | None:
+        """The comparison with what the site has now, if that is another bundle."""
+        from reportgen.comparison_page import comparison_page
+
+        there = self._place(f"{study.slug}/data")
+        if study.slug not in self.manifests or not (there / "SHA256SUMS").is_file() or bundle_digest(there) == study.digest:
+            return None
+        return comparison_page(there, study.bundle, pages=self.pages)
+
+    def finish(self, slugs: Sequence[str]) -> Published:
+        """Add what belongs to the whole site, and write."""
+        for slug, manifest in self.new.items():
+            files = self.site.hashes(f"{self.prefix}{slug}/")
+            self.site.add(f"{self.prefix}{slug}/{_MANIFEST}", manifest_text({"slug": slug, **manifest, "files": files}))
+        others = {slug: manifest for slug, manifest in self.manifests.items() if slug not in self.new and manifest}
+        if others and self.base_url != self.before.get("base_url"):
+            raise InputError(
+                f"--base-url: {self.root} also holds {registry.choices(others)}, published with {self.before.get('base_url') or 'none'}; "
+                f"name their bundles too, such as {self._place(next(iter(others)))}/data"
+            )
+        for slug, manifest in others.items():
+            for path in (*manifest["files"], _MANIFEST):
+                file = self._place(f"{slug}/{path}")
+                if file.is_file():
+                    self.site.add(f"{self.prefix}{slug}/{path}", file.read_bytes())
+        every = {**others, **self.new}
+        ordered = dict(sorted(every.items()))
+        self._add_site_files(ordered)
+        scaffold = self.kind.scaffold(self.root, self.scaffold_title, self.base_url)
+        absent = {path: text for path, text in scaffold.items() if not (self.root / path).exists()}
+        self.notes += self.kind.notes(self.root)
+        own = {path for path in scaffold if path in self.site.hashes()}
+        for path, text in absent.items():
+            self.site.add(path, text)
+        self.site.check(own)
+        written, removed = self.site.write()
+        if self.base_url is None:
+            self.notes.append("no canonical addresses, preview pictures and sitemap without --base-url")
+        pages = tuple(self._place(f"{slug}/index.html") for slug in slugs)
+        return Published(self.root, pages, tuple(written), tuple(removed), tuple(self.notes))
+
+    def _add_site_files(self, ordered: Mapping[str, Mapping[str, Any]]) -> None:
+        entries = [Entry(slug, manifest["title"], tuple(manifest["languages"])) for slug, manifest in ordered.items()]
+        files = {f"{self.prefix}{path}": text for path, text in self.kind.extras().items()}
+        if self.kind.makes_index:
+            files[f"{self.prefix}{self.kind.index}"] = self._index(ordered)
+        files |= self.kind.stub(self.root, entries, self.pages.languages)
+        if self.base_url is not None:
+            codes = {slug: manifest["languages"] for slug, manifest in ordered.items()}
+            files[f"{self.prefix}{self.kind.sitemap}"] = sitemap(self.base_url, codes, [self.kind.index])
+        for path, text in files.items():
+            self.site.add(path, text)
+        hashes = {path: digest for path, digest in self.site.hashes().items() if path in files}
+        content = {"kind": self.kind.name, "base_url": self.base_url, "studies": list(ordered), "files": hashes}
+        self.site.add(f"{self.prefix}{_SITE_MANIFEST}", manifest_text(content))
+
+    def _index(self, ordered: Mapping[str, Mapping[str, Any]]) -> str:
+        rows = [
+            {
+                "slug": slug,
+                "title": self._titles(manifest["title"]),
+                "reports": self._reports(manifest["languages"]),
+                "regenerations": manifest["regenerations"],
+            }
+            for slug, manifest in ordered.items()
+        ]
+        canonical = self.base_url
+        return self.pages.render("publish/index.html.j2", studies=rows, canonical=canonical)
+
+    def _titles(self, titles: Mapping[str, str]) -> dict[str, str]:
+        languages: Sequence[Language] = self.pages.languages
+        return {language.code: titles.get(language.code) or next(iter(titles.values())) for language in languages}
