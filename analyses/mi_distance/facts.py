@@ -12,6 +12,7 @@ import xarray as xr
 from analyses.mi_distance.conclusions import CO_PRIMARY
 from analyses.mi_distance.figure_captions import captions as figure_captions
 from analyses.mi_distance.names import CONTROLS, CORRECTIONS, ESTIMATORS, VERDICTS
+from analyses.mi_distance.robustness_facts import robustness_captions, robustness_facts
 from analyses.mi_distance.value_specs import interval, is_number, key, listed, number, percent
 from analyses.protocol import Results
 
@@ -56,10 +57,11 @@ def facts(results: Results) -> dict[str, Any]:
         "tau": _tau(dataset, settings["alpha"]),
         "controls": _controls(dataset, study),
         "power": _power(dataset),
+        "robustness": robustness_facts(results),
         "shift": _shift(study),
         "testable": study["occurrences"] > 3,
         "reproduce": _reproduce(study),
-        "captions": figure_captions(results) | _table_captions(study),
+        "captions": figure_captions(results) | robustness_captions(results) | _table_captions(study),
     }
 
 
@@ -149,8 +151,8 @@ def _statement(conclusion: Mapping[str, Any], study: Study) -> dict[str, Any]:
         "abstract": {"key": _key(f"abstract.{name}", verdict, side), "values": values},
         "parts": parts if len(parts) > 1 else [],
         "reason": _reason(name, verdict, study),
-        "estimators": _disagreement("estimators", conclusion["estimators_disagree"], study, name),
-        "controls": _disagreement("controls", conclusion["controls_disagree"], study, name),
+        "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], study, name),
+        "controls": _disagreement("controls.", conclusion["controls_disagree"], study, name),
     }
 
 
@@ -212,16 +214,16 @@ def _reason(name: str, verdict: str, study: Study) -> str | None:
     return "reason.layers" if low > 0 or high < 0 else "reason.interval"
 
 
-def _disagreement(kind: str, rows: Sequence[Mapping[str, Any]], study: Study, name: str) -> dict[str, Any] | None:
+def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], study: Study, name: str) -> dict[str, Any] | None:
     """The sentence that says whether the verdict stands with another estimator, or with a control taken off."""
-    of_kind = [row for row in study["verdicts"] if row["name"] == name and (row["control"] == "none") == (kind == "estimators")]
+    of_kind = [row for row in study["verdicts"] if row["name"] == name and (row["control"] == "none") == (prefix == "estimators.")]
     if not of_kind:
         return None
     if not rows:
-        return {"key": f"{kind}.same", "values": {"count": len(of_kind)}}
+        return {"key": f"{prefix}same", "values": {"count": len(of_kind)}}
     items = [
         {
-            "key": f"{kind}.item",
+            "key": f"{prefix}item",
             "as": "key",
             "values": {
                 "estimator": key(f"estimator.{row['estimator']}"),
@@ -231,7 +233,7 @@ def _disagreement(kind: str, rows: Sequence[Mapping[str, Any]], study: Study, na
         }
         for row in rows
     ]
-    return {"key": f"{kind}.differ", "values": {"items": listed(items), "count": len(of_kind), "differing": len(rows)}}
+    return {"key": f"{prefix}differ", "values": {"items": listed(items), "count": len(of_kind), "differing": len(rows)}}
 
 
 def _verdict_table(study: Study) -> list[dict[str, Any]]:

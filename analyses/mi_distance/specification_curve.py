@@ -165,8 +165,8 @@ def specification_table(dataset: xr.Dataset, settings: Mapping[str, Any]) -> pd.
 
     Returns
     -------
-    Columns statement, name, estimator, bins, neighbours, trim, token, distance, estimate, low, high, verdict, own (the study's
-    own choice of everything but the estimator). `distance` names both measures of distance: the row is the same with either.
+    Columns statement, name, estimator, bins, neighbours, trim, token, distance, estimate, low, high, verdict, own (one of the
+    study's own estimates). `distance` names both measures of distance: the row is the same with either.
     """
     choices = {name: dataset[f"specification_{name}"].to_numpy() for name in ("estimator", "bins", "neighbours", "trim", "token")}
     found = {name: dataset[f"specification_{name}"].to_numpy() for name in ("estimate", "low", "high", "verdict")}
@@ -178,7 +178,8 @@ def specification_table(dataset: xr.Dataset, settings: Mapping[str, Any]) -> pd.
     table = pd.concat(frames, ignore_index=True)
     own = settings["estimation"]
     table["own"] = (
-        table["bins"].isin(["", _word(own["bins"])])
+        (table["estimator"] != COPULA)
+        & table["bins"].isin(["", _word(own["bins"])])
         & table["neighbours"].isin(["", _word(own["neighbours"])])
         & (table["trim"] == _word(own["trim"] or "none"))
         & (table["token"] == settings["representative_token"])

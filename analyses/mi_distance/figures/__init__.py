@@ -5,6 +5,8 @@ from analyses.mi_distance.figures.controls import control_profile, untrained_pro
 from analyses.mi_distance.figures.detail import activation_scatter, distance_scatter, mutual_information_matrix
 from analyses.mi_distance.figures.estimators import estimator_comparison
 from analyses.mi_distance.figures.profiles import kendall_tau_profile, mutual_information_profile
+from analyses.mi_distance.figures.robustness import calibration, error_rates, power
+from analyses.mi_distance.figures.specification import specification_curves
 from analyses.protocol import FigureSpec, Results
 
 ALWAYS = (
@@ -16,6 +18,7 @@ ALWAYS = (
     kendall_tau_profile,
     z_profile,
     estimator_comparison,
+    power,
 )
 
 
@@ -26,4 +29,8 @@ def figures(results: Results) -> list[FigureSpec]:
         specs.append(control_profile(results))
     if "untrained_mean_mutual_information" in results.dataset:
         specs.append(untrained_profile(results))
+    if "specification" in results.dataset.dims:
+        specs += [calibration(results), *specification_curves(results)]
+    if "simulated_test" in results.dataset.dims:
+        specs.append(error_rates(results))
     return specs

@@ -89,9 +89,12 @@ class Canvas:
     Parameters
     ----------
     left, gap, right : inches for the tick labels left of each panel, between panels, and for labels right of the last one.
+    outer : inches left of the first panel for labels that the panels of a row share.
     """
 
-    def __init__(self, labels: Labels, rows: Sequence[Row], *, left: float = 0.44, gap: float = 0.3, right: float = 0.1) -> None:
+    def __init__(
+        self, labels: Labels, rows: Sequence[Row], *, left: float = 0.44, gap: float = 0.3, right: float = 0.1, outer: float = 0.0
+    ) -> None:
         self.words = Words(labels)
         self.left = left
         heads = [self._head(row) for row in rows]
@@ -104,11 +107,11 @@ class Canvas:
         self.rails: list[list[Axes]] = []
         top = height - 0.02
         for row, head, foot in zip(rows, heads, feet, strict=True):
-            width = (WIDTH - right - row.columns * left - (row.columns - 1) * gap) / row.columns
+            width = (WIDTH - outer - right - row.columns * left - (row.columns - 1) * gap) / row.columns
             bottom = top - head - row.height
             panels, rails = [], []
             for column in range(row.columns):
-                x = left + column * (width + left + gap)
+                x = outer + left + column * (width + left + gap)
                 panel = self._add(x, bottom, width, row.height)
                 panels.append(panel)
                 if row.rail:
