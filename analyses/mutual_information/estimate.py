@@ -1,17 +1,18 @@
 """The entry points: one pair of arrays, or many pairs among shared vectors."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from analyses.errors import InputError
+from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
-from analyses.mutual_information.histogram import joint_counts, plug_in
+from analyses.mutual_information.histogram import histograms
 from analyses.mutual_information.nearest_neighbour import nearest_neighbour
 from analyses.mutual_information.trimming import Array, Indices, Vectors, prepare
 
@@ -21,6 +22,10 @@ FROM_COUNTS = frozenset({"histogram", "expected", "corrected"})
 
 # Pairs worked on at once: large enough to pay for the call, small enough to stay in the processor's cache and to share out.
 CHUNK_PAIRS = 128
+# The compiled histogram takes about a microsecond a pair, so that a call has to hold more of them.
+CHUNK_PAIRS_OF_HISTOGRAM = 512
+# Values of the vectors of several blocks in one job: 2 MB of them.
+JOB_VALUES = 250_000
 
 
 def mutual_information(
@@ -60,6 +65,10 @@ def mutual_information(
     shape = np.broadcast_shapes(left.shape[:-1], right.shape[:-1])
     dimensions = left.shape[-1]
     left_rows, right_rows = left.reshape(-1, dimensions), right.reshape(-1, dimensions)
+    if left.shape == right.shape:
+        # Stacked a few at a time: a copy of everything would leave the processor's cache.
+        rows = _Blocks(len(left_rows), 2, dimensions, lambda part: np.stack([left_rows[part], right_rows[part]], axis=1))
+        return _of_blocks(rows, [0], [1], (estimator,), bins, trim, neighbours)[estimator].reshape(shape)
     # Indices broadcast, not vectors: each vector is sorted and binned once however many others it meets.
     first = np.broadcast_to(np.arange(len(left_rows)).reshape(left.shape[:-1]), shape).ravel()
     second = np.broadcast_to(np.arange(len(right_rows)).reshape(right.shape[:-1]), shape).ravel() + len(left_rows)
@@ -97,22 +106,79 @@ def pairwise_mutual_information(
     InputError
         As `mutual_information`.
     """
-    _check(estimators, bins, trim, neighbours)
     data = np.asarray(vectors)
-    left, right = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
     blocks = data.reshape(-1, *data.shape[-2:])
-    values = {name: np.empty((len(blocks), len(left))) for name in estimators}
+    values = _of_blocks(
+        _Blocks(len(blocks), data.shape[-2], data.shape[-1], blocks.__getitem__), first, second, estimators, bins, trim, neighbours, advance
+    )
+    return {name: array.reshape(*data.shape[:-2], -1) for name, array in values.items()}
+
+
+class _Blocks(NamedTuple):
+    """`number` sets of `vectors` vectors, (vectors, dimensions) each; `take` gives some of them."""
+
+    number: int
+    vectors: int
+    dimensions: int
+    take: Callable[[slice], npt.NDArray[Any]]
+
+
+def _of_blocks(
+    blocks: _Blocks,
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    estimators: Sequence[Estimator],
+    bins: int | Literal["fd"],
+    trim: float | None,
+    neighbours: int,
+    advance: Callable[[int], None] | None = None,
+) -> dict[Estimator, Array]:
+    """The pairs' estimates in each block, (count, P)."""
+    _check(estimators, bins, trim, neighbours)
+    left, right = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
+    values: dict[Estimator, Array] = {name: np.empty((blocks.number, len(left))) for name in estimators}
+    histogram_only = set(estimators) == {"histogram"} and kernels() is not None
+
+    def prepared(part: slice) -> Vectors:
+        return prepare(blocks.take(part).reshape(-1, blocks.dimensions), trim)
+
+    def estimate(job: _Job) -> int:
+        count = job.blocks.stop - job.blocks.start
+        shift = np.arange(count)[:, None] * blocks.vectors
+        pairs = (left[job.pairs] + shift).ravel(), (right[job.pairs] + shift).ravel()
+        estimates = _estimate(job.prepared or prepared(job.blocks), *pairs, estimators, bins, neighbours)
+        for name, array in values.items():
+            array[job.blocks, job.pairs] = estimates[name].reshape(count, -1)
+        return len(pairs[0])
+
     with ThreadPoolExecutor(_workers()) as pool:
-        for index, block in enumerate(blocks):
-            prepared = prepare(block, trim)
-            parts = [slice(start, start + CHUNK_PAIRS) for start in range(0, len(left), CHUNK_PAIRS)]
-            estimates = pool.map(lambda part, v=prepared: _estimate(v, left[part], right[part], estimators, bins, neighbours), parts)
-            for part, chunk in zip(parts, estimates, strict=True):
-                for name in estimators:
-                    values[name][index, part] = chunk[name]
+        for jobs in _jobs(blocks, len(left), CHUNK_PAIRS_OF_HISTOGRAM if histogram_only else CHUNK_PAIRS, prepared):
+            for done in pool.map(estimate, jobs):
                 if advance is not None:
-                    advance(len(left[part]))
-    return {name: array.reshape(*data.shape[:-2], len(left)) for name, array in values.items()}
+                    advance(done)
+    return values
+
+
+class _Job(NamedTuple):
+    """Some pairs of some blocks; blocks that several jobs share come prepared."""
+
+    blocks: slice
+    pairs: slice
+    prepared: Vectors | None
+
+
+def _jobs(blocks: _Blocks, pairs: int, chunk: int, prepared: Callable[[slice], Vectors]) -> Iterator[list[_Job]]:
+    """Share the pairs out: several whole blocks to a job where they are small, several jobs to a block where it is large."""
+    if pairs > chunk:
+        for index in range(blocks.number):
+            block = slice(index, index + 1)
+            vectors = prepared(block)
+            yield [_Job(block, slice(start, min(start + chunk, pairs)), vectors) for start in range(0, pairs, chunk)]
+    elif pairs > 0:
+        fitting = JOB_VALUES // max(blocks.vectors * blocks.dimensions, 1)
+        together = max(min(chunk // pairs, fitting), 1)
+        starts = range(0, blocks.number, together)
+        yield [_Job(slice(start, min(start + together, blocks.number)), slice(0, pairs), None) for start in starts]
 
 
 def _estimate(
@@ -120,8 +186,8 @@ def _estimate(
 ) -> dict[Estimator, Array]:
     result: dict[Estimator, Array] = {}
     if FROM_COUNTS.intersection(estimators):
-        counts = joint_counts(vectors, first, second, bins)
-        result["histogram"] = np.where(counts.total < 2, np.nan, plug_in(counts))
+        counts = histograms(vectors, first, second, bins)
+        result["histogram"] = np.where(counts.total < 2, np.nan, counts.plug_in)
         if {"expected", "corrected"}.intersection(estimators):
             result["expected"] = np.where(counts.total < 2, np.nan, expected(counts))
             result["corrected"] = result["histogram"] - result["expected"]

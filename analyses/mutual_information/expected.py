@@ -5,11 +5,11 @@ import numpy.typing as npt
 from scipy import special
 
 from analyses.mutual_information.acceleration import kernels
-from analyses.mutual_information.histogram import JointCounts
+from analyses.mutual_information.histogram import Histograms
 from analyses.mutual_information.trimming import Array
 
 
-def expected(counts: JointCounts) -> Array:
+def expected(counts: Histograms) -> Array:
     """Exact mean of the plug-in mutual information under random relabelling, in nats, (P,); NaN for an empty histogram.
 
     With row sums a, column sums b and total n, the sum over all a, b and cell counts m of
@@ -28,7 +28,7 @@ def expected(counts: JointCounts) -> Array:
     return np.maximum(result, 0.0)  # rounding can leave a sum of nothing a digit below zero
 
 
-def _expected_sums(counts: JointCounts, log_factorial: Array, log: Array, result: Array) -> None:
+def _expected_sums(counts: Histograms, log_factorial: Array, log: Array, result: Array) -> None:
     """Work out each distinct (a, b, n) once; most bins in the tails share theirs."""
     base = len(log)
     a, b = counts.rows[:, :, None], counts.columns[:, None, :]

@@ -1,6 +1,7 @@
 """Plug-in mutual information from a joint histogram, with numpy.histogram2d's rule for edges."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,53 +19,54 @@ MOST_FREEDMAN_DIACONIS_BINS = 128
 
 
 @dataclass(frozen=True)
-class JointCounts:
-    """Joint histograms of P pairs: cells (P, B, B), and their sums rows (P, B), columns (P, B), total (P,)."""
+class Histograms:
+    """What the joint histograms of P pairs say: plug_in (P,) nats, and their sums rows (P, B), columns (P, B), total (P,)."""
 
-    cells: Counts
+    plug_in: Array
     rows: Counts
     columns: Counts
     total: Counts
 
 
-def joint_counts(vectors: Vectors, first: Indices, second: Indices, bins: Bins) -> JointCounts:
-    """Joint histogram of each pair over the range of its own kept values.
+def histograms(vectors: Vectors, first: Indices, second: Indices, bins: Bins) -> Histograms:
+    """Plug-in mutual information of each pair from its joint histogram over the range of its own kept values.
+
+    sum p ln(p / (p_row p_column)) in nats; NaN for an empty histogram. Cover & Thomas, Elements of Information Theory (2nd ed.
+    2006), section 2.3. In counts: (sum c ln c - sum r ln r - sum k ln k) / n + ln n, with c ln c from a table of whole numbers.
 
     Parameters
     ----------
     first, second : (P,) indices into `vectors`.
     bins : equal-width bins for each vector, or "fd" for Freedman & Diaconis (1981) per vector of a pair, at most 128.
     """
+    entropy = _entropy_table(vectors.values.shape[1])
     compiled = kernels()
-    if compiled is not None and isinstance(bins, int):
-        cells = np.zeros((len(first), bins, bins), dtype=np.int64)
-        low, high = vectors.extremes
-        compiled.count_joint(vectors.values, vectors.inlier, low, high, codes_of(vectors, bins), first, second, cells)
-    else:
-        cells = _count_joint(vectors, first, second, bins)
-    rows = cells.sum(axis=2)
-    return JointCounts(cells, rows, cells.sum(axis=1), rows.sum(axis=1))
-
-
-def plug_in(counts: JointCounts) -> Array:
-    """Plug-in mutual information in nats, sum p ln(p / (p_row p_column)), (P,); NaN for an empty histogram.
-
-    Cover & Thomas, Elements of Information Theory (2nd ed. 2006), section 2.3.
-    """
-    # In counts: (sum c ln c - sum r ln r - sum k ln k) / n + ln n; the logarithms come from a table of whole numbers.
-    whole = np.arange(int(counts.total.max(initial=0)) + 1, dtype=np.float64)
-    table = special.xlogy(whole, whole)
-    total = np.where(counts.total > 0, counts.total, np.nan)
-    balance = table[counts.cells].sum(axis=(1, 2)) - table[counts.rows].sum(axis=1) - table[counts.columns].sum(axis=1)
-    return np.maximum(balance / total + np.log(total), 0.0)
-
-
-def codes_of(vectors: Vectors, bins: int) -> Codes:
-    """(V, D) bin of every value over the range of its vector's own inliers; outliers get some bin, for no pair keeps them."""
+    if compiled is None or not isinstance(bins, int):
+        return _from_cells(_count_joint(vectors, first, second, bins), entropy)
     if bins not in vectors.codes:
-        low, high = vectors.extremes
-        vectors.codes[bins] = bin_codes(vectors.values, low, high, np.full(len(low), bins))
-    return vectors.codes[bins]
+        codes = np.empty(vectors.values.shape, dtype=np.uint8 if bins < 255 else np.uint16)
+        compiled.bin_rows(vectors.values, vectors.inlier, vectors.low, vectors.high, bins, codes)
+        vectors.codes[bins] = codes
+    result = np.empty(len(first))
+    rows, columns = np.empty((len(first), bins), dtype=np.int64), np.empty((len(first), bins), dtype=np.int64)
+    known = vectors.values, vectors.inlier, vectors.low, vectors.high, *vectors.outliers, vectors.codes[bins]
+    compiled.histogram(*known, first, second, bins, entropy, result, rows, columns)
+    return Histograms(result, rows, columns, rows.sum(axis=1))
+
+
+@lru_cache(maxsize=4)
+def _entropy_table(most: int) -> Array:
+    """c ln c for c = 0 .. most."""
+    whole = np.arange(most + 1, dtype=np.float64)
+    return np.asarray(special.xlogy(whole, whole))
+
+
+def _from_cells(cells: Counts, entropy: Array) -> Histograms:
+    rows, columns = cells.sum(axis=2), cells.sum(axis=1)
+    total = rows.sum(axis=1)
+    present = np.where(total > 0, total, np.nan)
+    balance = entropy[cells].sum(axis=(1, 2)) - entropy[rows].sum(axis=1) - entropy[columns].sum(axis=1)
+    return Histograms(np.maximum(balance / present + np.log(present), 0.0), rows, columns, total)
 
 
 def bin_codes(values: Array, low: Array, high: Array, bins: npt.NDArray[np.integer]) -> Codes:
@@ -124,9 +126,10 @@ def _pair_codes(vectors: Vectors, side: Indices, kept: Mask, bins: Bins) -> tupl
         counts = freedman_diaconis(values, kept)
         return bin_codes(values, low, high, counts), counts
     counts = np.full(len(side), bins)
-    codes = codes_of(vectors, bins)[side]
-    own_low, own_high = vectors.extremes
-    afresh = (low != own_low[side]) | (high != own_high[side])
+    if bins not in vectors.codes:
+        vectors.codes[bins] = bin_codes(vectors.values, vectors.low, vectors.high, np.full(len(vectors.low), bins))
+    codes = vectors.codes[bins][side]
+    afresh = (low != vectors.low[side]) | (high != vectors.high[side])
     if afresh.any():
         codes[afresh] = bin_codes(values[afresh], low[afresh], high[afresh], counts[afresh])
     return codes, counts

@@ -10,40 +10,178 @@ import numpy as np
 
 # A hypergeometric probability below this adds nothing to a sum of order one in double precision.
 NEGLIGIBLE = 1e-22
+# Far above what rounding can do to a quotient (value - low) / step, in units of (1 + range and origin in steps).
+ROUNDING = 4e-15
 
 
 @numba.njit(cache=True, nogil=True)
-def _bin(value, low, high, bins):  # type: ignore[no-untyped-def]
-    step = (high - low) / bins
-    if not step > 0.0:
-        return 0
-    code = min(max(int((value - low) / step), 0), bins - 1)
-    while code < bins - 1 and value >= (code + 1) * step + low:
-        code += 1
-    while code > 0 and value < code * step + low:
-        code -= 1
-    return code
+def pairwise_sum(values):  # type: ignore[no-untyped-def]
+    """Sum in numpy's order, to the last bit: a value exactly at the limit of trimming must fall on the same side with and without numba."""
+    count = values.size
+    if count > 128:
+        half = count // 2
+        half -= half % 8
+        return pairwise_sum(values[:half]) + pairwise_sum(values[half:])
+    if count < 8:
+        total = 0.0
+        for value in values:
+            total += value
+        return total
+    s0, s1, s2, s3, s4, s5, s6, s7 = values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7]
+    whole = count - count % 8
+    for d in range(8, whole, 8):
+        s0 += values[d]
+        s1 += values[d + 1]
+        s2 += values[d + 2]
+        s3 += values[d + 3]
+        s4 += values[d + 4]
+        s5 += values[d + 5]
+        s6 += values[d + 6]
+        s7 += values[d + 7]
+    total = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+    for d in range(whole, count):
+        total += values[d]
+    return total
 
 
 @numba.njit(cache=True, nogil=True)
-def count_joint(values, inlier, low, high, codes, first, second, cells):  # type: ignore[no-untyped-def]
-    """Add each pair's kept dimensions to its zeroed cells (P, B, B)."""
+def _squared_distances(row, mean, squares):  # type: ignore[no-untyped-def]
+    for d in range(row.size):
+        squares[d] = (row[d] - mean) * (row[d] - mean)
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _mark_row(row, mean, limit, inlier):  # type: ignore[no-untyped-def]
+    # Written with comparisons, for the compiler turns these into vector instructions, and not `min` and `max`.
+    smallest, largest, low, high = np.inf, -np.inf, np.inf, -np.inf
+    for d in range(row.size):
+        value = row[d]
+        keep = abs(value - mean) <= limit
+        inlier[d] = keep
+        from_below = value if keep else np.inf
+        from_above = value if keep else -np.inf
+        smallest = value if value < smallest else smallest
+        largest = value if value > largest else largest
+        low = from_below if from_below < low else low
+        high = from_above if from_above > high else high
+    if smallest == largest:
+        inlier[:] = True
+        low, high = smallest, largest
+    return low, high
+
+
+@numba.njit(cache=True, nogil=True)
+def mark_outliers(values, trim, inlier, low, high):  # type: ignore[no-untyped-def]
+    """Mark what lies more than `trim` standard deviations from its row's mean, unless the row is constant.
+
+    Writes inlier (V, D), and the smallest and largest inlier low, high (V,).
+    """
     dimensions = values.shape[1]
-    bins = cells.shape[1]
+    squares = np.empty(dimensions)
+    for v in range(low.size):
+        mean = pairwise_sum(values[v]) / dimensions
+        _squared_distances(values[v], mean, squares)
+        limit = trim * math.sqrt(pairwise_sum(squares) / (dimensions - 1)) if dimensions > 1 and trim < np.inf else np.inf
+        low[v], high[v] = _mark_row(values[v], mean, limit, inlier[v])
+
+
+@numba.njit(cache=True, nogil=True)
+def _bin_row(row, inlier, low, high, bins, edges, codes):  # type: ignore[no-untyped-def]
+    """Bin of every inlier as numpy.histogram2d places it; what is no inlier goes to one bin more, which nobody counts."""
+    step = (high - low) / bins
+    if not (step > 0.0 and step < np.inf):
+        for d in range(row.size):
+            codes[d] = 0 if inlier[d] else bins
+        return
+    for k in range(bins):
+        edges[k] = k * step + low
+    edges[bins] = np.inf  # the last bin is closed on both sides
+    # A quotient that is not near a whole number is in its bin whatever the rounding; only the others meet the edges themselves.
+    doubt = ROUNDING * (1.0 + (abs(low) + abs(high)) / step + bins)
+    for d in range(row.size):
+        if not inlier[d]:
+            codes[d] = bins
+            continue
+        quotient = min(max((row[d] - low) / step, 0.0), float(bins))
+        code = min(int(quotient), bins - 1)
+        beyond = quotient - code
+        if not (beyond > doubt and beyond < 1.0 - doubt):
+            while row[d] >= edges[code + 1]:
+                code += 1
+            while code > 0 and row[d] < edges[code]:
+                code -= 1
+        codes[d] = code
+
+
+@numba.njit(cache=True, nogil=True)
+def bin_rows(values, inlier, low, high, bins, codes):  # type: ignore[no-untyped-def]
+    """Codes (V, D) of each row over the range of its own inliers."""
+    edges = np.empty(bins + 1)
+    for v in range(low.size):
+        _bin_row(values[v], inlier[v], low[v], high[v], bins, edges, codes[v])
+
+
+@numba.njit(cache=True, nogil=True)
+def _takes_an_extreme(row, inlier, low, high, outliers):  # type: ignore[no-untyped-def]
+    """Whether the other side's outliers are where this row has its smallest or largest inlier."""
+    found = False
+    for d in outliers:
+        found |= inlier[d] and (row[d] == low or row[d] == high)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _bin_among(row, inlier, other, bins, edges, codes):  # type: ignore[no-untyped-def]
+    """Codes of a row over the range of what both sides keep."""
+    low, high = np.inf, -np.inf
+    for d in range(row.size):
+        if inlier[d] and other[d]:
+            low, high = min(low, row[d]), max(high, row[d])
+    _bin_row(row, inlier, low, high, bins, edges, codes)
+
+
+@numba.njit(cache=True, nogil=True)
+def histogram(values, inlier, low, high, starts, places, codes, first, second, bins, entropy, result, rows, columns):  # type: ignore[no-untyped-def]
+    """Plug-in estimate of each pair, and the sums rows, columns (P, B) of its joint histogram.
+
+    Every vector comes with its codes; a side is binned afresh only where the other's outliers take an extreme of its range. What
+    either side does not keep is counted in the bin beyond the last one, so that the counting loop has no branches.
+
+    entropy : c ln c for c = 0 .. D.
+    """
+    side = bins + 1
+    cells = np.zeros(side * side, np.int32)
+    across = np.empty(bins, np.int64)
+    edges = np.empty(bins + 1)
+    fresh_i, fresh_j = np.empty(values.shape[1], codes.dtype), np.empty(values.shape[1], codes.dtype)
     for pair in range(first.size):
         i, j = first[pair], second[pair]
-        low_i, high_i, low_j, high_j = np.inf, -np.inf, np.inf, -np.inf
-        for d in range(dimensions):
-            if inlier[i, d] and inlier[j, d]:
-                low_i, high_i = min(low_i, values[i, d]), max(high_i, values[i, d])
-                low_j, high_j = min(low_j, values[j, d]), max(high_j, values[j, d])
-        same_i = low_i == low[i] and high_i == high[i]
-        same_j = low_j == low[j] and high_j == high[j]
-        for d in range(dimensions):
-            if inlier[i, d] and inlier[j, d]:
-                a = codes[i, d] if same_i else _bin(values[i, d], low_i, high_i, bins)
-                b = codes[j, d] if same_j else _bin(values[j, d], low_j, high_j, bins)
-                cells[pair, a, b] += 1
+        code_i, code_j = codes[i], codes[j]
+        if _takes_an_extreme(values[i], inlier[i], low[i], high[i], places[starts[j] : starts[j + 1]]):
+            _bin_among(values[i], inlier[i], inlier[j], bins, edges, fresh_i)
+            code_i = fresh_i
+        if _takes_an_extreme(values[j], inlier[j], low[j], high[j], places[starts[i] : starts[i + 1]]):
+            _bin_among(values[j], inlier[j], inlier[i], bins, edges, fresh_j)
+            code_j = fresh_j
+        for d in range(code_i.size):
+            cells[code_i[d] * side + code_j[d]] += 1
+        across[:] = 0
+        total, balance = 0, 0.0
+        for a in range(bins):
+            row = 0
+            for b in range(bins):
+                count = cells[a * side + b]
+                row += count
+                across[b] += count
+                balance += entropy[count]
+            rows[pair, a] = row
+            total += row
+            balance -= entropy[row]
+        for b in range(bins):
+            columns[pair, b] = across[b]
+            balance -= entropy[across[b]]
+        cells[:] = 0
+        result[pair] = max(balance / total + math.log(total), 0.0) if total > 0 else np.nan
 
 
 @numba.njit(cache=True, nogil=True)

@@ -307,6 +307,23 @@ def test_both_paths_give_the_same(path, monkeypatch):
         np.testing.assert_allclose(compiled[name], values, rtol=0, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("count", [1, 7, 8, 100, 128, 129, 576, 1600])
+def test_the_compiled_sum_is_numpys_to_the_last_bit(count, path):
+    if path == "numpy":
+        pytest.skip("about the compiled kernel")
+    rows = heavy_tailed(25, (40, count))
+    np.testing.assert_array_equal([kernels().pairwise_sum(row) for row in rows], rows.sum(axis=-1))
+
+
+@pytest.mark.parametrize("origin", [0.0, 1e3, -1e9])
+def test_edges_far_from_the_origin_are_numpys(origin):
+    generator = np.random.default_rng(26)
+    # Steps of a fifteenth of the range, so that values lie on edges that rounding moves; half of them a last digit off.
+    x, y = np.nextafter(origin + generator.integers(0, 16, (2, 30, 300)) / 15, np.where(generator.random(300) < 0.5, np.inf, 0.0))
+    expected = [plug_in_by_histogram2d(a, b, 15) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(mutual_information(x, y, trim=None), expected, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_a_constant_vector_tells_nothing(estimator):
     x, constant = heavy_tailed(22, (100,)), np.full(100, 0.1)
