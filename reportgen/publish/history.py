@@ -119,6 +119,11 @@ def timeline(entries: Sequence[Regeneration], pages: Pages) -> list[dict[str, An
                     "changed": any(changes),
                 }
             )
-        name: Markup | None = None if control == "none" else pages.named([f"control.{control}"], control)
-        tables.append({"control": name, "rows": lines})
+        tables.append({"control": None if control == "none" else _control_heading(control, pages), "rows": lines})
     return tables
+
+
+def _control_heading(control: str, pages: Pages) -> Markup:
+    key = f"control.{control}"
+    words = {language.code: language.catalogue.get(key, control.replace("_", " ")) for language in pages.languages}
+    return pages.each({language.code: language.text("publish.control_off", control=words[language.code]) for language in pages.languages})

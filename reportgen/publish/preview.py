@@ -19,7 +19,8 @@ from reportgen.render.svg import figure_style, localise_ticks
 SIZE = (1200, 630)
 _DPI = 100
 _MARGIN = 56
-_TITLE_SIZE, _TITLE_WIDTH = 27, 58
+_TOP, _GAP = 36, 20
+_TITLE_SIZE, _TITLE_WIDTH = 20, 78
 
 
 def preview_png(study: Study, languages: Sequence[Language], assets: Assets) -> bytes:
@@ -30,15 +31,14 @@ def preview_png(study: Study, languages: Sequence[Language], assets: Assets) -> 
     languages
         Those of the report's page; figures are labelled in all of them.
     """
-    first = languages[0]
     with figure_style(assets):
         picture = matplotlib.figure.Figure(figsize=(SIZE[0] / _DPI, SIZE[1] / _DPI), dpi=_DPI, facecolor="paper")
-        lines = [line for language in languages for line in textwrap.wrap(study.title[language.code], _TITLE_WIDTH)][:3]
-        picture.text(_MARGIN / SIZE[0], 1 - 44 / SIZE[1], "\n".join(lines), size=_TITLE_SIZE, weight=600, va="top", linespacing=1.25)
-        top = 44 + int(len(lines) * _TITLE_SIZE * 1.25 * _DPI / 72) + 24
+        lines = [line for language in languages for line in textwrap.wrap(study.title[language.code], _TITLE_WIDTH)][:4]
+        picture.text(_MARGIN / SIZE[0], 1 - _TOP / SIZE[1], "\n".join(lines), size=_TITLE_SIZE, weight=600, va="top", linespacing=1.25)
+        top = _TOP + int(len(lines) * _TITLE_SIZE * 1.25 * _DPI / 72) + _GAP
         spec = _first_figure(study)
         if spec is not None:
-            _place(picture, _pixels(spec, languages, SIZE[0] - 2 * _MARGIN, first.decimal_sign), top)
+            _place(picture, _pixels(spec, languages, SIZE[0] - 2 * _MARGIN, SIZE[1] - top - _GAP), top)
         stream = io.BytesIO()
         # The software's name and version would change the bytes without changing the picture.
         picture.savefig(stream, format="png", metadata={"Software": None}, facecolor="paper")
@@ -60,21 +60,22 @@ def _names(spec: DocumentSpec) -> Iterator[str]:
     yield from within(spec.sections)
 
 
-def _pixels(spec: FigureSpec, languages: Sequence[Language], width: int, decimal_sign: str) -> numpy.ndarray:
+def _pixels(spec: FigureSpec, languages: Sequence[Language], width: int, height: int) -> numpy.ndarray:
+    """The figure as large as fits into the given pixels."""
     drawing = spec.draw(Labels(languages))
-    localise_ticks(drawing, decimal_sign)
+    localise_ticks(drawing, languages[0].decimal_sign)
+    figure_width, figure_height = drawing.figure.get_size_inches()
     stream = io.BytesIO()
-    drawing.figure.savefig(stream, format="png", dpi=width / drawing.figure.get_figwidth(), facecolor="paper", metadata={"Software": None})
+    dpi = min(width / figure_width, height / figure_height)
+    drawing.figure.savefig(stream, format="png", dpi=dpi, facecolor="paper", metadata={"Software": None})
     matplotlib.pyplot.close(drawing.figure)
     stream.seek(0)
     return matplotlib.image.imread(stream)
 
 
 def _place(picture: matplotlib.figure.Figure, pixels: numpy.ndarray, top: int) -> None:
-    """Put the figure below the title; what does not fit is cut off at the bottom."""
-    room = SIZE[1] - top
-    shown = pixels[:room]
-    height, width = shown.shape[:2]
-    axes = picture.add_axes((_MARGIN / SIZE[0], (SIZE[1] - top - height) / SIZE[1], width / SIZE[0], height / SIZE[1]))
-    axes.imshow(shown, interpolation="none", aspect="auto")
+    height, width = pixels.shape[:2]
+    left = (SIZE[0] - width) // 2
+    axes = picture.add_axes((left / SIZE[0], (SIZE[1] - top - height) / SIZE[1], width / SIZE[0], height / SIZE[1]))
+    axes.imshow(pixels, interpolation="none", aspect="auto")
     axes.set_axis_off()

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Makes a report again and says what moved since the baseline. The GitHub action, the workflows and the tests run this script;
+# on a desk it does the same.
+#
+#   scripts/regenerate.sh --study coffee --baseline reports/coffee/baseline --accept
+#
+#   --study NAME|FILE      a built-in study or a YAML file (coffee)
+#   --model MODEL          embedded, a folder, or a name on the hub (as the study says)
+#   --languages "vi en"    vi, en, vi-en (all three)
+#   --formats "html pdf"   (both)
+#   --out DIR              where the report goes (out)
+#   --baseline DIR         the bundle to compare with; made from the first run if it is not there yet
+#   --tolerances FILE      how far numbers may move (see `reportgen compare --help`)
+#   --fail-on WHAT         number: a verdict changed or a number moved (default); verdict: a verdict changed; never
+#   --accept               a bundle in which something moved becomes the baseline (the exit code still says that it moved)
+#   --site DIR --to KIND --base-url URL --label LABEL     also publish (see `reportgen publish --help`)
+#
+# Exit codes: 0 nothing moved, or the first run; 1 something of --fail-on moved; 2, 3, 4 as reportgen's own.
+# REPORTGEN is the command to run (reportgen). In a GitHub workflow results go to GITHUB_OUTPUT and GITHUB_STEP_SUMMARY.
+set -euo pipefail
+
+study=coffee model="" languages="" formats="" out=out baseline="" tolerances="" fail_on=number accept=false
+site="" to=plain base_url="" label=""
+fail() {
+    echo "regenerate: $*" >&2
+    exit 2
+}
+while [ $# -gt 0 ]; do
+    case "$1" in
+    --accept) accept=true && shift && continue ;;
+    --study | --model | --languages | --formats | --out | --baseline | --tolerances | --fail-on | --site | --to | --base-url | --label) ;;
+    *) fail "unknown option $1; the head of $0 lists them" ;;
+    esac
+    [ $# -ge 2 ] || fail "$1 needs a value"
+    name="${1#--}"
+    printf -v "${name//-/_}" '%s' "$2"
+    shift 2
+done
+case "$fail_on" in number | verdict | never) ;; *) fail "--fail-on $fail_on: expected number, verdict or never" ;; esac
+
+read -r -a reportgen <<<"${REPORTGEN:-reportgen}"
+# Sets an output of the step; nothing on a desk.
+output() { [ -z "${GITHUB_OUTPUT:-}" ] || printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
+summary() { if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then cat >>"$GITHUB_STEP_SUMMARY"; else cat >/dev/null; fi; }
+
+options=(--out "$out")
+[ -z "$model" ] || options+=(--model "$model")
+for language in $languages; do options+=(--lang "$language"); done
+for format in $formats; do options+=(--format "$format"); done
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+"${reportgen[@]}" run "$study" "${options[@]}" 2> >(tee "$log" >&2)
+bundle="$out/bundle"
+output bundle "$bundle"
+output report "$out"
+{ echo "## reportgen: $study" && echo '```' && sed -n '/^Verdicts/,$p' "$log" && echo '```'; } | summary
+
+code=0 state=unchanged changed=false
+if [ -z "$baseline" ]; then
+    state=made
+elif [ ! -e "$baseline" ]; then
+    "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
+    state=first
+else
+    compared=(compare "$baseline" "$bundle")
+    [ -z "$tolerances" ] || compared+=(--tolerances "$tolerances")
+    text="$("${reportgen[@]}" "${compared[@]}" --html "$out/changes.html" 2>/dev/null)" || code=$?
+    # Anything but "something moved" is a failure, whose message is wanted.
+    [ "$code" -le 1 ] || "${reportgen[@]}" "${compared[@]}" >/dev/null || exit "$code"
+    echo "$text"
+    { echo '```' && echo "$text" && echo '```'; } | summary
+    output changes "$out/changes.html"
+    if [ "$code" = 1 ]; then
+        state=moved changed=true
+        [ "$accept" = false ] || "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
+        case "$fail_on" in
+        never) code=0 ;;
+        verdict) grep -q '^Verdicts that changed' <<<"$text" || code=0 ;;
+        esac
+    fi
+fi
+output state "$state"
+output changed "$changed"
+echo "regenerate: $state" >&2
+
+# A site is not touched when nothing moved: what it shows is still right.
+if [ -n "$site" ] && { [ "$state" != unchanged ] || [ ! -e "$site" ]; }; then
+    publish=(publish "$bundle" --to "$to" --out "$site")
+    [ -z "$base_url" ] || publish+=(--base-url "$base_url")
+    [ -z "$label" ] || publish+=(--label "$label")
+    for language in $languages; do publish+=(--lang "$language"); done
+    "${reportgen[@]}" "${publish[@]}"
+    output site "$site"
+fi
+exit "$code"

@@ -1,0 +1,183 @@
+"""The script that the GitHub action and the workflows run, in a scratch repository of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "regenerate.sh"
+TEXT = "The coffee was hot, the coffee was black, and after the coffee came another coffee and a long talk over coffee.\n"
+OTHER_TEXT = (
+    "Before noon the coffee was cold; nobody wanted coffee then, and so the last of the coffee was given to the garden. No coffee.\n"
+)
+STUDY = """\
+name: kettle
+word: coffee
+text_file: text.txt
+model: {{source: folder, name: {model}}}
+controls: {{different_word: false, untrained: false}}
+robustness: {{simulations: 100}}
+permutations: 99
+detail_layer: 1
+"""
+
+
+@pytest.fixture
+def repository(tmp_path, tiny_gpt2_folder):
+    """A git repository with a study, its text and nothing else."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "study.yaml").write_text(STUDY.format(model=tiny_gpt2_folder))
+    (folder / "text.txt").write_text(TEXT)
+    (folder / ".gitignore").write_text("out\n")
+    git(folder, "init", "--quiet")
+    git(folder, "config", "user.name", "A Student")
+    git(folder, "config", "user.email", "student@example.org")
+    commit(folder)
+    return folder
+
+
+def git(folder, *arguments):
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def commit(folder):
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "State")
+
+
+def regenerate(folder, *arguments, **variables):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("REPORTGEN")}
+    environment |= {
+        "REPORTGEN": str(Path(sys.executable).with_name("reportgen")),
+        "REPORTGEN_CACHE": str(folder.parent / "cache"),
+        "PYTHONPATH": str(ROOT),
+        **variables,
+    }
+    command = [str(SCRIPT), "--study", "study.yaml", "--baseline", "baseline", "--languages", "vi", "--formats", "html", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+
+
+def snapshot(folder):
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_first_generation_no_change_and_a_changed_text(repository, tmp_path):
+    first = regenerate(repository)
+    assert first.returncode == 0, first.stderr
+    assert git(repository, "status", "--porcelain") == "?? baseline/\n"
+    commit(repository)
+
+    before = snapshot(repository / "baseline") | snapshot(repository / "out")
+    same = regenerate(repository)
+    assert same.returncode == 0, same.stderr
+    assert "No verdict changed and no number moved" in same.stdout
+    after = snapshot(repository / "baseline") | snapshot(repository / "out")
+    assert {path: after[path] for path in before} == before
+    assert {path.name for path in after.keys() - before.keys()} == {"changes.html"}
+    assert git(repository, "status", "--porcelain") == ""
+
+    (repository / "text.txt").write_text(OTHER_TEXT)
+    output, summary = tmp_path / "output", tmp_path / "summary.md"
+    moved = regenerate(repository, GITHUB_OUTPUT=str(output), GITHUB_STEP_SUMMARY=str(summary))
+    assert moved.returncode == 1, moved.stderr
+    assert re.search(r"^Verdicts that changed: \d+\n  \d ", moved.stdout, re.MULTILINE) or "Numbers that moved" in moved.stdout
+    assert "mutual_information" in moved.stdout
+    assert "text: 'The coffee was hot" in moved.stdout
+    assert "changed=true" in output.read_text().splitlines()
+    assert "changes=out/changes.html" in output.read_text().splitlines()
+    assert "mutual_information" in summary.read_text()
+    page = (repository / "out" / "changes.html").read_text(encoding="utf-8")
+    assert 'lang="vi"' in page
+    assert 'lang="en"' in page
+    assert page.count("<svg ") == 2
+    # Nothing accepts a change by itself.
+    assert git(repository, "status", "--porcelain") == " M text.txt\n"
+
+    assert regenerate(repository, "--fail-on", "never").returncode == 0
+    assert regenerate(repository, "--accept").returncode == 1
+    assert "M baseline/results.nc" in git(repository, "status", "--porcelain")
+    assert regenerate(repository).returncode == 0
+
+
+def test_a_verdict_alone_can_be_what_fails(repository):
+    """Tolerances that let every number pass leave the verdicts: those alone then decide."""
+    assert regenerate(repository).returncode == 0
+    (repository / "text.txt").write_text(OTHER_TEXT)
+    moved = regenerate(repository, "--fail-on", "verdict")
+    assert moved.returncode == (1 if "Verdicts that changed" in moved.stdout else 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--fail-on", "sometimes"], "expected number, verdict or never"),
+        (["--colour", "red"], "unknown option --colour"),
+        (["--site"], "needs"),
+    ],
+)
+def test_wrong_options(repository, arguments, words):
+    wrong = regenerate(repository, *arguments)
+    assert (wrong.returncode, words in wrong.stderr) == (2, True)
+
+
+def test_a_study_that_is_wrong_keeps_its_exit_code(repository):
+    (repository / "study.yaml").write_text("word: coffee\nwrod: tea\n")
+    wrong = regenerate(repository)
+    assert wrong.returncode == 2
+    assert "study.yaml, line 2" in wrong.stderr
+    assert not (repository / "baseline").exists()
+
+
+def inputs_used(text):
+    return set(re.findall(r"\$\{\{ inputs\.([a-z-]+) \}\}", text))
+
+
+def test_the_action_passes_every_input_to_the_script():
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    action = yaml.safe_load(text)
+    assert {"study", "model", "languages", "formats", "baseline", "fail-on"} <= action["inputs"].keys()
+    assert inputs_used(text) == action["inputs"].keys()
+    assert all(entry.keys() == {"description", "default"} for entry in action["inputs"].values())
+    assert all(entry.keys() == {"description", "value"} for entry in action["outputs"].values())
+    assert action.keys() == {"name", "description", "branding", "inputs", "outputs", "runs"}
+    assert action["runs"]["using"] == "composite"
+    for step in action["runs"]["steps"]:
+        assert ("uses" in step) != ("run" in step)
+        # In a composite action a command must name its shell, and an input must not be pasted into a command.
+        assert "run" not in step or (step["shell"] == "bash" and "${{ inputs" not in step["run"])
+    script = SCRIPT.read_text(encoding="utf-8")
+    (last,) = [step["run"] for step in action["runs"]["steps"] if step.get("id") == "regenerate"]
+    options = set(re.findall(r"(--[a-z-]+)", last))
+    assert options <= set(re.findall(r"(--[a-z-]+)", script))
+    written = set(re.findall(r"^ *output ([a-z]+) ", script, re.MULTILINE))
+    assert {entry["value"] for entry in action["outputs"].values()} <= {f"${{{{ steps.regenerate.outputs.{name} }}}}" for name in written}
+
+
+@pytest.mark.parametrize("name", ["regenerate.yml", "pages.yml"])
+def test_workflows_give_the_action_inputs_that_it_has(name):
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    # YAML 1.1 reads the key `on` as the truth value.
+    assert workflow.keys() >= {"name", True, "permissions", "jobs"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    own = [step for step in steps if step.get("uses") == "./"]
+    assert own
+    for step in own:
+        assert step["with"].keys() <= action["inputs"].keys()
+    text = (ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8")
+    for step_id, output in re.findall(r"steps\.([a-z]+)\.outputs\.([a-z_]+)", text):
+        assert step_id in {step.get("id") for step in steps}
+        assert step_id != "regenerate" or output in action["outputs"]
+
+
+def test_the_pull_request_is_opened_only_when_something_moved():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "regenerate.yml").read_text(encoding="utf-8"))
+    (step,) = [step for job in workflow["jobs"].values() for step in job["steps"] if step.get("name") == "Pull request"]
+    assert step["if"] == "steps.regenerate.outputs.state == 'first' || steps.regenerate.outputs.changed == 'true'"
+    assert "gh pr create" in step["run"]
