@@ -1,0 +1,64 @@
+"""Language-neutral values for the prose: which sentence of the catalogue is true, and the numbers to put into it.
+
+Nothing here is worded. A sentence's key is built from a verdict, so that what the report says is what the numbers earned.
+"""
+
+from typing import Any
+
+from analyses.mi_distance.facts.controls import control_facts
+from analyses.mi_distance.facts.description import (
+    band_ends,
+    model_facts,
+    reproduction,
+    table_captions,
+    text_segments,
+    title_block,
+    token_count,
+)
+from analyses.mi_distance.facts.layers import (
+    bias_shares,
+    power_facts,
+    shift_facts,
+    significance_table,
+    significant_counts,
+    tau_description,
+)
+from analyses.mi_distance.facts.statements import conclusion_lists, statement_facts, verdict_table
+from analyses.mi_distance.figure_captions import captions as figure_captions
+from analyses.mi_distance.names import VERDICTS
+from analyses.mi_distance.robustness_facts import robustness_captions, robustness_facts
+from analyses.protocol import Results
+
+
+def facts(results: Results) -> dict[str, Any]:
+    """Everything that templates may name, at the top level of their context."""
+    dataset, study = results.dataset, results.study
+    settings = study["settings"]
+    statements = [statement_facts(row, study) for row in study["conclusions"]]
+    return {
+        "document": title_block(settings),
+        "headings": {"word": settings["word"], "model": model_facts(study)["label"]},
+        "word": settings["word"],
+        "settings": settings,
+        "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": token_count(study)},
+        "model": model_facts(study),
+        "source": text_segments(study),
+        "bands": band_ends(study),
+        "distances": {"shortest": int(dataset.token_distance.min()), "longest": int(dataset.token_distance.max())},
+        "statements": statements,
+        "findings": [statement["finding"] for statement in statements],
+        "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
+        "conclusion_lists": conclusion_lists(statements),
+        "verdict_table": verdict_table(study),
+        "significance": significance_table(dataset, settings["alpha"]),
+        "significant": significant_counts(dataset, settings["alpha"]),
+        "bias": bias_shares(dataset),
+        "tau": tau_description(dataset, settings["alpha"]),
+        "controls": control_facts(dataset, study),
+        "power": power_facts(dataset),
+        "robustness": robustness_facts(results),
+        "shift": shift_facts(study),
+        "testable": study["occurrences"] > 3,
+        "reproduce": reproduction(study),
+        "captions": figure_captions(results) | robustness_captions(results) | table_captions(study),
+    }

@@ -1,0 +1,111 @@
+"""What the layers show, counted: significance under every correction, taus, bias, power, agreement of the estimators."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from analyses.mi_distance.conclusions import CO_PRIMARY
+from analyses.mi_distance.facts.rows import Study
+from analyses.mi_distance.names import CORRECTIONS, ESTIMATORS
+from analyses.mi_distance.value_specs import is_number, key, number, percent
+
+# The correction that the text quotes; the others are in the table.
+_QUOTED_CORRECTION = "fdr_bh"
+_TESTS = {
+    "t": "t_p",
+    "jackknife": "mi_difference_p",
+    "fisher": "fisher_p",
+    "fieller": "fisher_p_fieller",
+    "tau_relabelling": "tau_difference_p",
+}
+
+
+def significance_table(dataset: xr.Dataset, alpha: float) -> list[dict[str, Any]]:
+    """Significant layers of every test under every correction; None where no layer is testable."""
+    rows = []
+    for test, p in _TESTS.items():
+        for estimator in ESTIMATORS:
+            row: dict[str, Any] = {"test": test, "estimator": estimator, "layers": dataset.sizes["layer"]}
+            for correction in CORRECTIONS:
+                adjusted = _adjusted(dataset, p, correction, estimator)
+                row[correction] = int(np.sum(adjusted < alpha)) if np.isfinite(adjusted).any() else None
+            rows.append(row)
+    return rows
+
+
+def significant_counts(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
+    """The counts that the text quotes: with direction, after the quoted correction, for the co-primary estimators."""
+    counts: dict[str, Any] = {"correction": key(f"correction.{_QUOTED_CORRECTION}")}
+    for test, p in _TESTS.items():
+        difference = "mi_difference" if test in ("t", "jackknife") else "tau_difference"
+        counts[test] = {}
+        for estimator in CO_PRIMARY:
+            significant = _adjusted(dataset, p, _QUOTED_CORRECTION, estimator) < alpha
+            attention = dataset[difference].sel(estimator=estimator).values > 0
+            counts[test][estimator] = {
+                "all": int(significant.sum()),
+                "attention_higher": int((significant & attention).sum()),
+                "mlp_higher": int((significant & ~attention).sum()),
+            }
+    return counts
+
+
+def _adjusted(dataset: xr.Dataset, p: str, correction: str, estimator: str) -> np.ndarray:
+    name = p if correction == "none" else f"{p}_{correction}"
+    return dataset[name].sel(estimator=estimator).values
+
+
+def bias_shares(dataset: xr.Dataset) -> dict[str, Any]:
+    """The share of the plug-in estimate that random relabelling of the dimensions reaches too."""
+    mean = dataset.mean_mutual_information
+    plug_in, corrected = (mean.sel(estimator=name).mean("layer") for name in ("histogram", "corrected"))
+    share = 1 - corrected / plug_in
+    return {branch: percent(float(share.sel(branch=branch))) for branch in dataset.branch.values.tolist()}
+
+
+def tau_description(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
+    """Per estimator and branch: the mean tau, the layers with a negative one, and those where the Mantel test shows it."""
+    described: dict[str, Any] = {"testable": bool(np.isfinite(dataset.kendall_tau).any(dim="layer").all())}
+    for estimator in CO_PRIMARY:
+        described[estimator] = {}
+        for branch in dataset.branch.values.tolist():
+            tau = dataset.kendall_tau.sel(estimator=estimator, branch=branch).values
+            described[estimator][branch] = {
+                "mean": number(np.nanmean(tau), 2, unit=True) if np.isfinite(tau).any() else None,
+                "lowest": number(np.nanmin(tau), 2, unit=True) if np.isfinite(tau).any() else None,
+                "highest": number(np.nanmax(tau), 2, unit=True) if np.isfinite(tau).any() else None,
+                "negative": int(np.sum(tau < 0)),
+                "mantel": int(np.sum(dataset.mantel_p.sel(estimator=estimator, branch=branch).values < alpha)),
+                "kendall": int(np.sum(dataset.kendall_p.sel(estimator=estimator, branch=branch).values < alpha)),
+            }
+    return described
+
+
+def power_facts(dataset: xr.Dataset) -> dict[str, Any] | None:
+    """What the study could have shown: over the layers, the differences it would have seen, and the occurrences needed for its own."""
+    found: dict[str, Any] = {}
+    for estimator in CO_PRIMARY:
+        detectable = dataset.minimal_detectable_difference.sel(estimator=estimator).values
+        needed = dataset.occurrences_needed.sel(estimator=estimator).values
+        if not np.isfinite(detectable).any():
+            return None
+        found[estimator] = {
+            "smallest": number(np.nanmin(detectable)),
+            "median": number(np.nanmedian(detectable)),
+            "largest": number(np.nanmax(detectable)),
+            "needed_median": int(np.median(needed)) if np.isfinite(np.median(needed)) else None,
+            "within_reach": int(np.sum(needed <= dataset.sizes["occurrence"])),
+        }
+    return found
+
+
+def shift_facts(study: Study) -> dict[str, Any] | None:
+    agreement = study["estimator_agreement"]["histogram"]
+    if not all(is_number(value) for value in agreement.values()):
+        return None
+    return {
+        "slope": number(agreement["shift_slope"], 2),
+        "concordance": number(agreement["shift_concordance"], 3, unit=True),
+        "rank_correlation": number(agreement["shift_rank_correlation"], 3, unit=True),
+    }

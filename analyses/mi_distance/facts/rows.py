@@ -1,0 +1,27 @@
+"""Finding one verdict in study.json, and the layers it speaks of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Study = Mapping[str, Any]
+
+
+def verdict_row(study: Study, name: str, estimator: str, control: str = "none") -> Mapping[str, Any] | None:
+    for row in study["verdicts"]:
+        if (row["name"], row["estimator"], row["control"]) == (name, estimator, control):
+            return row
+    return None
+
+
+def part_of(row: Mapping[str, Any], measure: str) -> Mapping[str, Any]:
+    return next(part for part in row["parts"] if part["measure"] == measure)
+
+
+def band_values(measure: str, study: Study) -> dict[str, Any]:
+    name = {"early_difference": "early", "tau_difference": "separated", "mean_tau": None, "shift_slope": None}.get(measure, "deep")
+    layers = study["bands"][name] if name else list(range(1, study["layers"] + 1))
+    if not layers:
+        return {}
+    ends = {"first": layers[0], "last": layers[-1]}
+    band = {"key": "layers.one" if len(layers) == 1 else "layers.range", "as": "key", "values": ends}
+    return {"band": band, "first_layer": layers[0], "last_layer": layers[-1]}
