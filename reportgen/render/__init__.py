@@ -1,6 +1,7 @@
 """From results to documents: figures, HTML and PDF in every language."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from analyses.errors import InputError
@@ -9,6 +10,7 @@ from analyses.protocol import Analysis, Results
 from reportgen.render.assets import Assets
 from reportgen.render.document import Document, FigureItem, build_document
 from reportgen.render.files import write_atomically
+from reportgen.render.helpers import Helpers
 from reportgen.render.html import render_html
 from reportgen.render.languages import Language, load_languages
 from reportgen.render.pdf import render_pdf
@@ -77,7 +79,9 @@ def render_documents(
     names = {code: language.text("interface.language_name") for code, language in known.items()}
     facts, figures, tables = analysis.facts(results), analysis.figures(results), analysis.tables(results)
     written: list[Path] = []
-    with (progress or SilentProgress()).stage("render", len(documents) * (1 + len(formats))) as advance:
+    papers: list[tuple[Path, Future[bytes]]] = []
+    stage = (progress or SilentProgress()).stage("render", len(documents) * (1 + len(formats)))
+    with stage as advance, Helpers(len(documents) if "pdf" in formats else 0) as helpers:
         for code, beside in documents.items():
             document = build_document(
                 analysis.templates,
@@ -90,6 +94,8 @@ def render_documents(
                 alternates=_alternates(code, list(documents), known),
             )
             folder = out / _place(code, known)
+            if "pdf" in formats:
+                pdf = helpers.add(document)
             for item in document.items():
                 if isinstance(item, FigureItem):
                     written.append(write_atomically(folder / "figures" / f"{item.id}.svg", item.svg.encode()))
@@ -98,6 +104,10 @@ def render_documents(
                 written.append(write_atomically(folder / "report.html", render_html(document, names).encode()))
                 advance(1)
             if "pdf" in formats:
-                written.append(write_atomically(folder / "report.pdf", render_pdf(document)))
-                advance(1)
+                papers.append((folder / "report.pdf", pdf))
+                written.append(folder / "report.pdf")
+        helpers.work()
+        for path, pdf in papers:
+            write_atomically(path, pdf.result())
+            advance(1)
     return written

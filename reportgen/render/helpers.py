@@ -1,0 +1,133 @@
+"""Several PDFs at once: documents know nothing of each other, so other processes lay some of them out.
+
+A helper is a plain Python process that is given documents over its standard input. Unlike `multiprocessing`, it never runs the user's
+main module again, so that a script or a notebook may render without a guard around it.
+"""
+
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any
+
+from reportgen.render.document import Document
+from reportgen.render.pdf import render_pdf
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def serve() -> None:
+    """Be a helper: read documents from standard input and answer each with its PDF, or with what went wrong, until there are no more."""
+    # Whoever started the helper decides what Ctrl-C ends; the terminal sends it to both.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    while True:
+        try:
+            document = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        answer: Any
+        try:
+            answer = render_pdf(document)
+        except Exception as error:
+            answer = _portable(error)
+        try:
+            pickle.dump(answer, answers)
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(0)
+
+
+def _portable(error: Exception) -> Exception:
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note("".join(traceback.format_exception(error)))
+    return error
+
+
+class Helpers:
+    """Lays out PDFs here and in helper processes; as a context manager, it ends the helpers however the block is left.
+
+    Parameters
+    ----------
+    documents
+        How many there will be: for a single one, or on a single processor, no process is started.
+    """
+
+    def __init__(self, documents: int) -> None:
+        self._waiting: queue.SimpleQueue[tuple[Document, Future[bytes]] | None] = queue.SimpleQueue()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        count = min(documents, processors()) - 1 if sys.executable else 0
+        for _ in range(count):
+            self._start()
+
+    def _start(self) -> None:
+        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        self._processes.append(process)
+        threading.Thread(target=self._feed, args=(process,), daemon=True).start()
+
+    def _feed(self, process: subprocess.Popen[bytes]) -> None:
+        while (task := self._waiting.get()) is not None:
+            document, future = task
+            try:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                pickle.dump(document, process.stdin)
+                process.stdin.flush()
+                answer = pickle.load(process.stdout)
+            except Exception as error:
+                future.set_exception(RuntimeError(f"PDF: the process that laid it out ended early ({type(error).__name__})"))
+                return
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def add(self, document: Document) -> "Future[bytes]":
+        """Hand in a document; its PDF will be the future's result, as `render_pdf` gives it."""
+        future: Future[bytes] = Future()
+        self._waiting.put((document, future))
+        return future
+
+    def work(self) -> None:
+        """Lay out here what no helper has begun; returns when nothing waits."""
+        while True:
+            try:
+                task = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            if task is None:
+                return
+            document, future = task
+            try:
+                future.set_result(render_pdf(document))
+            except Exception as error:
+                future.set_exception(error)
+
+    def __enter__(self) -> "Helpers":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for process in self._processes:
+            self._waiting.put(None)
+            process.kill()
+        for process in self._processes:
+            process.wait()
