@@ -88,8 +88,8 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
     ]
     outcome = "all" if same == len(rows) else ("some" if same else "none")
     values: dict[str, Any] = {
+        "number": int(rows["statement"].iloc[0]),
         "statement": key(f"statement.{name}.short"),
-        "verdict": key(f"verdict.{conclusion}"),
         "same": same,
         "count": len(rows),
         "share": percent(same / len(rows)),
@@ -98,12 +98,17 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
     estimates = rows["estimate"].dropna()
     spread = None
     if len(estimates):
-        ends = {"low": _estimate(name, estimates.min()), "high": _estimate(name, estimates.max())}
-        spread = {"key": f"specification.spread.{name}", "values": ends | {"above": int((estimates > 0).sum()), "count": len(estimates)}}
-    number_of = next(row["statement"] for row in study["conclusions"] if row["name"] == name)
+        found: dict[str, Any] = {"low": _estimate(name, estimates.min()), "high": _estimate(name, estimates.max()), "count": len(estimates)}
+        claimed = {"negative_tau": "tau_range", "constant_shift": "shift_slope_range"}.get(name)
+        if claimed is None:
+            found["above"] = int((estimates > 0).sum())
+        else:
+            low, high = study["settings"]["hypotheses"][claimed]
+            found["range"] = interval(low, high, 2, unit=name == "negative_tau")
+            found["inside"] = int(estimates.between(low, high).sum())
+        spread = {"key": f"specification.spread.{name}", "values": found}
     return {
         "name": name,
-        "number": number_of,
         "verdict": conclusion,
         "same": same,
         "count": len(rows),
