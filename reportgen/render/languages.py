@@ -154,9 +154,9 @@ class Language:
         day = datetime.date.fromisoformat(value) if isinstance(value, str) else value
         return babel.dates.format_date(day, self._convention("date"), locale=self.locale).replace(" ", NO_BREAK_SPACE)
 
-    def list(self, items: Sequence[str]) -> str:
-        """Items joined as the language enumerates them."""
-        return babel.lists.format_list(list(items), locale=self.locale)
+    def list(self, items: Sequence[Any]) -> str:
+        """Items joined as the language enumerates them; each is a string or a value spec."""
+        return babel.lists.format_list([self.format(item) for item in items], locale=self.locale)
 
     def format(self, spec: Any) -> str:
         """Write a language-neutral value spec.
@@ -184,7 +184,7 @@ class Language:
             "statistic": lambda: self.statistic(spec["name"], spec.get("df"), spec["value"], **options),
             "date": lambda: self.date(spec["value"]),
             "key": lambda: self.text(spec["key"], **spec.get("values", {})),
-            "list": lambda: self.list([self.format(each) for each in spec["values"]]),
+            "list": lambda: self.list(spec["values"]),
         }
         kind = spec.get("as")
         if kind not in writers:
