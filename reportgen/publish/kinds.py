@@ -83,15 +83,10 @@ class MkDocs(Kind):
     sitemap = "sitemap-reports.xml"
 
     def content(self, site: Path) -> str:
-        configuration = next((site / name for name in ("mkdocs.yml", "mkdocs.yaml") if (site / name).is_file()), None)
+        configuration = self._configuration(site)
         if configuration is None:
             return "docs"
-        try:
-            # Tags such as !ENV and !!python/name are for MkDocs; only one plain value is wanted here.
-            values = yaml.load(configuration.read_text(encoding="utf-8"), Loader=_TolerantLoader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{configuration}: not valid YAML: {str(error).splitlines()[0]}") from None
-        folder = (values or {}).get("docs_dir", "docs") if isinstance(values, dict) or values is None else "docs"
+        folder = self._values(configuration).get("docs_dir", "docs")
         if not isinstance(folder, str) or Path(folder).is_absolute() or ".." in Path(folder).parts:
             raise InputError(f"{configuration}: docs_dir {folder!r} lies outside of the project; publish to it as a plain site")
         return Path(folder).as_posix()
@@ -99,12 +94,8 @@ class MkDocs(Kind):
     def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
         return {f"{self.content(site)}/reports/index.md": _markdown(entries, languages)}
 
-    def extras(self) -> dict[str, str]:
-        # `mkdocs gh-deploy` pushes the built site to GitHub Pages.
-        return {".nojekyll": ""}
-
     def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
-        if self.notes(site):
+        if self._configuration(site) is not None:
             return {}
         settings: dict[str, Any] = {"site_name": title} | ({"site_url": base_url} if base_url else {})
         # Fonts from elsewhere would tell another company about every reader.
@@ -113,9 +104,24 @@ class MkDocs(Kind):
         return {"mkdocs.yml": yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), "docs/index.md": home}
 
     def notes(self, site: Path) -> list[str]:
-        if not any((site / name).is_file() for name in ("mkdocs.yml", "mkdocs.yaml")):
+        configuration = self._configuration(site)
+        values = self._values(configuration) if configuration else {}
+        if "nav" not in values or "reports/index.md" in json.dumps(values["nav"]):
             return []
-        return ["if mkdocs.yml has a nav, add reports/index.md to it"]
+        return [f"add reports/index.md to the nav in {configuration.name if configuration else 'mkdocs.yml'}"]
+
+    @staticmethod
+    def _configuration(site: Path) -> Path | None:
+        return next((site / name for name in ("mkdocs.yml", "mkdocs.yaml") if (site / name).is_file()), None)
+
+    @staticmethod
+    def _values(configuration: Path) -> dict[str, Any]:
+        try:
+            # Tags such as !ENV and !!python/name are for MkDocs; only plain values are wanted here.
+            values = yaml.load(configuration.read_text(encoding="utf-8"), Loader=_TolerantLoader)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{configuration}: not valid YAML: {str(error).splitlines()[0]}") from None
+        return values if isinstance(values, dict) else {}
 
 
 class _TolerantLoader(yaml.SafeLoader):

@@ -1,0 +1,148 @@
+"""One small study from ready activations, rendered once; every other bundle here borrows its documents."""
+
+import os
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy
+import pytest
+
+from analyses.mi_distance import analysis
+from analyses.mi_distance.settings import StudySettings
+from analyses.progress import SilentProgress
+from analyses.protocol import Results
+from reportgen import pipeline
+from reportgen.bundle import write_bundle
+
+LAYERS, OCCURRENCES, DIMENSIONS = 4, 5, 48
+
+
+@pytest.fixture(autouse=True)
+def only_letters(monkeypatch, tmp_path):
+    """Here the real analysis is wanted, not the one of the folder above."""
+    for name in [name for name in os.environ if name.startswith("REPORTGEN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("REPORTGEN_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="session")
+def computed(tmp_path_factory):
+    """Results of a study named "kettle", with people, a date and a licence."""
+    generator = numpy.random.default_rng(4)
+    shared = generator.normal(size=(2, LAYERS, 1, DIMENSIONS))
+    file = tmp_path_factory.mktemp("activations") / "activations.npz"
+    activation = (shared + generator.normal(size=(2, LAYERS, OCCURRENCES, DIMENSIONS))).astype("float32")
+    numpy.savez(file, activation=activation, token_position=numpy.array([3, 9, 20, 41, 80]))
+    settings = StudySettings.model_validate(
+        {
+            "name": "kettle",
+            "word": "trà & <chè>",
+            "activations_file": str(file),
+            "robustness": {"simulations": 100},
+            "permutations": 99,
+            "detail_layer": 1,
+            "document": {
+                "authors": ["Nguyễn, Văn Ước", "Lê Thị Ẩn"],
+                "institution": {"vi": "Đại học Ví Dụ", "en": "Example University"},
+                "licence": "CC-BY-4.0",
+                "date": "2026-03-02",
+            },
+        }
+    )
+    results = analysis.run(settings, SilentProgress())
+    return Results(results.dataset, results.activations, {**results.study, "analysis": analysis.name})
+
+
+@pytest.fixture(scope="session")
+def bundle(computed, tmp_path_factory):
+    return write_bundle(computed, analysis.tables, tmp_path_factory.mktemp("kettle") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def rendered(bundle, tmp_path_factory):
+    """The documents of the bundle, as `reportgen render` writes them."""
+    out = tmp_path_factory.mktemp("rendered") / "out"
+    pipeline.render(bundle, out)
+    return out
+
+
+@pytest.fixture
+def documents(monkeypatch, rendered):
+    """Rendering takes seconds a document; what is rendered matters to no test of a site's files."""
+
+    def render(path, out, *, languages, **options):
+        shutil.copytree(rendered, out, dirs_exist_ok=True)
+
+    monkeypatch.setattr(pipeline, "render", render)
+
+
+@pytest.fixture
+def variant(computed, tmp_path):
+    """Write a bundle like the first one but for its name, date, or its first verdict."""
+
+    def write(folder, *, name="kettle", date="2026-03-02", verdict=None, title=None):
+        settings = computed.study["settings"]
+        document = {**settings["document"], "date": date, "title": title or {}}
+        first, *others = computed.study["verdicts"]
+        study = {
+            **computed.study,
+            "settings": {**settings, "name": name, "document": document},
+            "verdicts": [{**first, "verdict": verdict or first["verdict"]}, *others],
+        }
+        return write_bundle(Results(computed.dataset, computed.activations, study), analysis.tables, tmp_path / folder)
+
+    return write
+
+
+@pytest.fixture(name="dead_links")
+def dead_links_of():
+    """The function that follows every link of a site."""
+    return dead_links
+
+
+_ATTRIBUTES = {"a": "href", "link": "href", "img": "src", "script": "src", "iframe": "src"}
+
+
+class _Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.identifiers: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        if values.get("id"):
+            self.identifiers.add(values["id"])
+        address = values.get(_ATTRIBUTES.get(tag, ""))
+        # A preconnect or a canonical address is no page to go to, unless it is of this site.
+        if address:
+            self.links.append(address)
+
+
+def dead_links(site: Path, base_url: str) -> list[str]:
+    """`PAGE -> ADDRESS` of every link that leads nowhere; addresses below `base_url` are of this site, others are not followed."""
+    root_path = urlsplit(base_url).path
+    pages = {file.resolve(): _Page(file.read_text(encoding="utf-8")) for file in site.rglob("*.html")}
+    dead = []
+    for file, page in pages.items():
+        for address in page.links:
+            if address.startswith(base_url):
+                address_here = "/" + address.removeprefix(base_url)
+            elif urlsplit(address).scheme or address.startswith("//"):
+                continue
+            elif address.startswith(root_path):
+                address_here = "/" + address.removeprefix(root_path)
+            else:
+                address_here = address
+            parts = urlsplit(address_here)
+            path = unquote(parts.path)
+            target = (site / path[1:] if path.startswith("/") else file.parent / path if path else file).resolve()
+            if target.is_dir():
+                target /= "index.html"
+            known = pages.get(target)
+            if not target.is_file() or (known and parts.fragment and unquote(parts.fragment) not in known.identifiers):
+                dead.append(f"{file.relative_to(site.resolve())} -> {address}")
+    return dead

@@ -1,0 +1,229 @@
+"""What a publication writes, and above all what it leaves alone."""
+
+import hashlib
+import json
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from analyses.errors import InputError
+from reportgen.cli import app
+from reportgen.publish import publish
+
+BASE = "https://example.org/course/"
+pytestmark = pytest.mark.usefixtures("documents")
+
+
+def snapshot(folder):
+    return {
+        path.relative_to(folder).as_posix(): (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_the_files_of_a_plain_site(bundle, tmp_path):
+    site = tmp_path / "site"
+    published = publish([bundle], "plain", site, base_url=BASE)
+    assert published.pages == (site / "kettle" / "index.html",)
+    for path in (
+        "index.html", "sitemap.xml", ".nojekyll", "kettle/CITATION.cff", "kettle/refs.bib", "kettle/manifest.json",
+        "kettle/history/index.html", "kettle/data/results.nc", "kettle/data/tables/verdicts.csv",
+        *(f"kettle/{code}/{name}" for code in ("vi", "en", "vi-en") for name in ("index.html", "report.pdf", "preview.png")),
+        "kettle/vi/figures/mutual_information_profile.svg",
+    ):  # fmt: skip
+        assert (site / path).is_file(), path
+    manifest = json.loads((site / "kettle" / "manifest.json").read_text())
+    there = {path: content for path, (_, content) in snapshot(site / "kettle").items() if path != "manifest.json"}
+    assert manifest["files"] == {path: hashlib.sha256(content).hexdigest() for path, content in there.items()}
+
+
+@pytest.mark.parametrize("kind", ["plain", "mkdocs", "sphinx", "jekyll"])
+def test_publishing_again_touches_nothing(bundle, tmp_path, kind):
+    publish([bundle], kind, tmp_path / "site", base_url=BASE)
+    before = snapshot(tmp_path / "site")
+    again = publish([bundle], kind, tmp_path / "site")
+    assert (again.written, again.removed) == ((), ())
+    assert snapshot(tmp_path / "site") == before
+
+
+def test_the_same_bundle_gives_the_same_bytes(bundle, tmp_path):
+    for name in ("one", "other"):
+        publish([bundle], "plain", tmp_path / name, base_url=BASE)
+    one, other = ({path: content for path, (_, content) in snapshot(tmp_path / name).items()} for name in ("one", "other"))
+    assert one == other
+
+
+def test_a_second_study_leaves_the_first_one_alone(bundle, variant, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site, base_url=BASE)
+    before = snapshot(site / "kettle")
+    publish([variant("river", name="River.2")], "plain", site)
+    assert snapshot(site / "kettle") == before
+    index = (site / "index.html").read_text(encoding="utf-8")
+    assert 'href="kettle/index.html"' in index
+    assert 'href="river.2/vi/index.html"' in index
+    assert "river.2/vi/" in (site / "sitemap.xml").read_text()
+
+
+def test_the_history_keeps_every_regeneration_and_shows_the_verdict_that_changed(bundle, variant, tmp_path, computed):
+    site = tmp_path / "site"
+    first = computed.study["verdicts"][0]["verdict"]
+    other = "supported" if first != "supported" else "contradicted"
+    publish([bundle], "plain", site)
+    kept = snapshot(site / "kettle" / "history")
+    publish([variant("later", date="2026-03-09", verdict=other)], "plain", site)
+    history = json.loads((site / "kettle" / "history" / "history.json").read_text())["regenerations"]
+    assert [(entry["label"], entry["verdicts"][0]["verdict"]) for entry in history] == [("2026-03-02", first), ("2026-03-09", other)]
+    after = snapshot(site / "kettle" / "history")
+    assert {path: after[path] for path in kept if "/" in path} == {path: kept[path] for path in kept if "/" in path}
+    page = (site / "kettle" / "history" / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="changed"') == 1
+    new = history[1]["digest"][:12]
+    assert f'href="{new}/changes.html"' in page
+    assert not (site / "kettle" / "history" / history[0]["digest"][:12] / "changes.html").exists()
+    changes = (site / "kettle" / "history" / new / "changes.html").read_text(encoding="utf-8")
+    assert f"verdict--{other}" in changes
+    assert "2026-03-09" in changes
+
+
+def test_labels_order_the_history(variant, tmp_path):
+    site = tmp_path / "site"
+    for week, verdict in ((10, "supported"), (9, "contradicted"), (11, "inconclusive")):
+        publish([variant(f"week-{week}", verdict=verdict)], "plain", site, label=f"week {week}")
+    history = json.loads((site / "kettle" / "history" / "history.json").read_text())["regenerations"]
+    assert [entry["label"] for entry in history] == ["week 9", "week 10", "week 11"]
+
+
+def test_what_is_no_longer_published_goes_and_what_is_not_ours_stays(bundle, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site)
+    (site / "kettle" / "en" / "notes.txt").write_text("mine")
+    (site / "kettle" / "en" / "index.html").write_text("edited by hand")
+    published = publish([bundle], "plain", site, languages=["vi"])
+    assert not (site / "kettle" / "vi-en").exists()
+    assert {path.name for path in (site / "kettle" / "en").iterdir()} == {"notes.txt", "index.html"}
+    assert site / "kettle" / "en" / "report.pdf" in published.removed
+    assert 'hreflang="en"' not in (site / "kettle" / "vi" / "index.html").read_text(encoding="utf-8").partition("<style>")[0]
+
+
+def test_a_file_of_somebody_else_is_never_replaced(bundle, tmp_path):
+    (tmp_path / "index.html").write_text("my home page")
+    with pytest.raises(InputError, match=r"index\.html was not published by reportgen"):
+        publish([bundle], "plain", tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cache"] == ["index.html"]
+
+
+def test_files_of_an_existing_project_stay_as_they_are(bundle, tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "mkdocs.yml").write_text("site_name: Course\ndocs_dir: source\nnav:\n  - index.md\nhook: !ENV [A, b]\n")
+    (tmp_path / "source" / "index.md").write_text("# Course\n")
+    published = publish([bundle], "mkdocs", tmp_path)
+    assert (tmp_path / "source" / "kettle" / "index.html").is_file()
+    assert (tmp_path / "source" / "index.md").read_text() == "# Course\n"
+    assert "add reports/index.md to the nav in mkdocs.yml" in published.notes
+    (tmp_path / "sphinx").mkdir()
+    (tmp_path / "sphinx" / "conf.py").write_text('project = "Course"\n')
+    published = publish([bundle], "sphinx", tmp_path / "sphinx")
+    assert (tmp_path / "sphinx" / "reports" / "index.rst").is_file()
+    assert 'add "reports_html" to html_extra_path' in published.notes[0]
+
+
+def test_the_head_of_a_page(bundle, tmp_path):
+    publish([bundle], "plain", tmp_path / "site", base_url="https://example.org/course")
+    page = (tmp_path / "site" / "kettle" / "vi" / "index.html").read_text(encoding="utf-8")
+    head = page.partition("</head>")[0]
+    assert '<link rel="canonical" href="https://example.org/course/kettle/vi/">' in head
+    for code, address in (("vi", "kettle/vi/"), ("en", "kettle/en/"), ("x-default", "kettle/")):
+        assert f'<link rel="alternate" hreflang="{code}" href="{BASE}{address}">' in head
+    assert f'<meta property="og:image" content="{BASE}kettle/vi/preview.png">' in head
+    assert "trà &amp; &lt;chè&gt;" in head
+    data = head.partition('<script type="application/ld+json">')[2].partition("</script>")[0]
+    assert "<" not in data
+    article = json.loads(data)
+    assert article["@type"] == "ScholarlyArticle"
+    assert "trà & <chè>" in article["headline"]
+    assert article["author"][0] == {"@type": "Person", "name": "Văn Ước Nguyễn", "familyName": "Nguyễn", "givenName": "Văn Ước"}
+    assert article["datePublished"] == "2026-03-02"
+    assert article["url"] == "https://example.org/course/kettle/vi/"
+    assert "report.html" not in page
+
+
+def test_the_citation_file(bundle, tmp_path):
+    publish([bundle], "plain", tmp_path / "site", base_url=BASE)
+    citation = yaml.safe_load((tmp_path / "site" / "kettle" / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["authors"] == [{"family-names": "Nguyễn", "given-names": "Văn Ước"}, {"name": "Lê Thị Ẩn"}]
+    assert (citation["license"], citation["date-released"], citation["url"]) == ("CC-BY-4.0", "2026-03-02", f"{BASE}kettle/")
+    bibtex = (tmp_path / "site" / "kettle" / "refs.bib").read_text(encoding="utf-8")
+    assert bibtex.startswith("@misc{")
+    assert "author = {Nguyễn, Văn Ước and Lê Thị Ẩn}" in bibtex
+    assert "kraskov2004" in bibtex
+
+
+def test_the_sitemap_names_every_page_once(bundle, tmp_path):
+    publish([bundle], "plain", tmp_path / "site", base_url=BASE)
+    root = ElementTree.parse(tmp_path / "site" / "sitemap.xml").getroot()
+    addresses = [element.text for element in root.iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")]
+    expected = ["", "kettle/", "kettle/vi/", "kettle/en/", "kettle/vi-en/", "kettle/history/"]
+    assert addresses == [BASE + path for path in expected]
+
+
+def test_the_preview_is_a_picture_of_the_announced_size(bundle, tmp_path):
+    publish([bundle], "plain", tmp_path / "site")
+    for code in ("vi", "vi-en"):
+        content = (tmp_path / "site" / "kettle" / code / "preview.png").read_bytes()
+        assert content[:8] == b"\x89PNG\r\n\x1a\n"
+        assert (int.from_bytes(content[16:20]), int.from_bytes(content[20:24])) == (1200, 630)
+        # The time or the software in a text chunk would make two publications differ.
+        assert b"tEXt" not in content
+
+
+def test_jekyll_finds_nothing_to_interpret_in_what_is_only_to_be_copied(variant, tmp_path):
+    bundle = variant("liquid", title={"vi": "{{ site.secret }} {% endraw %}", "en": "{{ 1 }}"})
+    publish([bundle], "jekyll", tmp_path / "site", base_url=BASE)
+    for path, (_, content) in snapshot(tmp_path / "site").items():
+        interpreted = path in ("index.html", "reports/index.html")
+        assert content.startswith(b"---\n") is interpreted, path
+        # Jekyll leaves out what begins with these.
+        assert not any(part.startswith(("_", ".", "#", "~")) for part in path.split("/")) or path == "_config.yml"
+    stub = (tmp_path / "site" / "reports" / "index.html").read_text(encoding="utf-8")
+    inside = stub.partition("{% raw %}")[2]
+    assert inside.count("{% endraw %}") == 1
+    assert inside.rstrip().endswith("{% endraw %}")
+    assert "{{" not in inside
+    assert yaml.safe_load((tmp_path / "site" / "_config.yml").read_text(encoding="utf-8"))["baseurl"] == "/course"
+
+
+@pytest.mark.parametrize("url", ["example.org", "ftp://example.org/", "https://example.org/?a=1", 'https://example.org/"x"'])
+def test_a_base_url_that_is_none(bundle, tmp_path, url):
+    with pytest.raises(InputError, match="--base-url"):
+        publish([bundle], "plain", tmp_path / "site", base_url=url)
+
+
+def test_another_address_or_kind_for_a_site_that_exists(bundle, variant, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site, base_url=BASE)
+    with pytest.raises(InputError, match=r"also holds kettle, .*kettle/data"):
+        publish([variant("river", name="river")], "plain", site, base_url="https://example.org/other")
+    assert not (site / "river").exists()
+    with pytest.raises(InputError, match="published as plain; publish with --to plain"):
+        publish([bundle], "jekyll", site)
+
+
+def test_names_that_no_folder_can_have(bundle, variant, tmp_path):
+    with pytest.raises(InputError, match="named 'reports'"):
+        publish([variant("reserved", name="reports")], "plain", tmp_path / "site")
+    with pytest.raises(InputError, match="two of the bundles are of a study named kettle"):
+        publish([bundle, variant("again", verdict="supported")], "plain", tmp_path / "site")
+
+
+def test_the_command(bundle, tmp_path):
+    arguments = ["publish", str(bundle), "--to", "plain", "--out", str(tmp_path / "site"), "--base-url", BASE, "--json", "--quiet"]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    result = json.loads(done.stdout)
+    assert result["pages"] == [f"{tmp_path}/site/kettle/index.html"]
+    assert f"{tmp_path}/site/kettle/vi/index.html" in result["written"]
+    assert CliRunner().invoke(app, ["publish", str(tmp_path), "--out", str(tmp_path / "other")]).exit_code == 2
+    assert CliRunner().invoke(app, ["publish", str(bundle), "--to", "wiki"]).exit_code == 2
