@@ -1,0 +1,443 @@
+"""Every number that the pages print, read back as a reader of that language reads it, and looked for where it must come from.
+
+Tables are compared cell by cell with the bundle's CSV files and study.json. Sentences are held against the numbers that they may
+name, worked out here from the bundle; and both languages must print the same numbers in the same order.
+"""
+
+import csv
+import math
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import numpy as np
+import pytest
+
+DECIMAL = {"vi": ",", "en": "."}
+GROUP = {"vi": ".", "en": ","}
+# What carries digits without being a result: citations, links to figures, code, and the studied text with its numbered occurrences.
+NO_RESULTS = (".cite", ".ref", "code", "mark", ".study-text")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number as printed: its value and how many decimals stand there."""
+
+    value: Decimal
+    digits: int
+
+    def is_written_from(self, number: float) -> bool:
+        if not math.isfinite(number):
+            return False
+        return abs(Decimal(repr(float(number))) - self.value) <= Decimal("0.5000001") * Decimal(10) ** -self.digits
+
+
+def numbers_in(text: str, code: str) -> list[Printed]:
+    """The numbers of a text in a language: vi 1.234,5 and en 1,234.5; the minus sign is U+2212."""
+    text = re.sub(r"(?:số|đường) 0(?![,.]?\d)", "", text)  # how Vietnamese says zero in words
+    point, group = re.escape(DECIMAL[code]), re.escape(GROUP[code])
+    pattern = rf"(?<![\w{point}])(−?)(\d{{1,3}}(?:{group}\d{{3}})+(?:{point}\d+)?|\d*{point}\d+|\d+)(?!\w)"
+    found = []
+    for sign, digits in re.findall(pattern, text):
+        whole, _, decimals = digits.replace(GROUP[code], "").partition(DECIMAL[code])
+        value = Decimal(f"{whole or '0'}.{decimals or '0'}")
+        found.append(Printed(-value if sign else value, len(decimals)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        ("en", "t(46) = 3.42, p = .001", ["46", "3.42", "0.001"]),
+        ("vi", "t(46) = 3,42; p = 0,001", ["46", "3.42", "0.001"]),
+        ("en", "[−.55, −.04] of 1,234.5 in 30.", ["-0.55", "-0.04", "1234.5", "30"]),
+        ("vi", "[−0,55; −0,04] trên 1.234,5 là 30.", ["-0.55", "-0.04", "1234.5", "30"]),
+        ("en", "layers 21–30, 10 %", ["21", "30", "10"]),
+        ("vi", "các tầng 21–30, 10 %, 4,5.", ["21", "30", "10", "4.5"]),
+        ("en", "SmolLM2 and L2", []),
+    ],
+)
+def test_numbers_are_read_as_the_language_writes_them(code, text, expected):
+    assert [printed.value for printed in numbers_in(text, code)] == [Decimal(value) for value in expected]
+
+
+def test_a_printed_number_is_matched_by_what_rounds_to_it():
+    printed = Printed(Decimal("0.34"), 2)
+    assert printed.is_written_from(0.3449)
+    assert printed.is_written_from(0.335)
+    assert not printed.is_written_from(0.3451)
+    assert not printed.is_written_from(-0.34)
+    assert not printed.is_written_from(float("nan"))
+
+
+# Both languages side by side
+
+
+def units(document, code, words_of):
+    """Name -> text of every unit of parallel text, captions and alternatives included."""
+    model = "SmolLM2-135M-Instruct"
+    found = {}
+    for position, item in enumerate(document.items()):
+        if item.kind == "text":
+            found[f"text {position}"] = str(item.html[code])
+        else:
+            found[f"{item.kind} {item.id}: caption"] = str(item.caption[code])
+        if item.kind == "figure":
+            found[f"figure {item.id}: alternative"] = item.alt[code]
+            found[f"figure {item.id}: how to read"] = str(item.how_to_read.get(code, ""))
+    return {name: words_of(html, NO_RESULTS).replace(model, "the model") for name, html in found.items()}
+
+
+@pytest.fixture(scope="module")
+def texts(coffee_reports, words_of):
+    return {code: units(report.document, code, words_of) for code, report in coffee_reports.items()}
+
+
+def test_both_languages_print_the_same_numbers_in_the_same_order(texts):
+    assert texts["vi"].keys() == texts["en"].keys()
+    seen = 0
+    for name, text in texts["en"].items():
+        vi, en = numbers_in(texts["vi"][name], "vi"), numbers_in(text, "en")
+        assert vi == en, f"{name}\n{texts['vi'][name]}\n{text}"
+        seen += len(en)
+    assert seen > 400
+
+
+# Tables, cell by cell
+
+
+def table(report, name):
+    (item,) = [item for item in report.document.items() if item.kind == "table" and item.id == name]
+    return item.grid.rows
+
+
+def cell_text(cell, words_of):
+    return words_of(str(cell.html))
+
+
+def rounded(value, digits):
+    return Decimal(repr(float(value))).quantize(Decimal(10) ** -digits, ROUND_HALF_EVEN)
+
+
+def check_number(text, value, digits, code):
+    if value == "" or value is None or not math.isfinite(float(value)):
+        assert text.startswith("–"), text
+        return
+    (printed,) = numbers_in(text, code)
+    assert printed.digits == digits
+    assert printed.value == rounded(value, digits), (text, value)
+
+
+def check_p(text, value, code):
+    if value == "" or value is None:
+        assert text.startswith("–")
+        return
+    (printed,) = numbers_in(text, code)
+    p = float(value)
+    if p < 0.001:
+        assert text.startswith("<")
+        assert printed.value == Decimal("0.001")
+    elif text.startswith(">"):
+        assert p >= 0.9995
+    else:
+        assert printed.value == rounded(p, 3)
+        assert printed.digits == 3
+
+
+def check_interval(text, low, high, digits, code):
+    if low in ("", None):
+        assert text.startswith("–")
+        return
+    assert [printed.value for printed in numbers_in(text, code)] == [rounded(low, digits), rounded(high, digits)]
+
+
+@pytest.fixture(scope="module")
+def csv_rows(coffee):
+    def rows(name):
+        with (coffee.bundle / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    return rows
+
+
+def columns_of(name):
+    from reportgen.render import Assets
+    from reportgen.render.document import read_spec
+
+    return read_spec(Assets.default(), "mi_distance").tables[name].columns
+
+
+# What must stand in each column of the per-layer tables, whatever document.yaml says it takes the values from.
+LAYER_FIELDS = {
+    "attention_mean_mutual_information",
+    "mlp_mean_mutual_information",
+    "t_statistic",
+    "attention_kendall_tau",
+    "mlp_kendall_tau",
+    "fisher_z",
+    "fisher_z_fieller",
+}
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+@pytest.mark.parametrize("estimator", ["histogram", "nearest_neighbour"])
+def test_every_cell_of_the_layer_tables(coffee_reports, csv_rows, words_of, estimator, code):
+    name = f"layers_{estimator}"
+    columns, printed = columns_of(name), table(coffee_reports[code], name)
+    rows = [row for row in csv_rows("layers") if row["estimator"] == estimator]
+    assert len(printed) == len(rows) == 30
+    assert {column.field for column in columns} >= LAYER_FIELDS
+    for cells, row in zip(printed, rows, strict=True):
+        for cell, column in zip(cells, columns, strict=True):
+            text, value = cell_text(cell, words_of), row[column.field]
+            if column.format == "interval":
+                check_interval(text, value, row[column.high], column.digits, code)
+            elif column.format == "p":
+                check_p(text, value, code)
+            else:
+                check_number(text, value, 0 if column.format == "integer" else column.digits, code)
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_every_row_of_the_verdict_table(coffee, coffee_reports, languages, words_of, code):
+    columns, language = columns_of("verdicts"), languages[code]
+    printed = table(coffee_reports[code], "verdicts")
+    for cells, row in zip(printed, coffee.study["verdicts"], strict=True):
+        for cell, column in zip(cells, columns, strict=True):
+            text = cell_text(cell, words_of)
+            value = row[column.field]
+            if column.format == "verdict":
+                assert text.endswith(language.text(f"verdict.{value}"))
+                assert f"verdict--{value}" in str(cell.html)
+            elif column.format == "key":
+                assert text == words_of(language.text(f"{column.prefix}{value}"))
+            elif column.format == "interval":
+                check_interval(text, value, row[column.high], column.digits, code)
+            else:
+                check_number(text, value, 0 if column.format == "integer" else column.digits, code)
+
+
+P_VALUES = {
+    "t": "t_p",
+    "jackknife": "mi_difference_p",
+    "fisher": "fisher_p",
+    "fieller": "fisher_p_fieller",
+    "tau_relabelling": "tau_difference_p",
+}
+
+
+def significant(data, test, estimator, correction="fdr_bh"):
+    name = P_VALUES[test] + ("" if correction == "none" else f"_{correction}")
+    return data[name].sel(estimator=estimator).values < 0.05
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_every_count_of_the_significance_table(coffee, coffee_reports, languages, words_of, code):
+    columns, printed = columns_of("significance"), table(coffee_reports[code], "significance")
+    counts = [column.field for column in columns if column.format == "integer"]
+    assert counts == ["none", "bonferroni", "fdr_bh", "fdr_by"]
+    expected = [(test, estimator) for test in P_VALUES for estimator in ("histogram", "corrected", "nearest_neighbour")]
+    assert len(printed) == len(expected)
+    for cells, (test, estimator) in zip(printed, expected, strict=True):
+        texts = [cell_text(cell, words_of) for cell in cells]
+        assert texts[0] == words_of(languages[code].text(f"test.{test}"))
+        assert texts[1] == words_of(languages[code].text(f"estimator.{estimator}"))
+        assert texts[2:] == [str(significant(coffee.data, test, estimator, correction).sum()) for correction in counts]
+
+
+# Sentences
+
+
+def thresholds(study):
+    rules = study["settings"]["hypotheses"]
+    return [0.95, 95, *rules["tau_range"], *rules["shift_slope_range"], rules["same_tau_margin"], -0.5]
+
+
+def of_rows(rows):
+    """What a sentence may say of verdict rows: estimates and intervals, turned round too, and layers that agree or do not."""
+    found = []
+    for row in rows:
+        for part in row["parts"]:
+            for value in (part["estimate"], part["low"], part["high"]):
+                if value is not None:
+                    found += [value, -value]
+            if part["layers"]:
+                found += [part["agreeing_layers"], part["layers"] - part["agreeing_layers"], part["layers"]]
+    return found
+
+
+def ends_of(study):
+    return [end for layers in study["bands"].values() for end in (layers[0], layers[-1])] + [1, study["layers"]]
+
+
+def statement_pool(study, name):
+    rows = [row for row in study["verdicts"] if row["name"] == name]
+    verdicts = [part["verdict"] for row in study["conclusions"] if row["name"] == name for part in row["parts"]]
+    counts = [len(verdicts), *(verdicts.count(verdict) for verdict in ("supported", "contradicted", "inconclusive", "not_testable"))]
+    return of_rows(rows) + ends_of(study) + thresholds(study) + counts + [study["occurrences"]]
+
+
+def assert_all_from(text, code, pool, where):
+    for printed in numbers_in(text, code):
+        assert any(printed.is_written_from(value) for value in pool), f"{where}: {printed.value} is not in the bundle\n{text}"
+
+
+def front(report, css, code):
+    return next(str(item.html[code]) for item in report.document.items() if getattr(item, "css", "") == css)
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_key_findings_print_only_their_statements_numbers(coffee, coffee_reports, words_of, code):
+    html = front(coffee_reports[code], "findings", code)
+    findings = re.findall(r'<li class="finding">(.*?)</li>', html, flags=re.DOTALL)
+    assert len(findings) == 5
+    for finding, row in zip(findings, coffee.study["conclusions"], strict=True):
+        text = words_of(finding, NO_RESULTS)
+        if row["verdict"] != "not_testable":
+            assert len(numbers_in(text, code)) > 5
+        assert_all_from(text, code, [*statement_pool(coffee.study, row["name"]), row["statement"]], row["name"])
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_co_primary_estimates_are_printed_in_the_key_findings(coffee, coffee_reports, words_of, code):
+    html = front(coffee_reports[code], "findings", code)
+    findings = re.findall(r'<li class="finding">(.*?)</li>', html, flags=re.DOTALL)
+    for finding, conclusion in zip(findings, coffee.study["conclusions"], strict=True):
+        printed = numbers_in(words_of(finding), code)
+        for row in coffee.study["verdicts"]:
+            if (row["name"], row["control"]) == (conclusion["name"], "none") and row["estimator"] != "corrected":
+                for value in (row["estimate"], row["low"], row["high"]):
+                    assert any(each.digits and (each.is_written_from(value) or each.is_written_from(-value)) for each in printed), row
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_statement_verdicts_print_only_their_statements_numbers(coffee, coffee_reports, words_of, code):
+    (section,) = [section for section in coffee_reports[code].document.sections if section.id == "verdicts"]
+    html = "".join(str(item.html[code]) for item in section.items if item.kind == "text")
+    parts = re.split(r'<h3 class="statement">', html)[1:]
+    assert len(parts) == 5
+    for part, row in zip(parts, coffee.study["conclusions"], strict=True):
+        disagreements = [len(row["controls_disagree"]), len(row["estimators_disagree"])]
+        of_statement = [each for each in coffee.study["verdicts"] if each["name"] == row["name"]]
+        counts = [sum(each["control"] != "none" for each in of_statement), sum(each["control"] == "none" for each in of_statement)]
+        pool = statement_pool(coffee.study, row["name"]) + disagreements + counts + [row["statement"], 48, 10]
+        assert_all_from(words_of(part, NO_RESULTS), code, pool, row["name"])
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_abstract_prints_only_the_bundles_numbers(coffee, coffee_reports, words_of, code):
+    study = coffee.study
+    verdicts = [row["verdict"] for row in study["conclusions"]]
+    pool = [study["layers"], study["occurrences"], study["pairs"], *(verdicts.count(verdict) for verdict in set(verdicts)), 0]
+    for row in study["conclusions"]:
+        pool += statement_pool(study, row["name"])
+    text = words_of(front(coffee_reports[code], "abstract", code), NO_RESULTS).replace("SmolLM2-135M-Instruct", "")
+    assert len(numbers_in(text, code)) > 8
+    assert_all_from(text, code, pool, "abstract")
+
+
+def result_pool(coffee):
+    """Everything that the paragraphs of the results may count or average, worked out again."""
+    data, study = coffee.data, coffee.study
+    pool = [study["layers"], study["occurrences"], study["pairs"], study["settings"]["detail_layer"], 80, 95, 5]
+    pool += [study["settings"]["alpha"], *thresholds(study), *ends_of(study), *of_rows(study["verdicts"])]
+    deep = [layer - 1 for layer in study["bands"]["deep"]]
+    for estimator in ("histogram", "nearest_neighbour"):
+        here = data.sel(estimator=estimator)
+        for test in P_VALUES:
+            difference = here["mi_difference" if test in ("t", "jackknife") else "tau_difference"].values
+            shown = significant(data, test, estimator)
+            pool += [shown.sum(), (shown & (difference > 0)).sum(), (shown & (difference < 0)).sum()]
+        for branch in ("attention", "mlp"):
+            of_branch = here.sel(branch=branch)
+            tau = of_branch.kendall_tau.values
+            pool += [tau.min(), tau.max(), tau.mean(), (tau < 0).sum(), (of_branch.mantel_p.values < 0.05).sum()]
+            same = of_branch.mean_mutual_information.values
+            pool += [(same > of_branch.control_mean_mutual_information_high.values).sum()]
+            pool += [(same < of_branch.control_mean_mutual_information_low.values).sum()]
+            pool += [(of_branch.word_specific_excess_low.values > 0).sum(), (of_branch.word_specific_excess_high.values < 0).sum()]
+            pool += [same[deep].mean(), of_branch.control_mean_mutual_information.values[deep].mean()]
+            pool += [of_branch.word_specific_excess.values[deep].mean()]
+        detectable, needed = here.minimal_detectable_difference.values, here.occurrences_needed.values
+        pool += [detectable.min(), np.median(detectable), detectable.max(), np.median(needed), (needed <= study["occurrences"]).sum()]
+        reached = np.abs(here.mi_difference.values) >= detectable
+        pool += [reached.sum()]
+    means = data.mean_mutual_information
+    for branch in ("attention", "mlp"):
+        plug_in, corrected = (means.sel(branch=branch, estimator=name).values.mean() for name in ("histogram", "corrected"))
+        pool += [100 * (1 - corrected / plug_in)]
+    pool += [value for row in study["estimator_agreement"].values() for value in row.values()]
+    return [float(value) for value in pool]
+
+
+def robustness_pool(coffee):
+    """What may be said of the other specifications, of Gaussian pairs and of simulated data sets."""
+    data, alpha = coffee.data, coffee.study["settings"]["alpha"]
+    error = data.calibration_mean - data.calibration_truth
+    pool = [data.sizes["dimension"], *data.correlation.values, *data.calibration_truth.values, *error.values.ravel()]
+    pool += [100 * data.simulated_variance_share.item(), *data.simulated_data_sets.values, coffee.study["occurrences"] - 1]
+    pool += [100 * alpha * 0.6, 100 * alpha * 1.4, data.specification_log_distance_change.item()]
+    for name in ("type_one_error", "type_one_error_low", "type_one_error_high"):
+        pool += list(100 * data[name].values)
+    choices = coffee.study["settings"]["robustness"]
+    pool += [value for name in ("bins", "trim", "neighbours") for value in choices[name] if isinstance(value, int | float)]
+    pool.append(data.sizes["specification"])
+    ranges = [coffee.study["settings"]["hypotheses"][name] for name in ("tau_range", "shift_slope_range")]
+    for verdicts, estimates in zip(data.specification_verdict.values, data.specification_estimate.values, strict=True):
+        # The nearest-neighbour estimate is not held against itself.
+        given = verdicts.astype(str)[verdicts.astype(str) != "not_applicable"]
+        counts = np.unique(given, return_counts=True)[1]
+        pool += [len(given), *counts, *(100 * counts / len(given)), np.nanmin(estimates), np.nanmax(estimates)]
+        in_range = [np.sum((low <= estimates) & (estimates <= high)) for low, high in ranges]
+        pool += [np.sum(estimates > 0), np.isfinite(estimates).sum(), *in_range]
+    return [float(value) for value in pool]
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+@pytest.mark.parametrize(
+    "section",
+    [
+        "results-profile",
+        "results-tau",
+        "results-separation",
+        "results-estimators",
+        "results-controls",
+        "results-independence",
+        "results-specification",
+        "results-power",
+    ],
+)
+def test_results_print_only_what_follows_from_the_bundle(coffee, coffee_reports, words_of, section, code):
+    (results,) = [each for each in coffee_reports[code].document.sections if each.id == "results"]
+    (chosen,) = [each for each in results.sections if each.id == section]
+    pool = [*result_pool(coffee), *robustness_pool(coffee), len(coffee.study["conclusions"][1]["parts"]), 0]
+    for row in coffee.study["conclusions"]:
+        pool += statement_pool(coffee.study, row["name"])
+    for item in chosen.items:
+        if item.kind == "text":
+            assert_all_from(words_of(str(item.html[code]), NO_RESULTS), code, pool, section)
+
+
+def test_a_wrong_number_would_be_found(coffee):
+    """The pools are small enough to notice: a number that is off by a few in its last digit is not in the statement's pool."""
+    for row in coffee.study["verdicts"]:
+        if row["control"] == "none" and row["name"] == "early_layers":
+            pool = statement_pool(coffee.study, row["name"])
+            wrong = Printed(rounded(row["estimate"] + 0.3, 3), 3)
+            assert not any(wrong.is_written_from(value) for value in pool)
+
+
+# The bundle's own files
+
+
+def test_csv_files_hold_the_datasets_numbers(coffee, csv_rows):
+    for row in csv_rows("branches"):
+        here = coffee.data.sel(estimator=row["estimator"], branch=row["branch"]).isel(layer=int(row["layer"]) - 1)
+        for name in ("mean_mutual_information", "kendall_tau", "mantel_p", "word_specific_excess"):
+            assert float(row[name]) == here[name].item()
+
+
+def test_verdicts_csv_is_study_json(coffee, csv_rows):
+    for row, verdict in zip(csv_rows("verdicts"), coffee.study["verdicts"], strict=True):
+        assert row["verdict"] == verdict["verdict"]
+        assert float(row["estimate"]) == verdict["estimate"]
