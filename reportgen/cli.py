@@ -5,7 +5,6 @@ stdout carries the result for programs (``--json``) or the text that was asked f
 
 import json
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -441,8 +440,7 @@ def study_new(
     word = word or _ask("The target word")
     content = settings.read_text(text or Path(_ask("A UTF-8 file with the text")).expanduser())
     model = model or _ask("The model: embedded, a folder, or a name on the hub", default="embedded")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).strip("-._") or "study"
-    study = settings.new_study(chosen, name, word, content, model)
+    study = settings.new_study(chosen, settings.study_name(file.stem), word, content, model)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(study, encoding="utf-8")
     settings.load_study(file)

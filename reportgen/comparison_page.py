@@ -152,26 +152,29 @@ def _scaled(svg: str, words: Mapping[str, str], languages: Sequence[Language]) -
 def _overlay(before: xarray.DataArray, after: xarray.DataArray, name: str, labels: Labels) -> Drawing:
     """Both bundles' profiles: a panel for each estimator that both have, a colour for each branch, dashed before, solid after."""
     estimators = [str(each) for each in before.estimator.values if each in after.estimator.values]
-    figure, panels = matplotlib.pyplot.subplots(len(estimators), 1, figsize=(6.7, 0.9 + 1.9 * len(estimators)), sharex=True, squeeze=False)
-    figure.subplots_adjust(left=0.1, right=0.98, bottom=0.5 / figure.get_figheight(), top=1 - 0.85 / figure.get_figheight(), hspace=0.32)
+    figure, panels = matplotlib.pyplot.subplots(len(estimators), 1, figsize=(6.7, 1.1 + 1.9 * len(estimators)), sharex=True, squeeze=False)
+    figure.subplots_adjust(left=0.1, right=0.98, bottom=0.5 / figure.get_figheight(), top=1 - 1.05 / figure.get_figheight(), hspace=0.32)
     for axes, estimator in zip(panels[:, 0], estimators, strict=True):
         for profile, moment, style in ((before, "old", (0, (4, 2))), (after, "new", "solid")):
             for branch in map(str, profile.branch.values):
                 values = profile.sel(estimator=estimator, branch=branch)
                 # Arrays count layers from 0, people from 1.
                 layers = numpy.arange(1, values.size + 1)
-                label = " / ".join(
-                    dict.fromkeys(
-                        language.text(f"compare.series_{moment}", branch=language.text(f"branch.{branch}")) for language in labels.languages
-                    )
-                )
+                label = _in_every_language(labels, f"compare.series_{moment}", branch=f"branch.{branch}")
                 axes.plot(
                     layers, values.values, color=f"branch:{branch}", linestyle=style, linewidth=1.6 if moment == "new" else 1.2, label=label
                 )
-        axes.set_title(labels(f"estimator.{estimator}"))
+        axes.set_title(_in_every_language(labels, "compare.panel", estimator=f"estimator.{estimator}"))
+        axes.set_xticks([1, *range(5, max(before.layer.size, after.layer.size) + 1, 5)])
     panels[-1, 0].set_xlabel(labels("compare.layer"))
-    panels[-1, 0].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     figure.text(0.1, 1 - 0.1 / figure.get_figheight(), labels(f"compare.{name}"), va="top")
     handles, words = panels[0, 0].get_legend_handles_labels()
     figure.legend(handles, words, loc="upper left", bbox_to_anchor=(0.09, 1 - 0.25 / figure.get_figheight()), ncols=2, borderaxespad=0)
     return Drawing(figure)
+
+
+def _in_every_language(labels: Labels, key: str, **keys: str) -> str:
+    """A sentence whose placeholders are themselves sentences, given by their keys."""
+    return " / ".join(
+        dict.fromkeys(language.text(key, **{name: language.text(inner) for name, inner in keys.items()}) for language in labels.languages)
+    )

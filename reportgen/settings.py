@@ -5,8 +5,10 @@ Later ones win. In the environment ``REPORTGEN_<KEY>`` sets a key of the study f
 """
 
 import os
+import re
 import types
 import typing
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +141,13 @@ def study_schema(analysis: Analysis) -> dict[str, Any]:
         properties["text_file"] = {"type": "string", "description": "A UTF-8 file with the text, relative to this file; instead of text."}
     schema["properties"] = properties
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def study_name(words: str) -> str:
+    """Return a valid name for a study, as close to `words` as ASCII allows: ``phở bò`` becomes ``pho-bo``."""
+    letters = unicodedata.normalize("NFKD", words.replace("đ", "d").replace("Đ", "D"))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._") or "study"
 
 
 def new_study(analysis: Analysis, name: str, word: str, text: str, model: str) -> str:

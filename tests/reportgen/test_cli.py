@@ -239,7 +239,7 @@ def test_study_new_writes_a_study_that_runs(call, renderer, tmp_path):
     assert call("study", "new", "mine.yaml", "--word", "tea", "--text", "tea.txt", "--model", "embedded", "--force").exit_code == 0
 
 
-@pytest.mark.parametrize(("file", "name"), [("my tea.yaml", "my-tea"), ("trà.yaml", "tr"), ("_.yaml", "study")])
+@pytest.mark.parametrize(("file", "name"), [("my tea.yaml", "my-tea"), ("trà.yaml", "tra"), ("_.yaml", "study")])
 def test_study_new_names_the_study_after_its_file(call, tmp_path, file, name):
     (tmp_path / "tea.txt").write_text("Tea, tea and tea.")
     assert call("study", "new", file, "--word", "tea", "--text", "tea.txt", "--model", "embedded").exit_code == 0

@@ -1,0 +1,68 @@
+"""Studies of words other than "coffee": what ships, and that the report speaks of the word it was asked about."""
+
+import re
+import unicodedata
+
+import pytest
+
+from analyses.mi_distance import analysis
+from analyses.models.embedded import embedded_folder
+from analyses.progress import SilentProgress
+from analyses.words import find_occurrences
+from reportgen.render import Assets, build_document, load_languages, render_html
+from reportgen.settings import load_study, study_name
+
+WORDS = {"ca-phe": "cà phê", "river": "river"}
+
+
+@pytest.mark.parametrize(("name", "word"), WORDS.items())
+def test_the_built_in_text_has_near_and_far_occurrences(name, word):
+    from tokenizers import Tokenizer
+
+    found, settings = load_study(name, environment={})
+    assert (found.name, settings.word) == ("mi_distance", word)
+    assert settings.text == unicodedata.normalize("NFC", settings.text)
+    assert 100 <= len(settings.text.split()) <= 150
+    offsets = Tokenizer.from_file(str(embedded_folder() / "tokenizer.json")).encode(settings.text).offsets
+    occurrences = find_occurrences(settings.text, word, offsets)
+    assert len(occurrences) >= 7
+    assert all(settings.text[each.start : each.end].lower() == word for each in occurrences)
+    pieces = {len(each.tokens) for each in occurrences}
+    assert min(pieces) > 1 if name == "ca-phe" else pieces == {1}
+    positions = [each.tokens[-1] for each in occurrences]
+    distances = [later - earlier for index, earlier in enumerate(positions) for later in positions[index + 1 :]]
+    assert min(distances) < 20
+    assert max(distances) > 100
+
+
+@pytest.fixture(scope="module", params=WORDS)
+def documents(request, tiny_gpt2):
+    """The report of a built-in study in each language, computed on a model of three layers with GPT-2's real tokenizer."""
+    _, settings = load_study(request.param, environment={})
+    robustness = settings.robustness.model_copy(update={"simulations": 100})
+    # That model takes 256 tokens, and GPT-2's tokenizer needs about four for a Vietnamese syllable.
+    beginning = " ".join(settings.text.split()[:60])
+    small = settings.model_copy(update={"text": beginning, "model": tiny_gpt2, "robustness": robustness, "permutations": 99})
+    results = analysis.run(small, SilentProgress())
+    facts, figures, tables, assets = analysis.facts(results), analysis.figures(results), analysis.tables(results), Assets.default()
+    languages = load_languages(*assets.directories)
+    return settings.word, {
+        code: build_document(analysis.templates, facts, figures, tables, [languages[code]], assets=assets) for code in ("vi", "en")
+    }
+
+
+def test_titles_and_prose_follow_the_word(documents):
+    word, by_code = documents
+    for code, document in by_code.items():
+        assert f"“{word}”" in document.title[code]
+        assert word in document.running_title[code]
+        page = render_html(document)
+        assert page.count(word) > 7
+        # The lesson's own word has nothing to do in a report on another one.
+        visible = re.sub(r"<(style|script).*?</\1>|data:[^\"]*|<[^>]*>", " ", page, flags=re.DOTALL)
+        assert "coffee" not in visible.lower()
+
+
+@pytest.mark.parametrize(("words", "name"), [("phở bò", "pho-bo"), ("Đường", "Duong"), ("茶", "study"), ("tea.2", "tea.2"), ("-x-", "x")])
+def test_a_study_is_named_as_closely_as_ascii_allows(words, name):
+    assert study_name(words) == name

@@ -1,0 +1,83 @@
+"""`reportgen compare --html`: the page, and that it changes nothing about the exit codes."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from analyses import mi_distance
+from analyses.protocol import Results
+from reportgen.bundle import write_bundle
+from reportgen.cli import app
+from reportgen.comparison_page import comparison_page
+
+
+@pytest.fixture
+def moved(computed, tmp_path):
+    """The same study with one mean moved, one verdict changed, another seed and another version of numpy."""
+    dataset = computed.dataset.copy(deep=True)
+    dataset["mean_mutual_information"][0, 0, 2] += 0.5
+    first, *others = computed.study["verdicts"]
+    study = {
+        **computed.study,
+        "settings": {**computed.study["settings"], "seed": 1234},
+        "provenance": {**computed.study["provenance"], "versions": {**computed.study["provenance"]["versions"], "numpy": "9.9"}},
+        "verdicts": [{**first, "verdict": "supported" if first["verdict"] != "supported" else "contradicted"}, *others],
+    }
+    return write_bundle(Results(dataset, computed.activations, study), mi_distance.analysis.tables, tmp_path / "moved")
+
+
+def text_of(page):
+    body = page.partition("<main")[2]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL)))
+
+
+def test_the_page_says_what_moved_in_both_languages(bundle, moved):
+    page = comparison_page(bundle, moved)
+    words = text_of(page)
+    assert "Số kết luận thay đổi: 1 trên" in words
+    assert "Verdicts that changed: 1 of" in words
+    assert "tầng nông: MLP cao hơn chú ý" in words
+    assert "early layers: MLP above attention" in words
+    assert "estimator histogram, branch attention, layer 2" in words
+    assert "1 trên 24 / 1 of 24" in words
+    assert re.search(r"seed 20 1234", words)
+    assert "versions.numpy" in words
+    assert page.count('class="figure"') == 2
+    assert "chú ý, trước / attention, before" in page
+    # Two branches before and after, for each of three estimators.
+    first = page.partition("<svg ")[2].partition("</svg>")[0]
+    assert len(re.findall(r'<g id="[^"]*line2d[^"]*"><path [^>]*stroke-dasharray', first)) >= 6
+
+
+def test_the_page_needs_nothing_else_and_is_the_same_every_time(bundle, moved):
+    page = comparison_page(bundle, moved)
+    assert page == comparison_page(bundle, moved)
+    assert not re.search(r'(?:src|href)="(?!#|data:)', page)
+    assert str(moved) not in page
+
+
+def test_nothing_moved(bundle):
+    words = text_of(comparison_page(bundle, bundle))
+    for sentence in ("Không có kết luận nào thay đổi.", "No verdict changed.", "No number moved beyond its tolerance.", "None differ."):
+        assert sentence in words
+
+
+def test_exit_codes_with_a_page(bundle, moved, tmp_path):
+    page = tmp_path / "deep" / "changes.html"
+
+    def call(*arguments):
+        return CliRunner().invoke(app, ["compare", *map(str, arguments), "--html", str(page)]).exit_code
+
+    assert call(bundle, bundle) == 0
+    same = page.read_text(encoding="utf-8")
+    assert call(bundle, moved) == 1
+    assert page.read_text(encoding="utf-8") != same
+    baseline = tmp_path / "baseline"
+    page.unlink()
+    assert call(baseline, bundle, "--update") == 0
+    # There was nothing to compare with.
+    assert not page.exists()
+    assert call(baseline, moved, "--update") == 0
+    assert "versions.numpy" in page.read_text(encoding="utf-8")
+    assert call(baseline, moved) == 0
