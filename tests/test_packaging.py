@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -97,6 +98,23 @@ print(*sorted(name for name, path in entry.load().studies().items() if path.is_f
     names = installed.python(code).split()
     assert names == sorted(path.stem for path in (CHECKOUT / "analyses" / "mi_distance" / "studies").glob("*.yaml"))
     assert {"coffee", "coffee-gpt2-xl"} <= set(names)
+
+
+def test_installed_wheel_makes_and_renders_a_bundle(installed):
+    generator = np.random.default_rng(0)
+    common = generator.normal(size=(2, 4, 1, 60))
+    activation = (common + generator.normal(size=(2, 4, 5, 60))).astype(np.float32)
+    np.savez(installed.directory / "captured.npz", activation=activation, token_position=np.array([2, 9, 15, 31, 60]))
+    study = "name: wheel\nword: coffee\nactivations_file: captured.npz\npermutations: 99\nrobustness: {enabled: false}\n"
+    (installed.directory / "study.yaml").write_text(study, encoding="utf-8")
+    done = installed.run("reportgen", "analyze", "study.yaml", "--out", "out", "--no-cache")
+    assert done.returncode == 0, done.stderr
+    done = installed.run("reportgen", "render", "out/bundle", "--out", "out", "--lang", "vi", "--no-cache")
+    assert done.returncode == 0, done.stderr
+    page = (installed.directory / "out" / "vi" / "report.html").read_text(encoding="utf-8")
+    assert "Thông tin tương hỗ" in page
+    assert page.count("data:font/woff2") >= 5
+    assert (installed.directory / "out" / "vi" / "report.pdf").read_bytes().startswith(b"%PDF-1.7")
 
 
 def test_checkout_uses_its_own_templates():
