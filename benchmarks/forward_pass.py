@@ -1,0 +1,102 @@
+"""GPT-2 XL at full size with random weights: capture by us, by plain transformers and by TransformerBridge, and a whole analysis."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from analyses.models import ModelSettings, tokenize
+from analyses.words import find_occurrences
+from benchmarks.measure import ROOT, Row, at_most, compared, run_child, run_process
+from benchmarks.random_model import XL
+
+TEXT = ROOT / "analyses" / "mi_distance" / "texts" / "turkish-coffee.txt"
+GIGABYTE = 1e9
+# Soft limit on private memory beyond the private mapping of the weight files, which the same limit counts although it is never filled.
+_PRIVATE = 1_000_000_000
+
+
+def measure(peers_python: Path, bridge: bool, rounds: int, say: Callable[[str], None], layers: int = XL["n_layer"]) -> list[Row]:
+    """The rows; the weights lie in a temporary folder while this runs."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary) / "gpt2-xl-random"
+        say("storing random weights")
+        stored = run_child(sys.executable, "benchmarks.random_model", folder, "--layers", str(layers))["bytes"]
+        text = TEXT.read_text(encoding="utf-8").strip()
+        tokens = tokenize(ModelSettings(source="folder", name=str(folder), offline=True), text)
+        positions = [occurrence.tokens[-1] for occurrence in find_occurrences(text, "coffee", tokens.offsets)]
+        ways = {"reportgen": sys.executable, "transformers": sys.executable} | ({"transformerlens": str(peers_python)} if bridge else {})
+        seconds: dict[str, list[float]] = {way: [] for way in ways}
+        peaks: dict[str, list[float]] = {way: [] for way in ways}
+        for number in range(rounds):
+            for way in ways if number % 2 == 0 else reversed(list(ways)):
+                say(f"capture by {way}, round {number + 1} of {rounds}")
+                out = Path(temporary) / f"{way}.npy"
+                arguments = [way, folder, TEXT, out, "--positions", *map(str, positions)]
+                offline = {"HF_HUB_OFFLINE": "1"}
+                figures = run_child(ways[way], "benchmarks.capture_child", *arguments, environment=offline)
+                seconds[way].append(figures["seconds"])
+                peaks[way].append(figures["peak"] / GIGABYTE)
+        rows = _rows(ways, seconds, peaks)
+        ours = np.load(Path(temporary) / "reportgen.npy")
+        for way, goal in (("transformers", 0.0), ("transformerlens", None)):
+            if way in ways:
+                away = float(np.abs(ours - np.load(Path(temporary) / f"{way}.npy")).max())
+                rows.append(at_most("capture", f"GPT-2 XL: largest difference from {_NAMES[way]}", "", away, goal))
+        say("the whole analysis")
+        rows += _analysis(folder, Path(temporary), stored)
+    return rows
+
+
+_NAMES = {"transformers": "plain transformers with hooks", "transformerlens": "TransformerBridge"}
+
+
+def _rows(ways: dict[str, str], seconds: dict[str, list[float]], peaks: dict[str, list[float]]) -> list[Row]:
+    goals = {"transformers": 0.9, "transformerlens": 0.8}
+    rows = [at_most("capture", "GPT-2 XL, capture: peak memory", "GB", max(peaks["reportgen"]), 1.0)]
+    for way in list(ways)[1:]:
+        ours, theirs = seconds["reportgen"], seconds[way]
+        rows.append(compared("capture", "GPT-2 XL, capture", _NAMES[way], "s", ours, theirs, figure="share", goal=goals[way]))
+        share = compared("capture", "GPT-2 XL, peak memory", _NAMES[way], "GB", peaks["reportgen"], peaks[way], figure="share", goal=0.1)
+        rows.append(share)
+    return rows
+
+
+def _analysis(folder: Path, temporary: Path, stored: int) -> list[Row]:
+    """`reportgen analyze coffee` on the model, controls and multiverse included, under a limit on private memory."""
+    peak_file = temporary / "peak"
+    program = _LIMITED.format(limit=stored + _PRIVATE, peak=str(peak_file))
+    arguments = [
+        "analyze",
+        "coffee",
+        "--model",
+        folder,
+        "--out",
+        temporary / "out",
+        "--no-cache",
+        "--offline",
+        "--quiet",
+        "--device",
+        "cpu",
+    ]
+    finished = run_process([sys.executable, "-c", program, *arguments])
+    study = json.loads((temporary / "out" / "bundle" / "study.json").read_text(encoding="utf-8"))
+    note = f"{len(study['verdicts'])} verdicts; private memory limited to the mapped weights and 1 GB (RLIMIT_DATA)"
+    return [
+        at_most("capture", "GPT-2 XL, whole analyze: peak memory", "GB", int(peak_file.read_text(encoding="ascii")) / GIGABYTE, 1.0, note),
+        at_most("capture", "GPT-2 XL, whole analyze: time", "s", finished.seconds, None),
+    ]
+
+
+_LIMITED = """
+import atexit, pathlib, resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
+from benchmarks.measure import peak_memory
+atexit.register(lambda: pathlib.Path({peak!r}).write_text(str(peak_memory())))
+sys.argv[0] = "reportgen"
+from reportgen.cli import main
+main()
+"""
