@@ -16,6 +16,7 @@ from analyses.mi_distance.figures.estimators import fitted_line, layer_means
 from analyses.mi_distance.figures.marks import key, select
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
+from analyses.mi_distance.robustness_facts import robustness_captions
 from analyses.mi_distance.value_specs import number
 from analyses.protocol import Results
 from analyses.statistics.resampling import EXACT_OCCURRENCES
@@ -40,7 +41,7 @@ def captions(results: Results) -> dict[str, Values]:
     if "untrained_mean_mutual_information" in results.dataset:
         makers["untrained_profile"] = _untrained_profile
     common = _common(results)
-    return {name: common | make(results) for name, make in makers.items()}
+    return {name: common | make(results) for name, make in makers.items()} | robustness_captions(results)
 
 
 def _common(results: Results) -> Values:

@@ -37,8 +37,8 @@ def robustness_captions(results: Results) -> dict[str, dict[str, Any]]:
     common = {name: int(study[name]) for name in ("layers", "dimensions", "occurrences", "pairs")}
     captions: dict[str, dict[str, Any]] = {"power": common | _power_caption(results)}
     if "specification" in results.dataset.dims:
-        captions |= {name: common | _specification_caption(results, statements) for name, statements in FIGURES.items()}
         captions["calibration"] = common | _calibration_caption(results)
+        captions |= {name: common | _specification_caption(results, statements) for name, statements in FIGURES.items()}
     if "simulated_test" in results.dataset.dims:
         captions["error_rates"] = common | _error_caption(results)
     return captions

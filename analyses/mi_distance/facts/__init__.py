@@ -26,7 +26,7 @@ from analyses.mi_distance.facts.layers import (
 from analyses.mi_distance.facts.statements import conclusion_lists, statement_facts, verdict_table
 from analyses.mi_distance.figure_captions import captions as figure_captions
 from analyses.mi_distance.names import VERDICTS
-from analyses.mi_distance.robustness_facts import robustness_captions, robustness_facts
+from analyses.mi_distance.robustness_facts import robustness_facts
 from analyses.protocol import Results
 
 
@@ -60,5 +60,5 @@ def facts(results: Results) -> dict[str, Any]:
         "shift": shift_facts(study),
         "testable": study["occurrences"] > 3,
         "reproduce": reproduction(study),
-        "captions": figure_captions(results) | robustness_captions(results) | table_captions(study),
+        "captions": figure_captions(results) | table_captions(study),
     }

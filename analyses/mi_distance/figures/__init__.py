@@ -18,7 +18,6 @@ ALWAYS = (
     kendall_tau_profile,
     z_profile,
     estimator_comparison,
-    power,
 )
 
 
@@ -29,6 +28,7 @@ def figures(results: Results) -> list[FigureSpec]:
         specs.append(control_profile(results))
     if "untrained_mean_mutual_information" in results.dataset:
         specs.append(untrained_profile(results))
+    specs.append(power(results))
     if "specification" in results.dataset.dims:
         specs += [calibration(results), *specification_curves(results)]
     if "simulated_test" in results.dataset.dims:

@@ -58,6 +58,7 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
         permutations=99,
         controls={"draws": 100, "pairs_per_distance": 3},
         estimation={"trim": trim},
+        robustness={"simulations": 100, "trim": (None, 4.0), "neighbours": (3,)},
     )
     vectors_of_study = StudyInput(
         activation=activation,
@@ -285,6 +286,35 @@ def test_labels_are_moved_apart_in_order_and_no_farther_than_needed() -> None:
     assert _apart(np.array([1.95, 1.96, 1.97]), heights, 0, 2)[-1] + 0.1 == pytest.approx(2)
 
 
+def _with_text(results: Results) -> Results:
+    """The same, had the vectors come from a text."""
+    return Results(results.dataset, results.activations, results.study | {"text": {}})
+
+
+def _both_tokens(results: Results) -> Results:
+    """The same, had the word two tokens: half of the specifications with their mean."""
+    token = results.dataset["specification_token"]
+    mean = np.arange(token.size) % 2 == 1
+    dataset = results.dataset.assign(specification_token=(token.dims, np.where(mean, "mean", "last")))
+    return Results(dataset, results.activations, results.study)
+
+
+def _stricter(results: Results) -> Results:
+    """The same at another level."""
+    return Results(results.dataset, results.activations, results.study | {"settings": results.study["settings"] | {"alpha": 0.01}})
+
+
+def _few_simulated(results: Results) -> Results:
+    """The same with so many pairs that the tests on tau are simulated less often, and the last one not at all."""
+    counts = np.where(np.arange(8) < 4, 100, 50)
+    counts[-1] = 0
+    rates = results.dataset["type_one_error"].to_numpy().copy()
+    rates[-1] = np.nan
+    along = ("simulated_test",)
+    dataset = results.dataset.assign(simulated_data_sets=(along, counts), type_one_error=(along, rates))
+    return Results(dataset, results.activations, results.study)
+
+
 class _Recorded(dict[str, str]):
     """A catalogue that remembers which of its sentences were asked for."""
 
@@ -301,7 +331,8 @@ class _Recorded(dict[str, str]):
 def test_the_catalogues_hold_the_sentences_of_the_figures_and_no_others(languages: dict[str, Language]) -> None:
     recorded = {code: Language(code, _Recorded(dict(languages[code].catalogue))) for code in ("vi", "en")}
     cases = [study(4, occurrences) for occurrences in (2, 3, 4, 7, 12)] + [study(30, 12), study(4, 7, trim=None), study(4, 7, trim=2.0)]
-    for results in [*cases, _without_values(study(4, 7)), _other_matching(study(4, 7)), _without_bands(study(4, 7)), _gentle(study(4, 7))]:
+    cases += [_without_values(study(4, 7)), _other_matching(study(4, 7)), _without_bands(study(4, 7)), _gentle(study(4, 7))]
+    for results in [*cases, _with_text(study(4, 7)), _both_tokens(study(4, 7)), _stricter(study(4, 7)), _few_simulated(study(4, 7))]:
         for spec in figures(results):
             drawing = spec.draw(Labels(list(recorded.values())))
             plt.close(drawing.figure)
