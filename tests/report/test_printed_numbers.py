@@ -34,7 +34,7 @@ class Printed:
 
 def numbers_in(text: str, code: str) -> list[Printed]:
     """The numbers of a text in a language: vi 1.234,5 and en 1,234.5; the minus sign is U+2212."""
-    text = re.sub(r"(?:số|đường) 0(?![,.]?\d)", "", text)  # how Vietnamese says zero in words
+    text = re.sub(r"(?:số|đường|trên|dưới|bằng|mức) 0(?![,.]?\d)", "", text)  # how Vietnamese says zero in words
     point, group = re.escape(DECIMAL[code]), re.escape(GROUP[code])
     pattern = rf"(?<![\w{point}])(−?)(\d{{1,3}}(?:{group}\d{{3}})+(?:{point}\d+)?|\d*{point}\d+|\d+)(?!\w)"
     found = []
@@ -95,11 +95,13 @@ def texts(coffee_reports, words_of):
 
 def test_both_languages_print_the_same_numbers_in_the_same_order(texts):
     assert texts["vi"].keys() == texts["en"].keys()
-    seen = 0
+    seen, different = 0, {}
     for name, text in texts["en"].items():
         vi, en = numbers_in(texts["vi"][name], "vi"), numbers_in(text, "en")
-        assert vi == en, f"{name}\n{texts['vi'][name]}\n{text}"
         seen += len(en)
+        if vi != en:
+            different[name] = (texts["vi"][name], text)
+    assert different == {}
     assert seen > 400
 
 
