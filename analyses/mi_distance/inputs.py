@@ -91,6 +91,8 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
             f"{where}: activation must be floats (branch, layer, occurrence, dimension) with {len(BRANCHES)} branches, "
             f"attention first; it is {activation.dtype} {activation.shape}"
         )
+    if not np.isfinite(activation).all():
+        raise InputError(f"{where}: activation holds values that are no finite numbers; capture it again in 32-bit precision")
     position = np.asarray(_required(content, "token_position", where))
     if position.shape != (activation.shape[2],) or not np.issubdtype(position.dtype, np.integer):
         raise InputError(f"{where}: token_position must be {activation.shape[2]} whole numbers, one an occurrence; it is {position.shape}")
@@ -137,6 +139,8 @@ def _vectors(content: Mapping[str, np.ndarray], name: str, like: np.ndarray, whe
     values = np.asarray(content[name])
     if values.ndim != 4 or (values.shape[:2], values.shape[3]) != (like.shape[:2], like.shape[3]):
         raise InputError(f"{where}: {name} must have the branches, layers and dimensions of activation")
+    if not np.isfinite(values).all():
+        raise InputError(f"{where}: {name} holds values that are no finite numbers; capture it again in 32-bit precision")
     return values
 
 

@@ -65,6 +65,7 @@ def test_activation_and_position_are_enough(write, content):
         ({"token_position": None}, "lacks the array 'token_position'"),
         ({"activation": np.zeros((2, 2, 4))}, "must be floats (branch, layer, occurrence, dimension)"),
         ({"activation": np.zeros((3, 2, 4, 10))}, "with 2 branches"),
+        ({"activation": np.full((2, 2, 4, 10), np.nan)}, "activation holds values that are no finite numbers"),
         ({"activation": np.zeros((2, 2, 4, 10), dtype=int)}, "must be floats"),
         ({"token_position": np.arange(3)}, "token_position must be 4 whole numbers"),
         ({"token_position": np.arange(4.0)}, "token_position must be 4 whole numbers"),
