@@ -113,7 +113,7 @@ def _curve(canvas: Canvas, hover: Hover, axes: Axes, rows: pandas.DataFrame, sta
         step = (ROW - 0.01) / (axes.get_position().height * canvas.height)
         canvas.note(
             axes,
-            0.055,
+            0.065,
             0.985,
             words.rows("figure.specification.count", count=int(counts[verdict]), verdict=key(f"verdict.{verdict}")),
             color=style.color,
