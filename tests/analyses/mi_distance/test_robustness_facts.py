@@ -1,0 +1,106 @@
+"""Which sentence on robustness is chosen, and that both languages have it with every value it asks for."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import reportgen
+from analyses.mi_distance.hypotheses import STATEMENTS
+from analyses.mi_distance.robustness_facts import robustness_facts
+from analyses.mi_distance.study import analyse
+from analyses.progress import SilentProgress
+from analyses.protocol import Results
+from reportgen.render.languages import load_languages
+
+LANGUAGES = load_languages(Path(reportgen.__file__).parent.parent / "templates")
+
+
+@pytest.fixture(scope="module")
+def results(make_input, small_settings):
+    varied = small_settings.robustness.model_copy(update={"enabled": True, "simulations": 200, "trim": (None, 4.0)})
+    settings = small_settings.model_copy(update={"robustness": varied})
+    return analyse(make_input(occurrences=7, layers=6, controls=False), settings, SilentProgress())
+
+
+def with_verdicts(results: Results, verdicts: list[str], conclusion: str) -> Results:
+    """The same, had the specifications of statement 1 these verdicts in turn, and the study this conclusion."""
+    variable = results.dataset["specification_verdict"]
+    values = variable.to_numpy().copy().astype(object)
+    values[0] = np.resize(verdicts, values.shape[1])
+    study = results.study | {
+        "conclusions": [row | ({"verdict": conclusion} if row["statement"] == 1 else {}) for row in results.study["conclusions"]]
+    }
+    return Results(results.dataset.assign(specification_verdict=(variable.dims, values.astype(str))), results.activations, study)
+
+
+def first_statement(results: Results) -> dict:
+    return robustness_facts(results)["specification"]["statements"][0]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "conclusion", "key", "same"),
+    [
+        (["supported"], "supported", "specification.all", 1),
+        (["supported", "inconclusive"], "supported", "specification.some", 0.5),
+        (["supported", "inconclusive"], "inconclusive", "specification.some", 0.5),
+        (["supported", "contradicted"], "inconclusive", "specification.none", 0),
+    ],
+)
+def test_share_of_specifications_in_which_the_conclusion_stands(results, verdicts, conclusion, key, same):
+    found = first_statement(with_verdicts(results, verdicts, conclusion))
+    assert found["key"] == key
+    assert found["count"] == 30
+    assert found["same"] == same * 30
+    assert found["values"]["share"]["value"] == same
+    others = {item["values"]["verdict"]["key"].removeprefix("verdict.") for item in found["values"]["others"]["values"]}
+    assert others == set(verdicts) - {conclusion}
+    if not others:
+        assert found["values"]["others"]["values"] == []
+
+
+@pytest.mark.parametrize("verdicts", [["supported"], ["supported", "inconclusive"], ["contradicted", "not_testable"]])
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_every_sentence_can_be_said_in_both_languages(results, verdicts, code):
+    found = robustness_facts(with_verdicts(results, verdicts, "supported"))["specification"]
+    for statement in found["statements"]:
+        assert LANGUAGES[code].text(statement["key"], **statement["values"])
+        assert LANGUAGES[code].text(statement["spread"]["key"], **statement["spread"]["values"])
+    assert LANGUAGES[code].text(found["tokens"])
+
+
+def test_range_of_the_estimates_is_that_of_the_data(results):
+    for row, (statement, found) in enumerate(zip(STATEMENTS, robustness_facts(results)["specification"]["statements"], strict=True)):
+        estimates = results.dataset["specification_estimate"].to_numpy()[row]
+        estimates = estimates[np.isfinite(estimates)]
+        values = found["spread"]["values"]
+        assert found["name"] == statement.name
+        assert (values["low"]["value"], values["high"]["value"]) == (estimates.min(), estimates.max())
+        low, high = {"negative_tau": (-0.65, -0.35), "constant_shift": (0.9, 1.1)}.get(statement.name, (0, np.inf))
+        count = values["inside"] if "inside" in values else values["above"]
+        assert count == np.sum((estimates > low) & (estimates <= high))
+
+
+@pytest.mark.parametrize(("rate", "place"), [(0.03, "within"), (0.07, "within"), (0.0295, "below"), (0.0705, "above")])
+def test_a_test_keeps_its_level_from_three_to_seven_per_cent(results, rate, place):
+    dataset = results.dataset
+    rates = np.where(dataset["simulated_test"] == "mantel", rate, 0.05)
+    found = robustness_facts(Results(dataset.assign(type_one_error=(("simulated_test",), rates)), results.activations, results.study))
+    listed = found["independence"][place]["values"]
+    assert "simulated.mantel" in [item["values"]["test"]["key"] for item in listed]
+    assert (found["independence"]["band"]["low"]["value"], found["independence"]["band"]["high"]["value"]) == pytest.approx((0.03, 0.07))
+
+
+def test_calibration_gives_estimate_minus_truth(results):
+    dataset = results.dataset
+    found = robustness_facts(results)["calibration"]["related"]
+    here = dataset.sel(correlation=0.6, calibrated_estimator="histogram")
+    assert found["truth"]["value"] == pytest.approx(-np.log(1 - 0.36) / 2)
+    assert found["error"]["histogram"]["value"] == pytest.approx(float(here["calibration_mean"] - here["calibration_truth"]))
+
+
+def test_without_such_numbers_there_are_no_such_facts(results):
+    names = [name for name in results.dataset.variables if name.startswith(("specification", "calibrat", "correlation"))]
+    names += [name for name in results.dataset.variables if "simulated_test" in results.dataset[name].dims]
+    bare = Results(results.dataset.drop_vars(names), results.activations, results.study)
+    assert robustness_facts(bare) == {"specification": None, "calibration": None, "independence": None}
