@@ -81,10 +81,11 @@ class DocumentSpec(_Spec):
 
 @dataclass(frozen=True)
 class TextItem:
-    """A unit of parallel text: the same content in every language of the document."""
+    """A unit of parallel text: the same content in every language of the document; `key` is its own in the document."""
 
     html: Mapping[str, Markup]
     css: str = ""
+    key: str = ""
     kind: str = "text"
 
 
@@ -227,6 +228,7 @@ class _Builder:
         self.formulas: dict[str, dict[str, str]] = assets.yaml(f"{folder}/formulas.yaml", optional=True)
         self.references = load_references(assets.yaml(f"{folder}/references.yaml", optional=True))
         self.numbers: dict[str, str] = {}
+        self.texts = 0
         front, sections = self._chosen(self.spec.front), self._chosen_sections(self.spec.sections)
         self._number(front, sections)
         self.front_specs, self.section_specs = front, sections
@@ -318,10 +320,14 @@ class _Builder:
 
     def _item(self, spec: ItemSpec) -> Item:
         if spec.prose is not None:
-            return TextItem({code: writer.block(spec.prose) for code, writer in self.writers.items()}, spec.css)
+            return self._text({code: writer.block(spec.prose) for code, writer in self.writers.items()}, spec.css)
         if spec.component is not None:
-            return TextItem({code: writer.component(spec.component) for code, writer in self.writers.items()}, spec.css)
+            return self._text({code: writer.component(spec.component) for code, writer in self.writers.items()}, spec.css)
         return self._figure(spec.figure) if spec.figure is not None else self._table(spec.table or "")
+
+    def _text(self, html: Mapping[str, Markup], css: str) -> TextItem:
+        self.texts += 1
+        return TextItem(html, css, f"text-{self.texts}")
 
     def _figure(self, name: str) -> FigureItem:
         figure, settings = self.figures[name], self.spec.figures.get(name, FigureSettings())

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import re
+from collections.abc import Mapping
 from io import BytesIO
 
 import weasyprint
@@ -13,25 +14,28 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 from reportgen.render.assets import Assets
 from reportgen.render.document import Document, FigureItem
 from reportgen.render.formulas import typeset
-from reportgen.render.html import data_uri, font_faces, render_page, style_sheet
+from reportgen.render.html import font_faces, render_page, style_sheet
 from reportgen.render.languages import Language
+from reportgen.render.pagination import Arrangement, arrange, draft, in_paragraphs, measure, rearranged
 from reportgen.render.svg import Palette
 from reportgen.render.tagging import FORMULA_MARK, finish
 
 SCHEME = "reportgen:"
+DRAFTS = 2
 # WeasyPrint 70 ends a line too early when what follows a text in the line does not fit, unless the text's last word is a box of its own.
-# The bound keeps the search linear: pictures stand in the page as words of a hundred thousand letters.
 WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
 
 
 class _OwnAssetsOnly(URLFetcher):
-    """Gives the report's own files and data addresses; anything else is an error, not a gap on the page."""
+    """Gives the report's own files, pictures and data addresses; anything else is an error, not a gap on the page."""
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, pictures: Mapping[str, str] | None = None) -> None:
         super().__init__(allowed_protocols=("data",))
-        self._assets = assets
+        self._assets, self._pictures = assets, pictures or {}
 
     def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:
+        if url in self._pictures:
+            return URLFetcherResponse(url, self._pictures[url].encode(), {"Content-Type": "image/svg+xml"})
         if url.startswith(SCHEME):
             return URLFetcherResponse(url, self._assets.path(url.removeprefix(SCHEME)).read_bytes())
         if url.startswith("data:"):
@@ -48,6 +52,64 @@ class _Complaints(logging.Handler):
         self.lines.append(record.getMessage())
 
 
+class _Press:
+    """Lays a document out, under one arrangement of its figures after the other."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = in_paragraphs(document)
+        self._palette = Palette.load(document.assets)
+        fonts = font_faces(lambda name: f"{SCHEME}fonts/{name}.ttf", "truetype")
+        self._css = fonts + self._palette.paper_css() + style_sheet(document, "report", "paper")
+        self.pictures = {self._address(item.id): item.svg for item in document.items() if isinstance(item, FigureItem)}
+
+    @staticmethod
+    def _address(name: str) -> str:
+        return f"{SCHEME}pictures/{name}.svg"
+
+    def _formula(self, name: str, inline: bool, language: Language) -> Markup:
+        formulas = self._document.formulas
+        made = typeset(formulas[name]["latex"], language.decimal_sign, inline, self._palette.light["ink"])
+        address = self._address(f"formula-{name}-{language.code}{'-inline' * inline}")
+        self.pictures[address] = made.svg
+        alt = language.text(formulas[name]["alt"])
+        place = f"width:{made.width:.4f}em;height:{made.height:.4f}em" + (f";vertical-align:{-made.depth:.4f}em" if inline else "")
+        return Markup('<img class="formula" style="{}" src="{}" alt="{}">').format(place, address, FORMULA_MARK + alt)
+
+    def page(self, arrangement: Arrangement, *, short: bool = False) -> str:
+        """The page's source; a short one lacks most of the appendices."""
+
+        def drawing(item: FigureItem) -> Markup:
+            alt = " / ".join(dict.fromkeys(item.alt.values()))
+            scale = arrangement.scales.get(f"figure-{item.id}", 1.0)
+            size = Markup(' style="width:{:.0f}%"').format(100 * scale) if scale != 1 else ""
+            return Markup('<img class="drawing"{} src="{}" alt="{}">').format(size, self._address(item.id), alt)
+
+        document = rearranged(draft(self._document) if short else self._document, arrangement)
+        head, main, body = render_page(document, "pdf", self._css, drawing, self._formula).partition("<main")
+        return head + main + WORD_BEFORE_BOX.sub(r"<span>\1</span> ", body)
+
+    def layout(self, source: str, *, short: bool = False) -> weasyprint.Document:
+        """The source on pages; figures are empty in a short one."""
+        pictures = {address: _emptied(svg) if short else svg for address, svg in self.pictures.items()}
+        fetcher = _OwnAssetsOnly(self._document.assets, pictures)
+        return weasyprint.HTML(string=source, url_fetcher=fetcher).render(font_config=FontConfiguration())
+
+    def arrangement(self) -> Arrangement:
+        """Where the figures go, found on drafts."""
+        current = Arrangement()
+        for _ in range(DRAFTS):
+            units, height = measure(self.layout(self.page(current, short=True), short=True), self._document, current)
+            following = arrange(units, height, current)
+            if following == current:
+                break
+            current = following
+        return current
+
+
+def _emptied(svg: str) -> str:
+    return f"{svg[: svg.index('>')].rstrip('/')}/>"
+
+
 def render_pdf(document: Document) -> bytes:
     """The document as PDF/A-3a with tags for screen readers; the same document gives the same bytes.
 
@@ -56,31 +118,15 @@ def render_pdf(document: Document) -> bytes:
     RuntimeError
         When the layout engine complains: of a rule that it does not know, a picture that it cannot draw.
     """
-
-    def drawing(item: FigureItem) -> Markup:
-        alt = " / ".join(dict.fromkeys(item.alt.values()))
-        return Markup('<img class="drawing" src="{}" alt="{}">').format(data_uri(item.svg, "image/svg+xml"), alt)
-
-    def formula(name: str, inline: bool, language: Language) -> Markup:
-        made = typeset(document.formulas[name]["latex"], language.decimal_sign, inline, palette.light["ink"])
-        alt = language.text(document.formulas[name]["alt"])
-        place = f"width:{made.width:.4f}em;height:{made.height:.4f}em" + (f";vertical-align:{-made.depth:.4f}em" if inline else "")
-        return Markup('<img class="formula" style="{}" src="{}" alt="{}">').format(
-            place, data_uri(made.svg, "image/svg+xml"), FORMULA_MARK + alt
-        )
-
-    palette = Palette.load(document.assets)
-    fonts = font_faces(lambda name: f"{SCHEME}fonts/{name}.ttf", "truetype")
-    page = render_page(document, "pdf", fonts + palette.paper_css() + style_sheet(document, "report", "paper"), drawing, formula)
-    head, main, body = page.partition("<main")
-    page = head + main + WORD_BEFORE_BOX.sub(r"<span>\1</span> ", body)
     complaints = _Complaints()
     logger = logging.getLogger("weasyprint")
     logger.addHandler(complaints)
     try:
-        layout = weasyprint.HTML(string=page, url_fetcher=_OwnAssetsOnly(document.assets)).render(font_config=FontConfiguration())
+        press = _Press(document)
+        source = press.page(press.arrangement())
         target = BytesIO()
-        layout.write_pdf(target, pdf_variant="pdf/a-3a", pdf_identifier=hashlib.sha256(page.encode()).digest()[:16], finisher=finish)
+        identifier = hashlib.sha256("\0".join([source, *press.pictures.values()]).encode()).digest()[:16]
+        press.layout(source).write_pdf(target, pdf_variant="pdf/a-3a", pdf_identifier=identifier, finisher=finish)
     except FatalURLFetchingError as error:
         raise RuntimeError(str(error)) from error
     finally:

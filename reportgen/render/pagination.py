@@ -1,0 +1,351 @@
+"""Where figures stand on paper: a figure that does not fit waits, and the text after it fills the page.
+
+Style sheets know no figures that float to another page. So the document is laid out, what came where is measured, and a figure that
+would leave much of a page empty is drawn a little smaller or set after the next texts; then it is laid out again. Figures keep their
+order and never leave their chapter.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from itertools import accumulate
+from typing import Any, Literal
+
+from markupsafe import Markup
+
+from reportgen.render.document import Document, FigureItem, Item, Section, TableItem, TextItem
+
+Kind = Literal["chapter", "heading", "text", "table", "figure", "break"]
+
+HEADINGS = ("h3", "h4")
+VOID = ("br", "img", "wbr")
+SMALLEST = 0.78
+# Shares of a page: an empty foot that nobody minds; what must follow a heading; the least piece of a text or table.
+NEGLIGIBLE, AFTER_HEADING, LEAST_PIECE = 0.13, 0.08, 0.06
+# How far off (in shares of a page) the estimate of a place may be without the figure falling off the page.
+MARGIN_OF_ERROR = 0.012
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is set as a whole, in the order of the page.
+
+    Attributes
+    ----------
+    kind
+        ``chapter`` and ``heading`` for headings; a figure never passes a chapter. ``break`` begins a page.
+    height
+        Without margins, in the layout engine's pixels.
+    picture
+        A figure's part of the height that becomes smaller with the figure, at its full size.
+    before, after
+        Margins; of two that meet the larger counts.
+    start, end
+        Page and place on it as laid out, counted from the top of the page's text.
+    """
+
+    key: str
+    kind: Kind
+    height: float
+    before: float
+    after: float
+    start: tuple[int, float]
+    end: tuple[int, float]
+    picture: float = 0.0
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What is changed: figure -> the unit that it follows, and figure -> its share of the full size."""
+
+    follows: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    scales: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+class _Setting:
+    """Goes through the units and keeps account of how full the page is: as laid out until something is changed, then by estimate."""
+
+    def __init__(self, page: float, before: Arrangement) -> None:
+        self.page, self.before = page, before
+        self.y, self.after, self.changed = 0.0, 0.0, False
+        self.last: Unit | None = None
+        self.waiting: list[Unit] = []
+        self.follows: dict[str, str] = {}
+        self.scales: dict[str, float] = {}
+
+    def gap(self, unit: Unit) -> float:
+        return max(self.after, unit.before) if self.y > 0 else 0.0
+
+    def advance(self, unit: Unit, height: float, least: float) -> None:
+        """Set something that may be cut, but leaves at least a piece of some height on either side."""
+        if not self.changed:
+            self.y = unit.end[1]
+        else:
+            top = self.y + self.gap(unit)
+            if top + min(height, least) > self.page:
+                top = 0.0
+            self.y = top + height
+            while self.y > self.page:
+                self.y -= self.page
+        self.after, self.last = unit.after, unit
+
+    def room(self, unit: Unit) -> float:
+        """What is left for a figure."""
+        return self.page * (1 - (MARGIN_OF_ERROR if self.changed else 0)) - self.y - self.gap(unit)
+
+    def scale_of(self, unit: Unit) -> float | None:
+        """The largest size at which a figure fits on this page, if it may be that small."""
+        wanted = self.before.scales.get(unit.key, 1.0)
+        full = unit.height - unit.picture * (1 - wanted)
+        if full <= self.room(unit):
+            return wanted
+        scale = (self.room(unit) - self.page * MARGIN_OF_ERROR - unit.height) / unit.picture + 1
+        return round(scale - 0.005, 2) if scale >= SMALLEST else None
+
+    def put(self, unit: Unit, scale: float, *, moved: bool) -> None:
+        if scale != self.before.scales.get(unit.key, 1.0):
+            self.changed = True
+        if scale != 1:
+            self.scales[unit.key] = scale
+        if moved and self.last is not None:
+            self.follows[unit.key] = self.last.key
+        height = unit.height - unit.picture * (1 - scale)
+        self.advance(unit, height, height)
+
+    def set_figure(self, unit: Unit, *, may_wait: bool, moved: bool) -> bool:
+        """Set a figure here, on this page or the next; False when it is to wait."""
+        fits_as_laid_out = not self.changed and self.last is not None and unit.start[0] == self.last.end[0]
+        scale = self.before.scales.get(unit.key, 1.0) if fits_as_laid_out else self.scale_of(unit)
+        if scale is None and may_wait and 1 - self.y / self.page > NEGLIGIBLE:
+            self.changed = True
+            return False
+        self.put(unit, self.before.scales.get(unit.key, 1.0) if scale is None else scale, moved=moved)
+        return True
+
+    def make_way_for(self, unit: Unit) -> None:
+        """Before a text that goes on to the next page: a figure that would find no room after it there begins that page."""
+        beyond = self.y + self.gap(unit) + unit.height - self.page
+        if self.waiting and 0 < beyond < self.page and self.scale_of(self.waiting[0]) is None:
+            figure = self.waiting[0]
+            wanted = self.before.scales.get(figure.key, 1.0)
+            if beyond + figure.before + figure.height - figure.picture * (1 - wanted) > self.page:
+                self.put(self.waiting.pop(0), wanted, moved=True)
+                self.set_waiting(all_of_them=False)
+
+    def set_waiting(self, *, all_of_them: bool) -> None:
+        while self.waiting:
+            scale = self.scale_of(self.waiting[0])
+            if scale is None and not all_of_them and self.y > 0:
+                return
+            unit = self.waiting.pop(0)
+            self.put(unit, self.before.scales.get(unit.key, 1.0) if scale is None else scale, moved=True)
+
+
+def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangement:
+    """What to change so that pages are full.
+
+    Parameters
+    ----------
+    units
+        As laid out under the arrangement `before`, in that order.
+    page
+        Height of a page's text.
+    """
+    setting = _Setting(page, before)
+    for index, unit in enumerate(units):
+        following = units[index + 1].kind if index + 1 < len(units) else "break"
+        if unit.kind in ("chapter", "break"):
+            setting.set_waiting(all_of_them=True)
+        if unit.kind == "break":
+            setting.y, setting.after, setting.last = 0.0, 0.0, None
+        elif unit.kind in ("chapter", "heading"):
+            setting.advance(unit, unit.height, unit.height + AFTER_HEADING * page)
+        elif unit.kind == "figure":
+            if setting.waiting:
+                setting.waiting.append(unit)
+                continue
+            moved = unit.key in before.follows
+            useful = following in ("text", "heading", "table") and setting.last is not None and setting.last.kind != "heading"
+            if not setting.set_figure(unit, may_wait=useful, moved=moved):
+                setting.waiting.append(unit)
+        else:
+            setting.make_way_for(unit)
+            setting.advance(unit, unit.height, LEAST_PIECE * page)
+            setting.set_waiting(all_of_them=False)
+    setting.set_waiting(all_of_them=True)
+    return Arrangement(setting.follows, setting.scales)
+
+
+def _key(item: Item) -> str:
+    if isinstance(item, TextItem):
+        return item.key
+    return f"{item.kind}-{item.id}"
+
+
+def rearranged(document: Document, arrangement: Arrangement) -> Document:
+    """The document with its figures where the arrangement wants them."""
+    figures = {_key(item): item for item in document.items() if isinstance(item, FigureItem)}
+    after: dict[str, list[str]] = {}
+    for figure in figures:
+        if figure in arrangement.follows:
+            after.setdefault(arrangement.follows[figure], []).append(figure)
+
+    def placed(key: str) -> Iterator[FigureItem]:
+        for figure in after.get(key, []):
+            yield figures[figure]
+            yield from placed(figure)
+
+    def arranged(items: Sequence[Item]) -> tuple[Item, ...]:
+        result: list[Item] = []
+        for item in items:
+            if _key(item) not in arrangement.follows:
+                result.append(item)
+                result.extend(placed(_key(item)))
+        return tuple(result)
+
+    def section(old: Section) -> Section:
+        return dataclasses.replace(old, items=arranged(old.items), sections=tuple(section(child) for child in old.sections))
+
+    return dataclasses.replace(document, front=arranged(document.front), sections=tuple(section(each) for each in document.sections))
+
+
+class _Parts(HTMLParser):
+    """Where the top-level elements of some prose begin, and their names."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=False)
+        lines = source.split("\n")
+        self._line_starts = [0, *accumulate(len(line) + 1 for line in lines)]
+        self._open = 0
+        self.starts: list[tuple[str, int]] = []
+        self.loose = False
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if self._open == 0:
+            line, column = self.getpos()
+            self.starts.append((tag, self._line_starts[line - 1] + column))
+        self._open += tag not in VOID
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.loose |= self._open == 0
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open -= 1
+
+    def handle_data(self, data: str) -> None:
+        self.loose |= self._open == 0 and not data.isspace()
+
+
+def paragraphs(html: str) -> list[tuple[str, str]] | None:
+    """Top-level elements of some prose, each with its name; a heading stays with what follows. None when there is anything else."""
+    parts = _Parts(html)
+    if parts.loose or not parts.starts:
+        return None
+    ends = [start for _, start in parts.starts[1:]] + [len(html)]
+    pieces: list[tuple[str, str]] = []
+    for (tag, start), end in zip(parts.starts, ends, strict=True):
+        if pieces and pieces[-1][0].rpartition("+")[2] in HEADINGS:
+            pieces[-1] = (f"{pieces[-1][0]}+{tag}", pieces[-1][1] + html[start:end])
+        else:
+            pieces.append((tag, html[start:end]))
+    return pieces
+
+
+def in_paragraphs(document: Document) -> Document:
+    """The document with its prose cut into paragraphs, where all languages have the same ones: a figure may stand between them."""
+
+    def cut(item: Item) -> list[Item]:
+        if not isinstance(item, TextItem) or item.css:
+            return [item]
+        pieces = {code: paragraphs(html) for code, html in item.html.items()}
+        shapes = {tuple(tag for tag, _ in each) if each else None for each in pieces.values()}
+        shape = shapes.pop()
+        if shapes or shape is None:
+            return [item]
+        return [
+            TextItem({code: Markup(each[index][1]) for code, each in pieces.items() if each}, item.css, f"{item.key}-{index}")
+            for index in range(len(shape))
+        ]
+
+    def section(old: Section) -> Section:
+        items = tuple(piece for item in old.items for piece in cut(item))
+        return dataclasses.replace(old, items=items, sections=tuple(map(section, old.sections)))
+
+    return dataclasses.replace(document, sections=tuple(map(section, document.sections)))
+
+
+def draft(document: Document) -> Document:
+    """The document with appendices cut short: they begin on a new page, and nothing before them depends on their length."""
+
+    def short(item: Item) -> Item:
+        if not isinstance(item, TableItem):
+            return item
+        return dataclasses.replace(item, grid=dataclasses.replace(item.grid, rows=item.grid.rows[:1]))
+
+    def section(old: Section) -> Section:
+        return dataclasses.replace(old, items=tuple(map(short, old.items)), sections=tuple(map(section, old.sections)))
+
+    return dataclasses.replace(document, sections=tuple(section(each) if each.appendix else each for each in document.sections))
+
+
+def _kinds(document: Document) -> dict[str, Literal["chapter", "heading", "text", "table", "figure", "break"]]:
+    kinds: dict[str, Literal["chapter", "heading", "text", "table", "figure", "break"]] = {
+        "contents": "text",
+        "references-heading": "chapter",
+    }
+
+    def headings(sections: Sequence[Section], *, top: bool) -> None:
+        for section in sections:
+            begins_page = section.appendix and "break" not in kinds.values()
+            kinds[f"{section.id}-heading"] = "break" if begins_page else "chapter" if top else "heading"
+            headings(section.sections, top=False)
+
+    headings(document.sections, top=True)
+    for item in document.items():
+        kinds[_key(item)] = "figure" if isinstance(item, FigureItem) else "table" if isinstance(item, TableItem) else "text"
+    return kinds
+
+
+def _pixels(box: Any, side: str) -> float:
+    value = getattr(box.style[f"margin_{side}"], "value", 0)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def measure(layout: Any, document: Document, arrangement: Arrangement) -> tuple[list[Unit], float]:
+    """The units of a laid-out document (a `weasyprint.Document`) in their order, and the height of a page's text."""
+    kinds = _kinds(document)
+    found: dict[str, dict[str, Any]] = {}
+    sections: dict[str, float] = {}
+    page_height = 0.0
+    for number, page in enumerate(layout.pages):
+        frame = page._page_box
+        top, seen = frame.content_box_y(), set()
+        page_height = max(page_height, frame.height)
+        for box in frame.descendants():
+            if box.element is None or box.element_tag != box.element.tag:
+                continue
+            name = box.element.get("data-unit") or box.element.get("id") or ""
+            if box.element.tag == "section":
+                sections.setdefault(f"{name}-heading", _pixels(box, "top"))
+            if box.element.tag == "img" and box.element.get("class") == "drawing":
+                figure = next(reversed(found.values()))
+                figure["picture"] = box.margin_height()
+            if name not in kinds or name in seen:
+                continue
+            seen.add(name)
+            start, end = box.border_box_y() - top, box.border_box_y() + box.border_height() - top
+            unit = found.setdefault(name, {"start": (number, start), "height": 0.0, "picture": 0.0})
+            unit["height"] += end - start
+            unit["end"] = (number, end)
+            unit.setdefault("before", _pixels(box, "top"))
+            unit["after"] = _pixels(box, "bottom")
+    units = []
+    for key, unit in found.items():
+        scale = arrangement.scales.get(key, 1.0)
+        picture = unit.pop("picture") / scale
+        unit["height"] += picture * (1 - scale)
+        unit["before"] = max(unit["before"], sections.get(key, 0.0))
+        units.append(Unit(key, kinds[key], picture=picture, **unit))
+    return units, page_height
