@@ -1,0 +1,72 @@
+"""The simulated data have the noise and the truth that they are said to have, and a few of them get the right verdicts."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from analyses.mi_distance.error_rates import occurrence_variance
+from analyses.mi_distance.pairs import pairs_of
+from benchmarks import verdict_simulation
+from benchmarks.verdict_simulation import BANDS, EFFECTS, LAYERS, NAMES, Case, Truth, data_set, flat, mean_taus, noise, simulate, verdicts
+
+RESULTS = Path(verdict_simulation.__file__).parent / "results"
+
+
+def test_half_of_the_noise_belongs_to_the_occurrences_and_half_is_common_to_the_layers():
+    pairs = pairs_of(np.array([3, 11, 20, 34, 52, 61, 90]))
+    generator = np.random.default_rng(0)
+    drawn = np.stack([noise(generator, pairs) for _ in range(2000)])
+    assert drawn.shape == (2000, 2, LAYERS, 21)
+    assert drawn[:, 0, 0].std() == pytest.approx(1, abs=0.02)
+    own, residual = occurrence_variance(drawn[:, 0, 0], pairs)
+    assert 2 * own.mean() == pytest.approx(0.5, abs=0.03)
+    assert residual.mean() == pytest.approx(0.5, abs=0.03)
+    between_layers = scipy.stats.pearsonr(drawn[:, 0, 0, 0], drawn[:, 0, 1, 0]).statistic
+    assert between_layers == pytest.approx(0.5, abs=0.06)
+    assert scipy.stats.pearsonr(drawn[:, 0, 0, 0], drawn[:, 1, 0, 0]).statistic == pytest.approx(0, abs=0.07)
+
+
+@pytest.mark.parametrize("name", ["early_layers", "deep_layers", "constant_shift"])
+def test_almost_without_noise_a_planted_statement_is_supported_and_its_opposite_contradicted(name):
+    for case, verdict in zip(EFFECTS[name], ("supported", "contradicted"), strict=True):
+        values, pairs = data_set(np.random.default_rng(1), Case(case.effect, case.truth, noise=1e-3))
+        assert set(verdicts(values, pairs)[name].values()) == {verdict}
+
+
+def test_planted_taus_are_those_that_are_said():
+    true, _ = EFFECTS["negative_tau"]
+    assert mean_taus(true, [0, 9], 5) == [pytest.approx(-0.5, abs=0.05)] * 2
+    separated, _ = EFFECTS["tau_separation"]
+    attention, mlp = mean_taus(separated, [0, 9], 5)
+    assert attention == pytest.approx(0, abs=0.1)
+    assert mlp == pytest.approx(-0.5, abs=0.07)
+
+
+def test_bands_are_those_of_thirty_layers():
+    assert BANDS.early.tolist() == list(range(10))
+    assert BANDS.deep.tolist() == list(range(20, 30))
+
+
+@pytest.mark.parametrize("name", ["early_layers", "deep_layers", "constant_shift"])
+def test_a_few_planted_data_sets_get_the_right_verdict(name):
+    true, false = EFFECTS[name]
+    assert simulate(true, 12, [5], (name,))[name]["conclusion"]["supported"] > 0.8
+    assert simulate(false, 12, [5], (name,))[name]["conclusion"]["supported"] == 0
+
+
+def test_nothing_is_supported_where_there_is_nothing():
+    shares = simulate(Case("none", Truth(flat())), 20, [6], NAMES[:4])
+    assert all(share["supported"] <= 0.15 for sources in shares.values() for share in sources.values())
+
+
+def test_published_figures_meet_the_studys_own_criterion():
+    figures = json.loads((RESULTS / "verdict_simulation.json").read_text(encoding="utf-8"))
+    assert {row["statement"] for row in figures["null"]} == {row["statement"] for row in figures["planted"]} == set(NAMES)
+    for row in figures["null"]:
+        assert max(share["supported"] for share in row["verdicts"].values()) <= 0.05
+    for row in figures["planted"]:
+        supported = row["verdicts"]["conclusion"]["supported"]
+        assert (supported if row["true"] else 1 - supported) >= 0.95
