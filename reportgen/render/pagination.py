@@ -155,22 +155,26 @@ def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangem
     setting = _Setting(page, before)
     for index, unit in enumerate(units):
         following = units[index + 1].kind if index + 1 < len(units) else "break"
-        if unit.kind in ("chapter", "break"):
+        if unit.kind in ("chapter", "break") or (unit.kind == "heading" and following == "figure"):
             setting.set_waiting(all_of_them=True)
         if unit.kind == "break":
             setting.y, setting.after, setting.last = 0.0, 0.0, None
         elif unit.kind in ("chapter", "heading"):
+            if unit.kind == "heading" and following in ("text", "table"):
+                setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
             setting.advance(unit, unit.height, unit.height + AFTER_HEADING * page)
         elif unit.kind == "figure":
             if setting.waiting:
                 setting.waiting.append(unit)
                 continue
             moved = unit.key in before.follows
-            useful = following in ("text", "heading", "table") and setting.last is not None and setting.last.kind != "heading"
+            beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
+            useful = beyond in ("text", "heading", "table") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
             if not setting.set_figure(unit, may_wait=useful, moved=moved):
                 setting.waiting.append(unit)
         else:
-            setting.make_way_for(unit)
+            if setting.last is not None and setting.last.kind not in ("chapter", "heading"):
+                setting.make_way_for(unit)
             setting.advance(unit, unit.height, LEAST_PIECE * page)
             setting.set_waiting(all_of_them=False)
     setting.set_waiting(all_of_them=True)
@@ -184,7 +188,7 @@ def _key(item: Item) -> str:
 
 
 def rearranged(document: Document, arrangement: Arrangement) -> Document:
-    """The document with its figures where the arrangement wants them."""
+    """The document with its figures where the arrangement wants them; raises KeyError when it wants one after what is not there."""
     figures = {_key(item): item for item in document.items() if isinstance(item, FigureItem)}
     after: dict[str, list[str]] = {}
     for figure in figures:
@@ -207,6 +211,9 @@ def rearranged(document: Document, arrangement: Arrangement) -> Document:
     def section(old: Section) -> Section:
         return dataclasses.replace(old, items=arranged(old.items), sections=tuple(section(child) for child in old.sections))
 
+    lost = set(arrangement.follows.values()) - {_key(item) for item in document.items()}
+    if lost:
+        raise KeyError(lost)
     return dataclasses.replace(document, front=arranged(document.front), sections=tuple(section(each) for each in document.sections))
 
 
