@@ -81,14 +81,21 @@ def test_range_of_the_estimates_is_that_of_the_data(results):
         assert count == np.sum((estimates > low) & (estimates <= high))
 
 
-@pytest.mark.parametrize(("rate", "place"), [(0.03, "within"), (0.07, "within"), (0.0295, "below"), (0.0705, "above")])
-def test_a_test_keeps_its_level_from_three_to_seven_per_cent(results, rate, place):
-    dataset = results.dataset
-    rates = np.where(dataset["simulated_test"] == "mantel", rate, 0.05)
-    found = robustness_facts(Results(dataset.assign(type_one_error=(("simulated_test",), rates)), results.activations, results.study))
-    listed = found["independence"][place]["values"]
-    assert "simulated.mantel" in [item["values"]["test"]["key"] for item in listed]
-    assert (found["independence"]["band"]["low"]["value"], found["independence"]["band"]["high"]["value"]) == pytest.approx((0.03, 0.07))
+@pytest.mark.parametrize(
+    ("low", "high", "place"),
+    [(0.01, 0.03, "within"), (0.01, 0.0299, "below"), (0.07, 0.12, "within"), (0.0701, 0.12, "above"), (0.01, 0.2, "within")],
+)
+def test_a_test_misses_its_level_when_its_interval_leaves_three_to_seven_per_cent(results, low, high, place):
+    along = ("simulated_test",)
+    at = results.dataset["simulated_test"] == "mantel"
+    ends = {
+        "type_one_error_low": (along, np.where(at, low, 0.04)),
+        "type_one_error": (along, np.where(at, (low + high) / 2, 0.05)),
+        "type_one_error_high": (along, np.where(at, high, 0.06)),
+    }
+    found = robustness_facts(Results(results.dataset.assign(ends), results.activations, results.study))["independence"]
+    assert "simulated.mantel" in [item["values"]["test"]["key"] for item in found[place]["values"]]
+    assert (found["band"]["low"]["value"], found["band"]["high"]["value"]) == pytest.approx((0.03, 0.07))
 
 
 def test_calibration_gives_estimate_minus_truth(results):
