@@ -3,14 +3,15 @@
 # hash of what was installed.
 #
 # Variables: PYTHON (an interpreter, 3.11 or newer), VENV (default .venv), PIP_ARGS (extra arguments for pip, for example
-# an index with another build of torch). The argument `test` asks for what only the tests need as well.
+# an index with another build of torch). The argument `test` asks for what only the tests need as well, `test-browser` for what
+# the tests in a browser need beside that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv="${VENV:-.venv}"
 system_packages="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
 for_tests="${1:-}"
-[ "$for_tests" != test ] || system_packages="$system_packages poppler-utils"
+[ -z "$for_tests" ] || system_packages="$system_packages poppler-utils"
 
 fail() {
     echo "setup: $*" >&2
@@ -53,8 +54,27 @@ make_environment() {
 }
 
 test_tools_present() {
-    [ "$for_tests" != test ] || command -v pdftotext >/dev/null
+    [ -z "$for_tests" ] || command -v pdftotext >/dev/null
 }
+
+# Java for the HTML checker; Node.js and Chromium for axe-core. The npm packages are pinned in tests/browser/package-lock.json.
+set_up_browser() {
+    local missing="" lock
+    command -v java >/dev/null || missing="$missing default-jre-headless"
+    command -v node >/dev/null || missing="$missing nodejs"
+    command -v npm >/dev/null || missing="$missing npm"
+    command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="$missing chromium"
+    # shellcheck disable=SC2086 - a list of words
+    [ -z "$missing" ] || install_packages $missing
+    lock="$(sha256sum <tests/browser/package-lock.json)"
+    [ "$(cat tests/browser/node_modules/.reportgen-setup 2>/dev/null)" != "$lock" ] || return 0
+    echo "setup: installing the npm packages of the browser tests" >&2
+    npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
+        fail "npm could not install tests/browser/package-lock.json (its message is above)"
+    printf '%s' "$lock" >tests/browser/node_modules/.reportgen-setup
+}
+
+[ "$for_tests" != test-browser ] || set_up_browser
 
 system_libraries_present() {
     test_tools_present && "$venv/bin/python" -c 'import weasyprint' >/dev/null 2>&1

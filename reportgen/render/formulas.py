@@ -44,6 +44,9 @@ def typeset(latex: str, decimal_sign: str = ".", inline: bool = False, color: st
         raise InputError(f"formula {latex!r} cannot be typeset: {error}") from error
     for number in tree.iter(f"{{{MATHML}}}mn"):
         number.text = NUMBER_WITH_POINT.sub(rf"\1{decimal_sign}\2", number.text or "")
+    for identifier in tree.iter(f"{{{MATHML}}}mi"):
+        # Only operators stretch; the attribute is an error elsewhere.
+        identifier.attrib.pop("stretchy", None)
     ElementTree.register_namespace("", MATHML)
     mathml = ElementTree.tostring(tree, encoding="unicode")
     size = 16.0

@@ -146,7 +146,9 @@ class Writer:
         if name not in self.formulas:
             raise InputError(f"formula({name!r}): not in formulas.yaml")
         mark = Markup('<report-formula name="{}"{}></report-formula>').format(name, Markup(" inline") if inline else "")
-        return mark if inline else Markup('<span class="equation">{}</span>').format(mark)
+        # A wide formula scrolls on a narrow screen: by keyboard as well.
+        block = Markup('<span class="equation" tabindex="0" role="group" aria-label="{}">{}</span>')
+        return mark if inline else block.format(self.language.text("interface.formula"), mark)
 
     def _reference(self, key: str) -> Reference:
         if key not in self.references:

@@ -1,0 +1,119 @@
+// Opens reports in a browser, at three widths, in light and in dark, and says what axe-core and the checks below find.
+// Usage: node check.mjs CHROMIUM FILE...   One JSON list of findings on standard output; empty when all is well.
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import puppeteer from 'puppeteer-core'
+
+const WIDTHS = [390, 768, 1280]
+const SCHEMES = ['light', 'dark']
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const [executablePath, ...files] = process.argv.slice(2)
+const findings = []
+const say = (where, what) => findings.push(`${where}: ${what}`)
+
+const browser = await puppeteer.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--allow-file-access-from-files'] })
+
+async function opened (file, width, scheme, scripts = true) {
+  const page = await browser.newPage()
+  const where = `${file} ${width} ${scheme}`
+  page.on('console', message => { if (['error', 'warn'].includes(message.type())) say(where, `console: ${message.text()}`) })
+  page.on('pageerror', error => say(where, `error: ${error.message}`))
+  page.on('request', request => { if (!/^(file|data):/.test(request.url())) say(where, `asks for ${request.url()}`) })
+  await page.setJavaScriptEnabled(scripts)
+  await page.setViewport({ width, height: 900 })
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }])
+  await page.goto(pathToFileURL(file).href)
+  return page
+}
+
+// Everything wider than its box must be one that scrolls by keyboard too; the page itself never scrolls sideways.
+function overflow () {
+  const found = []
+  const root = document.documentElement
+  if (root.scrollWidth > root.clientWidth) found.push(`the page is ${root.scrollWidth - root.clientWidth} px too wide`)
+  for (const box of document.querySelectorAll('*')) {
+    const style = getComputedStyle(box)
+    if (/auto|scroll/.test(style.overflowX) && box.scrollWidth > box.clientWidth + 1 && box.tabIndex !== 0) {
+      found.push(`<${box.tagName.toLowerCase()} class="${box.getAttribute('class')}"> scrolls, but not by keyboard`)
+    }
+  }
+  return found
+}
+
+async function keyboard (file) {
+  const page = await opened(file, 1280, 'light')
+  const active = () => page.evaluate(() => {
+    const box = document.activeElement.getBoundingClientRect()
+    return { name: document.activeElement.className, seen: box.left >= 0 && box.top >= 0 && box.width > 0, hash: location.hash }
+  })
+  await page.keyboard.press('Tab')
+  const skip = await active()
+  if (skip.name !== 'skip' || !skip.seen) say(file, `the first Tab reaches ${JSON.stringify(skip)} instead of a visible skip link`)
+  await page.keyboard.press('Enter')
+  if ((await active()).hash !== '#text') say(file, 'the skip link does not lead to the text')
+  for (const [selector, what] of [['.contents li a', 'contents'], ['.scroll', 'scroll container'], ['.tools a', 'download']]) {
+    const reached = await page.evaluate(selector => {
+      const box = document.querySelector(selector)
+      box.focus()
+      return document.activeElement === box
+    }, selector)
+    if (!reached) say(file, `${what} cannot have the focus`)
+  }
+  const target = await page.evaluate(() => { const link = document.querySelectorAll('.contents li a')[3]; link.focus(); return link.hash })
+  await page.keyboard.press('Enter')
+  if ((await active()).hash !== target) say(file, `contents: ${target} is not reached`)
+  const section = await page.evaluate(() => {
+    const link = document.querySelector('section section .switch')
+    link?.focus()
+    return link && { id: link.closest('section').id, address: link.href }
+  })
+  if (section) {
+    await Promise.all([page.waitForNavigation(), page.keyboard.press('Enter')])
+    const there = await page.evaluate(id => location.hash === `#${id}` && document.getElementById(id)?.getBoundingClientRect().top < 200, section.id)
+    if (!there) say(file, `the switch to ${section.address} loses the section`)
+  }
+  await page.close()
+}
+
+// What a reader without scripts, or on paper, gets: all text of the page as it stands in the file.
+async function readable (file) {
+  const text = page => page.evaluate(() => [...document.querySelectorAll('main p, main li, main td, main th, main h2, main h3')]
+    .filter(box => box.checkVisibility() && box.getBoundingClientRect().height > 0).length)
+  const counts = []
+  for (const scripts of [true, false]) {
+    const page = await opened(file, 1280, 'light', scripts)
+    counts.push(await text(page))
+    await page.close()
+  }
+  if (counts[0] !== counts[1] || counts[0] < 20) say(file, `text blocks with and without scripts: ${counts}`)
+  const page = await opened(file, 794, 'dark')
+  await page.emulateMediaType('print')
+  const paper = await page.evaluate(() => ({
+    hidden: ['.contents', '.languages', '.switch', '.skip'].filter(each => document.querySelector(each)?.checkVisibility()),
+    background: getComputedStyle(document.documentElement).backgroundColor
+  }))
+  if (paper.hidden.length || paper.background !== 'rgb(255, 255, 255)') say(file, `on paper: ${JSON.stringify(paper)}`)
+  await page.close()
+}
+
+for (const file of files) {
+  for (const scheme of SCHEMES) {
+    for (const width of WIDTHS) {
+      const page = await opened(file, width, scheme)
+      const where = `${basename(file)} (${file}) ${width} ${scheme}`
+      for (const each of await page.evaluate(overflow)) say(where, each)
+      await page.evaluate(AXE)
+      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
+      for (const { id, nodes } of violations) {
+        say(where, `axe ${id} (${nodes.length}): ${nodes[0].html.slice(0, 160)} ${nodes[0].failureSummary.replaceAll('\n', ' ').slice(0, 240)}`)
+      }
+      await page.close()
+    }
+  }
+  await keyboard(file)
+  await readable(file)
+}
+await browser.close()
+console.log(JSON.stringify(findings, null, 1))

@@ -1,0 +1,45 @@
+"""The built-in study's pages in a real browser and under the HTML checker: `make test-browser`."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CHECKER = HERE / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
+BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), "")
+PAGES = ("vi/report.html", "en/report.html", "report.html")
+
+pytestmark = pytest.mark.skipif(
+    "BROWSER_TESTS" not in os.environ, reason="needs Java, Node.js, Chromium and npm packages: run `make test-browser`"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in study's pages, made the way a user makes them."""
+    out = tmp_path_factory.mktemp("pages")
+    subprocess.run(
+        [sys.executable, "-c", "from reportgen.cli import main; main()", "run", "coffee", "--format", "html", "--out", str(out), "--quiet"],
+        check=True,
+    )
+    return out
+
+
+def test_the_html_checker_finds_nothing(site: Path) -> None:
+    files = [str(site / page) for page in PAGES]
+    done = subprocess.run(["java", "-jar", str(CHECKER), "--format", "json", "--stdout", *files], capture_output=True, text=True)
+    messages = json.loads(done.stdout)["messages"]
+    assert [f"{each['url'].rpartition('pages')[2]}:{each.get('lastLine')} {each['message']}" for each in messages] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_axe_core_keyboard_scripts_off_and_paper(site: Path, page: str) -> None:
+    done = subprocess.run(
+        ["node", "check.mjs", BROWSER, str(site / page)], cwd=HERE, capture_output=True, text=True, check=True, timeout=300
+    )
+    assert json.loads(done.stdout) == []
