@@ -1,5 +1,5 @@
 # `make report` on a fresh Debian or Ubuntu with Python 3.11 or newer: sets everything up and makes the built-in report.
-# `make test`   sets up the same way and runs every check.
+# `make test`   sets up the same way and runs every check; `make test-browser` opens the pages in a browser.
 #
 #   make report PYTHON=/opt/python3.12/bin/python3
 #   make report PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"     torch without CUDA: 2 GB less to download
@@ -10,7 +10,7 @@ STUDY ?= coffee
 OUT ?= out
 export VENV PYTHON PIP_ARGS
 
-.PHONY: report test check setup model format clean
+.PHONY: report test test-browser check setup model format clean
 
 report: setup model
 	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
@@ -19,6 +19,12 @@ test:
 	@scripts/setup.sh test
 	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
 	$(MAKE) --no-print-directory check
+
+# Java, Node.js and Chromium are asked for here only.
+test-browser:
+	@scripts/setup.sh test-browser
+	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
+	BROWSER_TESTS=1 $(VENV)/bin/python -m pytest -q tests/browser
 
 check:
 	$(VENV)/bin/ruff check .
