@@ -69,6 +69,10 @@ def without_foreign_parts(text, coffee, document, code, words_of):
         pattern = r"\s*".join(re.escape(character) for character in re.findall(r"[^\W\d_]+|[^\w\s]", sentence))
         # Occurrences carry their number as a subscript.
         text = re.sub(pattern.replace("coffee", r"coffee\s*\d?"), " ", text)
+    # A page may end inside a sentence: then its running head stands in between, and only the pieces are found.
+    words = re.findall(r"[^\W\d_]+", studied)
+    for start in range(len(words) - 3):
+        text = re.sub(r"\W+".join(words[start : start + 4]), " ", text)
     for _, line in document.references[code]:
         for piece in re.split(r"(?<=[.,])\s", words_of(str(line))):
             text = text.replace(piece, " ")
