@@ -377,6 +377,13 @@ class _Builder:
             for spec in specs
         )
 
+    def check_rows(self, items: Sequence[Item]) -> None:
+        """Raise InputError when a link leads to a row that no table has."""
+        there = {anchor for item in items if isinstance(item, TableItem) for anchor in item.grid.row_ids}
+        lost = sorted(set().union(*(writer.linked_rows for writer in self.writers.values())) - there)
+        if lost:
+            raise InputError(f"{self.folder}: row(): no table row {lost[0]}; see row_id in document.yaml")
+
     def cited(self) -> list[Reference]:
         keys = set().union(*(writer.cited for writer in self.writers.values()))
         return sorted((self.references[key] for key in keys), key=sort_key)
@@ -438,6 +445,7 @@ def build_document(
     with figure_style(assets):
         builder = _Builder(assets, folder, facts, figures, tables, languages, edition)
         front, sections = builder.items(builder.front_specs), builder.sections(builder.section_specs)
+    builder.check_rows([*front, *_items(sections)])
     cited, spec = builder.cited(), builder.spec
     given = facts.get("document", {})
     date = datetime.date.fromisoformat(given["date"]) if given.get("date") else None

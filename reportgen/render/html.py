@@ -1,6 +1,7 @@
 """A document as one HTML file that needs nothing else: no network, no script."""
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ from typing import Any, Literal
 import jinja2
 from markupsafe import Markup, escape
 
-from reportgen.render.document import Document, FigureItem, Section, plain_number
+from reportgen.render.document import Document, FigureItem, Section, TableItem, plain_number
 from reportgen.render.languages import Language
 from reportgen.render.references import Reference, bibtex, entry
 from reportgen.render.svg import Palette, follow_scheme
@@ -119,6 +120,8 @@ def render_page(
         spans = [Markup('<span lang="{}">{}</span>').format(code, words) for code, words in by_language.items()]
         return Markup('<span class="both"> / </span>').join(spans)
 
+    sortable = any(isinstance(item, TableItem) and item.grid.sortable for item in document.items())
+    script = document.assets.text("report/sort.js") if target == "html" and sortable else ""
     own = _own_reference(document)
     body = [section for section in document.sections if not section.appendix]
     appendices = [section for section in document.sections if section.appendix]
@@ -129,6 +132,8 @@ def render_page(
         document_title=" / ".join(dict.fromkeys(document.title.values())),
         target=target,
         css=Markup(css),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         languages=languages,
         first=first,
         body=body,

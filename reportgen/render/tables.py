@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from analyses.errors import InputError
 from reportgen.render.languages import Labels, Language
-from reportgen.render.writer import inline_markup, verdict_in
+from reportgen.render.writer import inline_markup, row_anchor, verdict_in
 
 NUMERIC = ("integer", "number", "percent", "p", "interval")
 Format = Literal["integer", "number", "percent", "p", "interval", "verdict", "key", "text"]
@@ -70,6 +70,8 @@ class TableSpec(pydantic.BaseModel):
     where: dict[str, str | int | float | bool] = {}
     values: str | None = None
     note: bool = False
+    row_id: list[str] = []
+    sortable: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,21 +85,27 @@ class Heading:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell, written."""
+    """One cell, written; `value` is what it is sorted by, empty when it has none."""
 
     html: Markup
     heading: bool = False
     numeric: bool = False
+    value: str = ""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table's written content: an optional row of group heads, the column heads, the rows; widths are shares of the whole."""
+    """A table's written content: an optional row of group heads, the column heads, the rows; widths are shares of the whole.
+
+    `row_ids` are the rows' anchors when links may lead to them, else empty.
+    """
 
     groups: tuple[Heading, ...]
     headings: tuple[Heading, ...]
     rows: tuple[tuple[Cell, ...], ...]
     widths: tuple[float, ...]
+    row_ids: tuple[str, ...] = ()
+    sortable: bool = False
 
 
 def _missing(value: Any) -> bool:
@@ -154,7 +162,7 @@ def build_grid(name: str, spec: TableSpec, rows: Sequence[Mapping[str, Any]], la
                 raise InputError(
                     f"document.yaml, table {name}: no field {error} in {spec.rows}; there are {', '.join(map(str, row))}"
                 ) from None
-            cells.append(Cell(html, column.row_heading, column.numeric))
+            cells.append(Cell(html, column.row_heading, column.numeric, _sorted_by(column, row, html) if spec.sortable else ""))
         written.append(tuple(cells))
     if not written:
         raise InputError(f"document.yaml, table {name}: no rows in {spec.rows} where {spec.where}")
@@ -163,7 +171,22 @@ def build_grid(name: str, spec: TableSpec, rows: Sequence[Mapping[str, Any]], la
         tuple(Heading(_words(column.heading, languages), 1, column.numeric) for column in spec.columns),
         tuple(written),
         column_widths(spec.columns),
+        tuple(_row_id(name, spec.row_id, row) for row in chosen) if spec.row_id else (),
+        spec.sortable,
     )
+
+
+def _sorted_by(column: ColumnSpec, row: Mapping[str, Any], html: Markup) -> str:
+    if _missing(row[column.field]):
+        return ""
+    return f"{float(row[column.field]):.6g}" if column.format in NUMERIC else html.striptags()
+
+
+def _row_id(name: str, fields: Sequence[str], row: Mapping[str, Any]) -> str:
+    try:
+        return row_anchor(name, "-".join(re.sub(r"\W+", "_", str(row[field])) for field in fields))
+    except KeyError as error:
+        raise InputError(f"document.yaml, table {name}: row_id: no field {error} in the rows") from None
 
 
 def _groups(spec: TableSpec, languages: Sequence[Language]) -> tuple[Heading, ...]:

@@ -36,6 +36,11 @@ def verdict_mark(verdict: str, words: Mapping[str, str]) -> Markup:
     )
 
 
+def row_anchor(table: str, key: str) -> str:
+    """The anchor of a table's row; the key joins the row's identifying values with hyphens."""
+    return f"table-{table}-{key}"
+
+
 @dataclass
 class Writer:
     """Renders prose and sentences in one language and notes what was cited.
@@ -46,6 +51,8 @@ class Writer:
         ``figure:profile`` -> (anchor, written number) of everything that can be referred to.
     cited
         Keys of the references met so far.
+    linked_rows
+        Anchors of the table rows that links lead to.
     """
 
     FUNCTIONS: ClassVar[tuple[str, ...]] = (
@@ -64,6 +71,7 @@ class Writer:
         "date",
         "list",
         "ref",
+        "row",
         "formula",
         "cite",
         "cite_text",
@@ -80,6 +88,7 @@ class Writer:
     targets: Mapping[str, tuple[str, str]]
     edition: str = "report"
     cited: set[str] = field(default_factory=set)
+    linked_rows: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._environment = self.assets.environment()
@@ -107,6 +116,7 @@ class Writer:
             "date": language.date,
             "list": language.list,
             "ref": self.ref,
+            "row": self.row,
             "formula": self.formula,
             "cite": self.cite,
             "cite_text": self.cite_text,
@@ -140,6 +150,14 @@ class Writer:
         except KeyError:
             raise InputError(f"ref({target!r}): the document has no such figure, table or section") from None
         return Markup('<a class="ref" href="#{}">{}</a>').format(anchor, written.replace(" ", "\u00a0"))
+
+    def row(self, table: str, key: str, words: str) -> Markup:
+        """Words that lead to the row of a table where their numbers stand; just the words where the document is without the table."""
+        if f"table:{table}" not in self.targets:
+            return escape(words)
+        anchor = row_anchor(table, key)
+        self.linked_rows.add(anchor)
+        return Markup('<a class="row" href="#{}">{}</a>').format(anchor, words)
 
     def formula(self, name: str, inline: bool = False) -> Markup:
         """A place for a formula; what stands there is decided by the kind of document (see `fill_formulas`)."""

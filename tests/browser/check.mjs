@@ -77,6 +77,38 @@ async function keyboard (file) {
   await page.close()
 }
 
+// The long tables: three presses of a head give rising, falling and the first order again; contents mark the section in view.
+async function lively (file) {
+  const page = await opened(file, 1280, 'light')
+  const orders = await page.evaluate(() => {
+    const table = document.querySelector('table.sortable')
+    const head = [...table.tHead.rows].at(-1).cells[1]
+    const values = () => [...table.tBodies[0].rows].map(row => Number(row.cells[1].dataset.value))
+    const seen = [values()]
+    for (let press = 0; press < 3; press++) {
+      head.querySelector('button').click()
+      seen.push([head.getAttribute('aria-sort'), values()])
+    }
+    const [first, up, down, again] = seen
+    const rising = [...first].sort((a, b) => a - b)
+    return [
+      up[0] === 'ascending' && String(up[1]) === String(rising),
+      down[0] === 'descending' && String(down[1]) === String(rising.reverse()),
+      again[0] === null && String(again[1]) === String(first)
+    ]
+  })
+  if (String(orders) !== 'true,true,true') say(file, `sorting: ${orders}`)
+  const marked = await page.evaluate(async () => {
+    if (!CSS.supports('selector(:target-current)')) return true
+    const section = document.querySelector('section section')
+    section.scrollIntoView()
+    await new Promise(resolve => setTimeout(resolve, 500))
+    return document.querySelector('.contents a:target-current')?.hash === `#${section.id}`
+  })
+  if (!marked) say(file, 'contents do not mark the section in view')
+  await page.close()
+}
+
 // What a reader without scripts, or on paper, gets: all text of the page as it stands in the file.
 async function readable (file) {
   const text = page => page.evaluate(() => [...document.querySelectorAll('main p, main li, main td, main th, main h2, main h3')]
@@ -113,6 +145,7 @@ for (const file of files) {
     }
   }
   await keyboard(file)
+  await lively(file)
   await readable(file)
 }
 await browser.close()

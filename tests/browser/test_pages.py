@@ -13,6 +13,13 @@ HERE = Path(__file__).parent
 CHECKER = HERE / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
 BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), "")
 PAGES = ("vi/report.html", "en/report.html", "report.html")
+# What browsers have learned since the checker's rules were written (CSS Overflow 5), and hashes of scripts, which it does not compute.
+# The browser's own console, watched in check.mjs, says when a script is refused.
+NEWER_THAN_THE_CHECKER = (
+    "CSS: “scroll-target-group”: Property “scroll-target-group” doesn't exist.",
+    "CSS: Unknown pseudo-element or pseudo-class “:target-current”",
+    "Inline script violates Content Security Policy (meta tag): blocked by “script-src” directive",
+)
 
 pytestmark = pytest.mark.skipif(
     "BROWSER_TESTS" not in os.environ, reason="needs Java, Node.js, Chromium and npm packages: run `make test-browser`"
@@ -34,7 +41,11 @@ def test_the_html_checker_finds_nothing(site: Path) -> None:
     files = [str(site / page) for page in PAGES]
     done = subprocess.run(["java", "-jar", str(CHECKER), "--format", "json", "--stdout", *files], capture_output=True, text=True)
     messages = json.loads(done.stdout)["messages"]
-    assert [f"{each['url'].rpartition('pages')[2]}:{each.get('lastLine')} {each['message']}" for each in messages] == []
+    assert [
+        f"{each['url'].rpartition('pages')[2]}:{each.get('lastLine')} {each['message']}"
+        for each in messages
+        if not each["message"].startswith(NEWER_THAN_THE_CHECKER)
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

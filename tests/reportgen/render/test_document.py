@@ -12,7 +12,7 @@ import pytest
 
 from analyses.errors import InputError
 from reportgen.render import Assets, Document, build_document, load_languages
-from reportgen.render.document import FigureItem, Section, TableItem
+from reportgen.render.document import FigureItem, Section, TableItem, TextItem
 
 Build = Callable[..., Document]
 
@@ -147,9 +147,26 @@ def test_words_from_the_facts_are_escaped(build: Build) -> None:
     document = build(facts={"document": {"course": "<script>alert(1)</script>", "date": "2026-11-24"}})
     from reportgen.render import render_html
 
-    assert "<script>" not in render_html(document)
+    page = render_html(document)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
 def test_a_document_is_made_of_values_that_do_not_change(documents: dict[str, Document]) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         documents["en"].edition = "handout"
+
+
+def test_a_finding_leads_to_its_row(documents: dict[str, Document]) -> None:
+    document = documents["vi"]
+    table = next(item for item in document.items() if isinstance(item, TableItem) and item.id == "verdicts")
+    findings = document.front[1]
+    assert isinstance(findings, TextItem)
+    assert re.findall(r'class="row" href="#([^"]+)"', findings.html["vi"]) == list(table.grid.row_ids)
+
+
+def test_a_link_to_a_row_that_is_not_there_is_named(build: Build, own: Path) -> None:
+    component = own / "trial" / "components" / "findings.html.j2"
+    component.write_text(component.read_text().replace("finding.id", "'nobody'"))
+    with pytest.raises(InputError, match=r"row\(\): no table row table-verdicts-nobody"):
+        build()
