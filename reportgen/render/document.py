@@ -147,6 +147,8 @@ class Document:
         The cited sources as BibTeX.
     alternates
         The same report in other languages: code (``vi``, ``vi-en``) -> relative address.
+    data
+        The bundle's tables: file name -> CSV.
     """
 
     languages: tuple[Language, ...]
@@ -165,6 +167,7 @@ class Document:
     formulas: Mapping[str, Mapping[str, str]]
     edition: str
     alternates: Mapping[str, str]
+    data: Mapping[str, str]
     assets: Assets
 
     @property
@@ -469,6 +472,7 @@ def build_document(
         formulas=builder.formulas,
         edition=edition,
         alternates=dict(alternates or {}),
+        data={f"{name}.csv": table.to_csv(index=False, lineterminator="\n") for name, table in sorted(tables.items())},
         assets=assets,
     )
 

@@ -1,7 +1,8 @@
 """Several PDFs at once: documents know nothing of each other, so other processes lay some of them out.
 
-A helper is a plain Python process that is given documents over its standard input. Unlike `multiprocessing`, it never runs the user's
-main module again, so that a script or a notebook may render without a guard around it.
+Each document is two tasks, finding its figures' places and printing it, which keeps two processors busy to the end. A helper is a
+plain Python process that is given tasks over its standard input. Unlike `multiprocessing`, it never runs the user's main module
+again, so that a script or a notebook may render without a guard around it.
 """
 
 import os
@@ -12,12 +13,24 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from reportgen.render.document import Document
-from reportgen.render.pdf import render_pdf
+from reportgen.render.pdf import plan_pdf, render_pdf
+
+TASKS: dict[str, Callable[..., Any]] = {"plan": plan_pdf, "print": render_pdf}
+
+
+@dataclass(frozen=True)
+class _Task:
+    name: str
+    arguments: tuple[Any, ...]
+    done: Callable[[Any], None]
+    failed: Callable[[BaseException], None]
 
 
 def processors() -> int:
@@ -26,19 +39,19 @@ def processors() -> int:
 
 
 def serve() -> None:
-    """Be a helper: read documents from standard input and answer each with its PDF, or with what went wrong, until there are no more."""
+    """Be a helper: read tasks from standard input and answer each with what it gives, or with what went wrong, until there are no more."""
     # Whoever started the helper decides what Ctrl-C ends; the terminal sends it to both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while True:
         try:
-            document = pickle.load(sys.stdin.buffer)
+            name, document, *rest = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         answer: Any
         try:
-            answer = render_pdf(document)
+            answer = TASKS[name](document, *rest)
         except Exception as error:
             answer = _portable(error)
         try:
@@ -67,7 +80,8 @@ class Helpers:
     """
 
     def __init__(self, documents: int) -> None:
-        self._waiting: queue.SimpleQueue[tuple[Document, Future[bytes]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._unfinished: list[Future[bytes]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         count = min(documents, processors()) - 1 if sys.executable else 0
         for _ in range(count):
@@ -86,41 +100,45 @@ class Helpers:
 
     def _feed(self, process: subprocess.Popen[bytes]) -> None:
         while (task := self._waiting.get()) is not None:
-            document, future = task
             try:
                 assert process.stdin is not None
                 assert process.stdout is not None
-                pickle.dump(document, process.stdin)
+                pickle.dump((task.name, *task.arguments), process.stdin)
                 process.stdin.flush()
                 answer = pickle.load(process.stdout)
             except Exception as error:
-                future.set_exception(RuntimeError(f"PDF: the process that laid it out ended early ({type(error).__name__})"))
+                task.failed(RuntimeError(f"PDF: the process that laid it out ended early ({type(error).__name__})"))
                 return
             if isinstance(answer, Exception):
-                future.set_exception(answer)
+                task.failed(answer)
             else:
-                future.set_result(answer)
+                task.done(answer)
 
     def add(self, document: Document) -> "Future[bytes]":
         """Hand in a document; its PDF will be the future's result, as `render_pdf` gives it."""
         future: Future[bytes] = Future()
-        self._waiting.put((document, future))
+
+        def planned(arrangement: Any) -> None:
+            self._waiting.put(_Task("print", (document, arrangement), future.set_result, future.set_exception))
+
+        self._unfinished.append(future)
+        self._waiting.put(_Task("plan", (document,), planned, future.set_exception))
         return future
 
     def work(self) -> None:
-        """Lay out here what no helper has begun; returns when nothing waits."""
-        while True:
+        """Do here what no helper has begun; returns when every document is done or has failed."""
+        while not all(future.done() for future in self._unfinished):
             try:
-                task = self._waiting.get_nowait()
+                # A helper may be busy with a document's plan, after which there is its printing to do.
+                task = self._waiting.get(timeout=0.05)
             except queue.Empty:
-                return
+                continue
             if task is None:
                 return
-            document, future = task
             try:
-                future.set_result(render_pdf(document))
+                task.done(TASKS[task.name](*task.arguments))
             except Exception as error:
-                future.set_exception(error)
+                task.failed(error)
 
     def __enter__(self) -> "Helpers":
         return self

@@ -284,17 +284,18 @@ def in_paragraphs(document: Document) -> Document:
 
 
 def draft(document: Document) -> Document:
-    """The document with appendices cut short: they begin on a new page, and nothing before them depends on their length."""
+    """The document without what comes after the last chapter with figures, but for headings: nothing before depends on it."""
 
-    def short(item: Item) -> Item:
-        if not isinstance(item, TableItem):
-            return item
-        return dataclasses.replace(item, grid=dataclasses.replace(item.grid, rows=item.grid.rows[:1]))
+    def has_figures(section: Section) -> bool:
+        return any(isinstance(item, FigureItem) for item in section.items) or any(map(has_figures, section.sections))
 
-    def section(old: Section) -> Section:
-        return dataclasses.replace(old, items=tuple(map(short, old.items)), sections=tuple(map(section, old.sections)))
+    def bare(section: Section) -> Section:
+        return dataclasses.replace(section, items=(), sections=tuple(map(bare, section.sections)))
 
-    return dataclasses.replace(document, sections=tuple(section(each) if each.appendix else each for each in document.sections))
+    needed = max((index for index, section in enumerate(document.sections) if has_figures(section)), default=-1)
+    sections = tuple(section if index <= needed else bare(section) for index, section in enumerate(document.sections))
+    references = {code: lines[:1] for code, lines in document.references.items()}
+    return dataclasses.replace(document, sections=sections, references=references)
 
 
 def _kinds(document: Document) -> dict[str, Literal["chapter", "heading", "text", "table", "figure", "break"]]:

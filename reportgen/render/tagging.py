@@ -62,7 +62,7 @@ def _make_running_heads_artifacts(pdf: pydyf.PDF, elements: list[pydyf.Dictionar
         stream = _target(pdf, page["Contents"]).stream
         for position, part in enumerate(stream):
             if isinstance(part, pydyf.Dictionary) and part.get("MCID") in orphans:
-                stream[position - 1 : position + 2] = ["/Artifact", b"", b"BMC"]
+                stream[position - 1 : position + 2] = ["/Artifact", pydyf.Dictionary({"Type": "/Pagination"}), b"BDC"]
         for mark in orphans:
             parents[mark] = "null"
 

@@ -1,5 +1,6 @@
 """The PDF: archival, tagged, with its own fonts, and readable as text."""
 
+import dataclasses
 import io
 import re
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ def test_running_heads_are_artifacts(readers: dict[str, PdfReader]) -> None:
     reader = readers["en"]
     pages = reader.pages
     tops = [page.get_contents().get_data() for page in pages]
-    assert all(re.search(rb"/Artifact\s+BMC\s", top) for top in tops)
+    assert all(re.search(rb"/Artifact\s+<</Type /Pagination>>\s+BDC\s", top) for top in tops)
     numbers = reader.trailer["/Root"]["/StructTreeRoot"]["/ParentTree"]["/Nums"]
     for page, top in zip(pages, tops, strict=True):
         parents = numbers[numbers.index(page["/StructParents"]) + 1].get_object()
@@ -118,6 +119,25 @@ def test_links_are_described_and_belong_to_link_elements(readers: dict[str, PdfR
         assert by_number[link["/StructParent"]].get_object()["/S"] == "/Link"
 
 
+def test_tables_are_attached_with_the_report_s_date(
+    papers: dict[str, bytes], readers: dict[str, PdfReader], documents: dict[str, Document]
+) -> None:
+    reader = readers["vi-en"]
+    attached = {name: contents[0].decode() for name, contents in reader.attachments.items()}
+    assert attached == documents["vi-en"].data
+    assert list(attached) == sorted(attached)
+    assert attached["layers.csv"].startswith("layer,")
+    root = reader.trailer["/Root"]
+    files = [reference.get_object() for reference in root["/AF"]]
+    assert {each["/UF"]: each["/AFRelationship"] for each in files}.items() >= dict.fromkeys(attached, "/Data").items()
+    for each in files:
+        parameters = each["/EF"]["/F"].get_object().get("/Params", {})
+        assert parameters.get("/CreationDate", "D:20261124000000Z") == "D:20261124000000Z"
+    undated = dataclasses.replace(documents["en"], date=None)
+    assert render_pdf(undated) == render_pdf(undated)
+    assert b"D:1970" in render_pdf(undated)
+
+
 def test_contents_have_page_numbers_and_bookmarks_the_sections(readers: dict[str, PdfReader]) -> None:
     reader = readers["en"]
     first = reader.pages[0].extract_text()
@@ -127,8 +147,6 @@ def test_contents_have_page_numbers_and_bookmarks_the_sections(readers: dict[str
 
 
 def test_a_foreign_picture_stops_the_rendering(documents: dict[str, Document]) -> None:
-    import dataclasses
-
     from markupsafe import Markup
 
     document = documents["en"]
