@@ -257,7 +257,11 @@ def compare(
         from reportgen.comparison_page import comparison_page
         from reportgen.render.files import write_atomically
 
-        write_atomically(html, comparison_page(old, new, own).encode())
+        page = comparison_page(old, new, own).encode()
+        try:
+            write_atomically(html, page)
+        except OSError as error:
+            raise InputError(f"--html {html}: cannot be written ({error.strerror or error}); choose another file") from error
     updated = comparing.accept(new, old) if update else False
     code = CHANGED if comparison and comparison.changed and not update else DONE
     if not quiet and not as_json:
@@ -267,8 +271,8 @@ def compare(
             typer.echo(f"{old} is now a copy of {new}", err=True)
         if html and comparison:
             typer.echo(str(html), err=True)
-    page = html if html and comparison else None
-    _result(as_json, code, updated=updated, page=page, comparison=comparison.as_json() if comparison else None)
+    written = html if html and comparison else None
+    _result(as_json, code, updated=updated, page=written, comparison=comparison.as_json() if comparison else None)
     return code
 
 

@@ -1,5 +1,6 @@
 """The script that the GitHub action and the workflows run, in a scratch repository of its own."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "regenerate.sh"
+REPORTGEN = str(Path(sys.executable).with_name("reportgen"))
 TEXT = "The coffee was hot, the coffee was black, and after the coffee came another coffee and a long talk over coffee.\n"
 OTHER_TEXT = (
     "Before noon the coffee was cold; nobody wanted coffee then, and so the last of the coffee was given to the garden. No coffee.\n"
@@ -51,16 +53,14 @@ def commit(folder):
     git(folder, "commit", "--quiet", "--allow-empty", "--message", "State")
 
 
+def environment(folder):
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REPORTGEN")}
+    return {**inherited, "REPORTGEN": REPORTGEN, "REPORTGEN_CACHE": str(folder.parent / "cache"), "PYTHONPATH": str(ROOT)}
+
+
 def regenerate(folder, *arguments, **variables):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("REPORTGEN")}
-    environment |= {
-        "REPORTGEN": str(Path(sys.executable).with_name("reportgen")),
-        "REPORTGEN_CACHE": str(folder.parent / "cache"),
-        "PYTHONPATH": str(ROOT),
-        **variables,
-    }
     command = [str(SCRIPT), "--study", "study.yaml", "--baseline", "baseline", "--languages", "vi", "--formats", "html", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**environment(folder), **variables})
 
 
 def snapshot(folder):
@@ -103,6 +103,34 @@ def test_first_generation_no_change_and_a_changed_text(repository, tmp_path):
     assert regenerate(repository, "--accept").returncode == 1
     assert "M baseline/results.nc" in git(repository, "status", "--porcelain")
     assert regenerate(repository).returncode == 0
+
+
+def test_regenerated_reports_on_every_kind_of_site(repository, tmp_path, dead_links):
+    """First generation, no change, a changed text: published each time that something moved, in both languages, no link dead."""
+    base = "https://example.org/course/"
+    for text, label, published in ((TEXT, "week 1", True), (TEXT, "week 2", False), (OTHER_TEXT, "week 3", True)):
+        (repository / "text.txt").write_text(text)
+        before = snapshot(tmp_path / "plain")
+        options = ["--site", str(tmp_path / "plain"), "--base-url", base, "--label", label]
+        done = regenerate(repository, *options, "--accept", "--languages", "vi en", "--formats", "html pdf")
+        assert done.returncode == (1 if label == "week 3" else 0), done.stderr
+        assert (snapshot(tmp_path / "plain") != before) is published
+        for kind in ("mkdocs", "sphinx", "jekyll") if published else ():
+            options = ["--to", kind, "--out", str(tmp_path / kind), "--base-url", base, "--label", label, "--lang", "vi", "--lang", "en"]
+            command = [REPORTGEN, "publish", "out/bundle", *options]
+            subprocess.run(command, cwd=repository, check=True, capture_output=True, env=environment(repository))
+    for kind in ("plain", "mkdocs", "sphinx", "jekyll"):
+        built = tmp_path / kind
+        if kind in ("mkdocs", "sphinx"):
+            built = tmp_path / f"{kind}-built"
+            builder = ["mkdocs", "build", "--strict", "-d", built] if kind == "mkdocs" else ["sphinx", "-W", "-q", ".", built]
+            subprocess.run([sys.executable, "-m", *map(str, builder)], cwd=tmp_path / kind, check=True, capture_output=True)
+        for code in ("vi", "en"):
+            assert f'<html lang="{code}">' in (built / "kettle" / code / "index.html").read_text(encoding="utf-8")
+        history = json.loads((built / "kettle" / "history" / "history.json").read_text(encoding="utf-8"))
+        assert [entry["label"] for entry in history["regenerations"]] == ["week 1", "week 3"]
+        # Jekyll's own pages are no pages yet; those that it only copies are.
+        assert dead_links(built, base) == []
 
 
 def test_a_verdict_alone_can_be_what_fails(repository):

@@ -2,9 +2,6 @@
 
 import os
 import shutil
-from html.parser import HTMLParser
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import numpy
 import pytest
@@ -94,55 +91,3 @@ def variant(computed, tmp_path):
         return write_bundle(Results(computed.dataset, computed.activations, study), analysis.tables, tmp_path / folder)
 
     return write
-
-
-@pytest.fixture(name="dead_links")
-def dead_links_of():
-    """The function that follows every link of a site."""
-    return dead_links
-
-
-_ATTRIBUTES = {"a": "href", "link": "href", "img": "src", "script": "src", "iframe": "src"}
-
-
-class _Page(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.identifiers: set[str] = set()
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        values = dict(attributes)
-        if values.get("id"):
-            self.identifiers.add(values["id"])
-        address = values.get(_ATTRIBUTES.get(tag, ""))
-        # A preconnect or a canonical address is no page to go to, unless it is of this site.
-        if address:
-            self.links.append(address)
-
-
-def dead_links(site: Path, base_url: str) -> list[str]:
-    """`PAGE -> ADDRESS` of every link that leads nowhere; addresses below `base_url` are of this site, others are not followed."""
-    root_path = urlsplit(base_url).path
-    pages = {file.resolve(): _Page(file.read_text(encoding="utf-8")) for file in site.rglob("*.html")}
-    dead = []
-    for file, page in pages.items():
-        for address in page.links:
-            if address.startswith(base_url):
-                address_here = "/" + address.removeprefix(base_url)
-            elif urlsplit(address).scheme or address.startswith("//"):
-                continue
-            elif address.startswith(root_path):
-                address_here = "/" + address.removeprefix(root_path)
-            else:
-                address_here = address
-            parts = urlsplit(address_here)
-            path = unquote(parts.path)
-            target = (site / path[1:] if path.startswith("/") else file.parent / path if path else file).resolve()
-            if target.is_dir():
-                target /= "index.html"
-            known = pages.get(target)
-            if not target.is_file() or (known and parts.fragment and unquote(parts.fragment) not in known.identifiers):
-                dead.append(f"{file.relative_to(site.resolve())} -> {address}")
-    return dead
