@@ -1,5 +1,6 @@
 """From results to documents: figures, HTML and PDF in every language."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -8,7 +9,7 @@ from analyses.errors import InputError
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results
 from reportgen.render.assets import Assets
-from reportgen.render.document import Document, FigureItem, build_document
+from reportgen.render.document import Document, FigureItem, build_document, files_of
 from reportgen.render.files import write_atomically
 from reportgen.render.helpers import Helpers
 from reportgen.render.html import render_html
@@ -33,9 +34,9 @@ def _place(code: str, languages: Mapping[str, Language]) -> str:
     return f"{code}/" if code in languages else ""
 
 
-def _alternates(code: str, codes: Sequence[str], languages: Mapping[str, Language]) -> dict[str, str]:
+def _alternates(code: str, codes: Sequence[str], languages: Mapping[str, Language], name: str) -> dict[str, str]:
     up = "../" if _place(code, languages) else ""
-    return {other: f"{up}{_place(other, languages)}report.html" for other in codes if other != code}
+    return {other: f"{up}{_place(other, languages)}{name}.html" for other in codes if other != code}
 
 
 def render_documents(
@@ -58,6 +59,8 @@ def render_documents(
         ``vi``, ``en``, ``vi-en``: one document each.
     templates
         A user's own templates, in front of the built-in ones.
+    edition
+        ``report``, or another that the analysis's ``document.yaml`` describes.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def render_documents(
     Raises
     ------
     InputError
-        Unknown language or format; anything in templates or facts that cannot be rendered, with the place.
+        Unknown language, format or edition; anything in templates or facts that cannot be rendered, with the place.
     RuntimeError
         The PDF could not be laid out.
     """
@@ -80,32 +83,33 @@ def render_documents(
     facts, figures, tables = analysis.facts(results), analysis.figures(results), analysis.tables(results)
     written: list[Path] = []
     papers: list[tuple[Path, Future[bytes]]] = []
-    stage = (progress or SilentProgress()).stage("render", len(documents) * (1 + len(formats)))
-    with stage as advance, Helpers(len(documents) if "pdf" in formats else 0) as helpers:
-        for code, beside in documents.items():
+    names_of_files = files_of(assets, analysis.templates, edition)
+    count = len(documents) * len(names_of_files)
+    stage = (progress or SilentProgress()).stage("render", count * (1 + len(formats)))
+    with stage as advance, Helpers(count if "pdf" in formats else 0) as helpers:
+        for code, name in itertools.product(documents, names_of_files):
             document = build_document(
                 analysis.templates,
                 facts,
                 figures,
                 tables,
-                beside,
+                documents[code],
                 assets=assets,
-                edition=edition,
-                alternates=_alternates(code, list(documents), known),
+                edition=name,
+                alternates=_alternates(code, list(documents), known, name),
             )
             folder = out / _place(code, known)
             if "pdf" in formats:
                 pdf = helpers.add(document)
-            for item in document.items():
-                if isinstance(item, FigureItem):
-                    written.append(write_atomically(folder / "figures" / f"{item.id}.svg", item.svg.encode()))
+            pictures = {folder / "figures" / f"{item.id}.svg": item.svg for item in document.items() if isinstance(item, FigureItem)}
+            written.extend(write_atomically(path, svg.encode()) for path, svg in pictures.items() if path not in written)
             advance(1)
             if "html" in formats:
-                written.append(write_atomically(folder / "report.html", render_html(document, names).encode()))
+                written.append(write_atomically(folder / f"{name}.html", render_html(document, names).encode()))
                 advance(1)
             if "pdf" in formats:
-                papers.append((folder / "report.pdf", pdf))
-                written.append(folder / "report.pdf")
+                papers.append((folder / f"{name}.pdf", pdf))
+                written.append(folder / f"{name}.pdf")
         helpers.work()
         for path, pdf in papers:
             write_atomically(path, pdf.result())

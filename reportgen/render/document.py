@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import matplotlib.pyplot
 import pandas
@@ -66,13 +66,25 @@ class FigureSettings(_Spec):
     width: Literal["text", "wide"] = "wide"
 
 
+class FileSettings(_Spec):
+    """One file of an edition: `data` says whether the tables behind it are attached to the PDF."""
+
+    edition: str
+    subtitle: str | None = None
+    data: bool = True
+
+
 class DocumentSpec(_Spec):
-    """``document.yaml``: the order of a report, without a word of any language in it."""
+    """``document.yaml``: the order of a report, without a word of any language in it.
+
+    `files` are what editions consist of, by the file's name; items and sections name the files that they are in under ``editions``.
+    """
 
     title: str
     subtitle: str | None = None
     running_title: str | None = None
     keywords: str | None = None
+    files: dict[Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9-]*$")], FileSettings] = {"report": FileSettings(edition="report")}
     front: list[ItemSpec] = []
     sections: list[SectionSpec]
     figures: dict[str, FigureSettings] = {}
@@ -205,6 +217,15 @@ def read_spec(assets: Assets, folder: str) -> DocumentSpec:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{folder}/document.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def files_of(assets: Assets, folder: str, edition: str) -> list[str]:
+    """Names of the files that an edition consists of; raises InputError when there is no such edition."""
+    files = read_spec(assets, folder).files
+    names = [name for name, file in files.items() if file.edition == edition]
+    if not names:
+        raise InputError(f"edition {edition!r}: choose from {', '.join(dict.fromkeys(file.edition for file in files.values()))}")
+    return names
 
 
 def _person(author: str, language: Language) -> str:
@@ -433,6 +454,8 @@ def build_document(
         What the analysis offers for its results (`analyses.protocol.Analysis`).
     languages
         One for a document in one language; several stand side by side.
+    edition
+        Name of one of the files that editions consist of (`files_of`).
     alternates
         Code of another document of the same report -> its address relative to this one.
 
@@ -450,13 +473,14 @@ def build_document(
         front, sections = builder.items(builder.front_specs), builder.sections(builder.section_specs)
     builder.check_rows([*front, *_items(sections)])
     cited, spec = builder.cited(), builder.spec
+    file = spec.files.get(edition, FileSettings(edition=edition))
     given = facts.get("document", {})
     date = datetime.date.fromisoformat(given["date"]) if given.get("date") else None
     authors = given.get("authors", [])
     return Document(
         languages=builder.languages,
         title=builder.title(),
-        subtitle=builder.text(spec.subtitle),
+        subtitle=builder.text(file.subtitle or spec.subtitle),
         running_title=builder.text(spec.running_title or spec.title),
         keywords=builder.text(spec.keywords),
         particulars=builder.particulars(),
@@ -472,7 +496,7 @@ def build_document(
         formulas=builder.formulas,
         edition=edition,
         alternates=dict(alternates or {}),
-        data={f"{name}.csv": table.to_csv(index=False, lineterminator="\n") for name, table in sorted(tables.items())},
+        data={f"{name}.csv": table.to_csv(index=False, lineterminator="\n") for name, table in sorted(tables.items()) if file.data},
         assets=assets,
     )
 

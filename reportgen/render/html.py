@@ -145,7 +145,7 @@ def render_page(
         own_bibtex=bibtex(own),
         own_csl=_csl(own),
         switches=_switches(document, language_names or {}) if target == "html" else [],
-        pdf_name="report.pdf",
+        pdf_name=f"{document.edition}.pdf",
         drawing=drawing,
         filled=filled,
         joined=joined,

@@ -246,14 +246,17 @@ class _Parts(HTMLParser):
 
 
 def paragraphs(html: str) -> list[tuple[str, str]] | None:
-    """Top-level elements of some prose, each with its name; a heading stays with what follows. None when there is anything else."""
+    """Top-level elements of some prose, each with its name. None when there is anything else.
+
+    A heading stays with what follows, a ``div`` (an answer, lines to write on) with what goes before.
+    """
     parts = _Parts(html)
     if parts.loose or not parts.starts:
         return None
     ends = [start for _, start in parts.starts[1:]] + [len(html)]
     pieces: list[tuple[str, str]] = []
     for (tag, start), end in zip(parts.starts, ends, strict=True):
-        if pieces and pieces[-1][0].rpartition("+")[2] in HEADINGS:
+        if pieces and (tag == "div" or pieces[-1][0].rpartition("+")[2] in HEADINGS):
             pieces[-1] = (f"{pieces[-1][0]}+{tag}", pieces[-1][1] + html[start:end])
         else:
             pieces.append((tag, html[start:end]))

@@ -72,6 +72,7 @@ class Writer:
         "list",
         "ref",
         "row",
+        "lines",
         "formula",
         "cite",
         "cite_text",
@@ -117,6 +118,7 @@ class Writer:
             "list": language.list,
             "ref": self.ref,
             "row": self.row,
+            "lines": self.lines,
             "formula": self.formula,
             "cite": self.cite,
             "cite_text": self.cite_text,
@@ -158,6 +160,11 @@ class Writer:
         anchor = row_anchor(table, key)
         self.linked_rows.add(anchor)
         return Markup('<a class="row" href="#{}">{}</a>').format(anchor, words)
+
+    def lines(self, count: int) -> Markup:
+        """Ruled lines to write on, by hand."""
+        words = self.language.text("interface.write_here")
+        return Markup('<div class="lines"><p class="spoken">{}</p>{}</div>').format(words, Markup('<div class="line"></div>') * count)
 
     def formula(self, name: str, inline: bool = False) -> Markup:
         """A place for a formula; what stands there is decided by the kind of document (see `fill_formulas`)."""

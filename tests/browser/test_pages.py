@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 CHECKER = HERE / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
 BROWSER = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), "")
-PAGES = ("vi/report.html", "en/report.html", "report.html")
+PAGES = ("vi/report.html", "en/report.html", "report.html", "vi/handout.html", "handout-key.html")
 # What browsers have learned since the checker's rules were written (CSS Overflow 5), and hashes of scripts, which it does not compute.
 # The browser's own console, watched in check.mjs, says when a script is refused.
 NEWER_THAN_THE_CHECKER = (
@@ -30,10 +30,10 @@ pytestmark = pytest.mark.skipif(
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built-in study's pages, made the way a user makes them."""
     out = tmp_path_factory.mktemp("pages")
-    subprocess.run(
-        [sys.executable, "-c", "from reportgen.cli import main; main()", "run", "coffee", "--format", "html", "--out", str(out), "--quiet"],
-        check=True,
-    )
+    program = [sys.executable, "-c", "from reportgen.cli import main; main()"]
+    options = ["--format", "html", "--out", str(out), "--quiet"]
+    subprocess.run([*program, "run", "coffee", *options], check=True)
+    subprocess.run([*program, "render", str(out / "bundle"), "--edition", "handout", *options], check=True)
     return out
 
 
