@@ -26,7 +26,7 @@ from reportgen.settings import load_study
 LANGUAGES = ("vi-en", "vi", "en")
 FORMATS = ("html", "pdf")
 EDITION = "report"
-_DOCUMENTS = ("report.html", "report.pdf", "figures/*.svg")
+_DOCUMENTS = (*(f"{name}.{kind}" for name in ("report", "handout", "handout-key") for kind in FORMATS), "figures/*.svg")
 _LIBRARIES = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 (macOS: brew install pango)"
 
 
@@ -85,6 +85,14 @@ class Rendering:
                 expected = [*LANGUAGES, *(code for code in known if code not in LANGUAGES)]
                 raise InputError(f"--lang {language}: expected {registry.choices(expected)}{registry.nearest(language, expected)}")
             members_of(language, known)
+
+
+def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
+    """Raise InputError for an edition that the analysis does not have, before anything is computed."""
+    if rendering.edition != EDITION:
+        from reportgen.render import Assets, files_of
+
+        files_of(Assets.default(rendering.templates), analysis.templates, rendering.edition)
 
 
 def analyze(settings: pydantic.BaseModel | str | Path, progress: Progress | None = None, cache: Cache | None = None) -> Results:
@@ -171,6 +179,7 @@ def run(
     out = Path(out)
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
     rendering.check()
+    _check_edition(_resolved(settings)[0], rendering)
     before = bundle_digest(out / "bundle") if (out / "bundle" / "SHA256SUMS").is_file() else None
     path, results = analyze_to(settings, out, progress, cache)
     documents = _render(path, out, rendering, progress or SilentProgress(), cache)

@@ -16,7 +16,7 @@ from reportgen.render.html import render_html
 from reportgen.render.languages import Language, load_languages
 from reportgen.render.pdf import render_pdf
 
-__all__ = ["Assets", "Document", "build_document", "load_languages", "render_documents", "render_html", "render_pdf"]
+__all__ = ["Assets", "Document", "build_document", "files_of", "load_languages", "render_documents", "render_html", "render_pdf"]
 
 FORMATS = ("html", "pdf")
 

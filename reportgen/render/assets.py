@@ -1,5 +1,6 @@
 """Where templates, styles and fonts lie, with a user's own directory in front of the built-in one."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,21 @@ class Assets:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+
+
+def export_templates(folder: Path) -> list[Path]:
+    """Copy the built-in templates to a folder for a user to change; return the copies.
+
+    Raises
+    ------
+    InputError
+        When the folder is there and not empty, or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is there already and not empty; choose another folder")
+    source = built_in_templates()
+    try:
+        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
+    return sorted(path for path in folder.rglob("*") if path.is_file())

@@ -261,6 +261,18 @@ def test_study_new_asks(call, tmp_path, monkeypatch):
     assert call("study", "check", "mine.yaml").exit_code == 0
 
 
+def test_templates_export_gives_what_a_rendering_takes(call, tmp_path):
+    from reportgen.render.assets import Assets
+
+    done = call("templates", "export", "mine")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "mine" / "README.md").is_file()
+    assert Assets.default(tmp_path / "mine").path("report/document.html.j2") == tmp_path / "mine" / "report" / "document.html.j2"
+    again = call("templates", "export", "mine")
+    assert again.exit_code == 2
+    assert "mine is there already and not empty" in one_line(again.stderr)
+
+
 def test_timings(call, renderer, monkeypatch):
     monkeypatch.setenv("FAKE_LETTERS_SLEEP", "0.2")
     start = time.perf_counter()
