@@ -62,6 +62,8 @@ app = typer.Typer(
 models_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="Models: which there are, fetching them, and what is found inside.")
 study_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="Study files: write, check, list, and their JSON schema for editors.")
 cache_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="What is kept from earlier runs, so that it need not be made again.")
+templates_app = typer.Typer(cls=_Group, rich_markup_mode=None, help="Templates: the built-in ones, to be changed.")
+app.add_typer(templates_app, name="templates", no_args_is_help=False)
 app.add_typer(cache_app, name="cache", no_args_is_help=False)
 app.add_typer(models_app, name="models", no_args_is_help=False)
 app.add_typer(study_app, name="study", no_args_is_help=False)
@@ -91,7 +93,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but err
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Timings = Annotated[bool, typer.Option("--timings", help="Say at the end where the time went.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute and render everything afresh, and keep nothing.")]
-Edition = Annotated[str, typer.Option(metavar="NAME", help="Which edition of the report.")]
+Edition = Annotated[str, typer.Option(metavar="NAME", help="report, or handout: a worksheet for a class, with its key.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a statement cannot be tested.")]
 
 
@@ -450,6 +452,22 @@ def study_new(
     settings.load_study(file)
     if not quiet:
         typer.echo(f"{file} written; `reportgen run {file}` makes its report", err=True)
+    return DONE
+
+
+@templates_app.command("export")
+def templates_export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet or is empty.")],
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Copy the built-in templates to DIR: change some, remove the rest, and render with --templates DIR."""
+    from reportgen.render.assets import export_templates
+
+    files = export_templates(folder)
+    if not quiet:
+        typer.echo(f"{folder}: {len(files)} files; {folder / 'README.md'} says what they are", err=True)
+    _result(as_json, DONE, folder=folder, files=files)
     return DONE
 
 
