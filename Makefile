@@ -1,5 +1,6 @@
 # `make report` on a fresh Debian or Ubuntu with Python 3.11 or newer: sets everything up and makes the built-in report.
 # `make test`   sets up the same way and runs every check; `make test-browser` opens the pages in a browser.
+# `make bench`  measures everything side by side with what a user would pick instead (benchmarks/results/table.md).
 #
 #   make report PYTHON=/opt/python3.12/bin/python3
 #   make report PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"     torch without CUDA: 2 GB less to download
@@ -10,7 +11,7 @@ STUDY ?= coffee
 OUT ?= out
 export VENV PYTHON PIP_ARGS
 
-.PHONY: report test test-browser check setup model format clean
+.PHONY: report test test-browser check bench setup model format clean
 
 report: setup model
 	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
@@ -32,6 +33,12 @@ check:
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python -m pytest -q
+
+# Everything side by side with what a user would pick instead; 20 GB of memory and 7 GB of disk for GPT-2 XL.
+bench:
+	@scripts/setup.sh test
+	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
+	$(VENV)/bin/python -m benchmarks
 
 setup:
 	@scripts/setup.sh

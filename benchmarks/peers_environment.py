@@ -4,6 +4,7 @@ TransformerLens brings dozens of packages. They are kept away from the project's
 every installed version is a constraint. What cannot be installed under it is left out, and the table says so.
 """
 
+import json
 import subprocess
 import sys
 import sysconfig
@@ -39,3 +40,16 @@ def peers_python() -> Path:
                 sys.stderr.write(f"bench: {requirement} cannot be installed beside what is here; its rows say so\n")
     done.write_text(wanted, encoding="utf-8")
     return python
+
+
+def installed(python: Path) -> dict[str, str]:
+    """Versions of the peers that the environment has."""
+    finished = subprocess.run(
+        [python, "-c", "import json; from benchmarks.machine import versions; print(json.dumps(versions()))"],
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+        text=True,
+    )
+    found: dict[str, str] = json.loads(finished.stdout)
+    return {name: found[name] for name in ("scikit-learn", "ennemi", "transformer-lens") if name in found}
