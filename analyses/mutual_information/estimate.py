@@ -23,7 +23,7 @@ FROM_COUNTS = frozenset({"histogram", "expected", "corrected"})
 # Pairs worked on at once: large enough to pay for the call, small enough to stay in the processor's cache and to share out.
 CHUNK_PAIRS = 128
 # The compiled histogram takes about a microsecond a pair, so that a call has to hold more of them.
-CHUNK_PAIRS_OF_HISTOGRAM = 512
+CHUNK_PAIRS_OF_HISTOGRAM = 1024
 # Values of the vectors of several blocks in one job: 2 MB of them.
 JOB_VALUES = 250_000
 
@@ -177,6 +177,9 @@ def _jobs(blocks: _Blocks, pairs: int, chunk: int, prepared: Callable[[slice], V
     elif pairs > 0:
         fitting = JOB_VALUES // max(blocks.vectors * blocks.dimensions, 1)
         together = max(min(chunk // pairs, fitting), 1)
+        # Equally many for every worker, so that none waits for another's last job.
+        rounds = -(-blocks.number // (together * _workers()))
+        together = -(-blocks.number // max(rounds * _workers(), 1))
         starts = range(0, blocks.number, together)
         yield [_Job(slice(start, min(start + together, blocks.number)), slice(0, pairs), None) for start in starts]
 

@@ -17,6 +17,9 @@ Bins = int | str
 # The Freedman-Diaconis rule asks for ever more bins as tails grow heavier; joint cells beyond this many a side are all but empty.
 MOST_FREEDMAN_DIACONIS_BINS = 128
 
+# Far above what rounding can do to a quotient (value - low) / step, in units of (1 + range and origin in steps).
+ROUNDING = 4e-15
+
 
 @dataclass(frozen=True)
 class Histograms:
@@ -81,16 +84,22 @@ def bin_codes(values: Array, low: Array, high: Array, bins: npt.NDArray[np.integ
     start, stop = low[:, None], high[:, None]
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         step = (stop - start) / bins[:, None]
-        codes = np.nan_to_num((values - start) / step, nan=0.0, posinf=0.0, neginf=0.0)
-    codes = np.clip(codes, 0, last).astype(np.int16)
-    ranged = np.isfinite(step) & (step > 0)
-    step = np.where(ranged, step, 0.0)
-    while True:  # the quotient may be off by rounding: compare with the edges themselves, as numpy does
-        up = ranged & (codes < last) & (values >= (codes + 1) * step + start)
-        down = ranged & (codes > 0) & (values < codes * step + start)
-        if not (up.any() or down.any()):
-            return np.where(ranged, codes, np.int16(0))
-        codes = codes + up - down
+        ranged = np.isfinite(step) & (step > 0)
+        start, step = np.where(ranged, start, 0.0), np.where(ranged, step, 1.0)
+        quotient = np.clip((values - start) / step, 0, last + 1)
+        doubt = ROUNDING * (1 + np.where(ranged, np.abs(start) + np.abs(stop), 0.0) / step + bins[:, None])
+    codes = np.minimum(quotient.astype(np.int16), last)
+    quotient -= codes
+    # Where rounding could have moved a quotient into the next bin, the edges themselves decide, as in numpy.
+    rows, places = np.nonzero(~((quotient > doubt) & (quotient < 1 - doubt)))
+    value, code, top, origin, width = values[rows, places], codes[rows, places], last[rows, 0], start[rows, 0], step[rows, 0]
+    while (move := (code < top) & (value >= (code + 1) * width + origin)).any():
+        code = code + move
+    while (move := (code > 0) & (value < code * width + origin)).any():
+        code = code - move
+    codes[rows, places] = code
+    codes[~ranged[:, 0]] = 0
+    return codes.astype(np.int16)
 
 
 def freedman_diaconis(values: Array, kept: Mask) -> npt.NDArray[np.int64]:
@@ -110,26 +119,34 @@ def freedman_diaconis(values: Array, kept: Mask) -> npt.NDArray[np.int64]:
 
 
 def _count_joint(vectors: Vectors, first: Indices, second: Indices, bins: Bins) -> Counts:
-    kept = vectors.kept(first, second)
-    left, left_bins = _pair_codes(vectors, first, kept, bins)
-    right, right_bins = _pair_codes(vectors, second, kept, bins)
-    side = int(max(left_bins.max(initial=1), right_bins.max(initial=1)))
-    cell = (np.arange(len(first))[:, None] * side + left) * side + right
-    return np.bincount(cell[kept], minlength=len(first) * side * side).reshape(len(first), side, side)
-
-
-def _pair_codes(vectors: Vectors, side: Indices, kept: Mask, bins: Bins) -> tuple[Codes, npt.NDArray[np.int64]]:
-    """Bins of one side of the pairs; binned afresh only where the other side's outliers took an extreme of the range."""
-    values = vectors.values[side]
-    low, high = masked_range(values, kept)
+    left, left_bins = _pair_codes(vectors, first, second, bins)
+    right, right_bins = _pair_codes(vectors, second, first, bins)
+    side = int(max(left_bins.max(initial=1), right_bins.max(initial=1))) + 1
     if not isinstance(bins, int):
+        left[~vectors.inlier[first]] = side - 1
+        right[~vectors.inlier[second]] = side - 1
+    left *= side
+    left += right
+    left += np.arange(len(first))[:, None] * side**2
+    cells = np.bincount(left.ravel(), minlength=len(first) * side**2).reshape(len(first), side, side)
+    return cells[:, :-1, :-1]
+
+
+def _pair_codes(vectors: Vectors, side: Indices, other: Indices, bins: Bins) -> tuple[Indices, npt.NDArray[np.int64]]:
+    """Bins of one side of the pairs, outliers in one bin more; binned afresh where the other side's outliers take an extreme."""
+    if not isinstance(bins, int):
+        values, kept = vectors.values[side], vectors.kept(side, other)
         counts = freedman_diaconis(values, kept)
-        return bin_codes(values, low, high, counts), counts
-    counts = np.full(len(side), bins)
+        return bin_codes(values, *masked_range(values, kept), counts).astype(np.intp), counts
     if bins not in vectors.codes:
-        vectors.codes[bins] = bin_codes(vectors.values, vectors.low, vectors.high, np.full(len(vectors.low), bins))
+        own = bin_codes(vectors.values, vectors.low, vectors.high, np.full(len(vectors.low), bins)).astype(np.intp)
+        own[~vectors.inlier] = bins
+        vectors.codes[bins] = own
     codes = vectors.codes[bins][side]
-    afresh = (low != vectors.low[side]) | (high != vectors.high[side])
-    if afresh.any():
-        codes[afresh] = bin_codes(values[afresh], low[afresh], high[afresh], counts[afresh])
-    return codes, counts
+    afresh = np.flatnonzero((vectors.extreme[side] & ~vectors.inlier[other]).any(axis=-1))
+    if afresh.size:
+        side, other = side[afresh], other[afresh]
+        values = vectors.values[side]
+        low, high = masked_range(values, vectors.kept(side, other))
+        codes[afresh] = np.where(vectors.inlier[side], bin_codes(values, low, high, np.full(len(side), bins)), bins)
+    return codes, np.full(len(codes), bins)

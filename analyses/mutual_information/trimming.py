@@ -46,6 +46,11 @@ class Vectors:
         dimensions = self.inlier.shape[1]
         return np.searchsorted(flat, np.arange(len(self.inlier) + 1) * dimensions), flat % max(dimensions, 1)
 
+    @cached_property
+    def extreme(self) -> Mask:
+        """(V, D) where each vector has its smallest and its largest inlier."""
+        return ((self.values == self.low[:, None]) | (self.values == self.high[:, None])) & self.inlier
+
     def kept(self, first: Indices, second: Indices) -> Mask:
         """(P, D) the dimensions that neither vector of a pair has as an outlier."""
         return self.inlier[first] & self.inlier[second]
