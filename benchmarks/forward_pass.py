@@ -35,7 +35,7 @@ def measure(peers_python: Path, bridge: bool, rounds: int, say: Callable[[str], 
             for way in ways if number % 2 == 0 else reversed(list(ways)):
                 say(f"capture by {way}, round {number + 1} of {rounds}")
                 out = Path(temporary) / f"{way}.npy"
-                arguments = [way, folder, TEXT, out, "--positions", *map(str, positions)]
+                arguments: list[str | Path] = [way, folder, TEXT, out, "--positions", *map(str, positions)]
                 offline = {"HF_HUB_OFFLINE": "1"}
                 figures = run_child(ways[way], "benchmarks.capture_child", *arguments, environment=offline)
                 seconds[way].append(figures["seconds"])
@@ -69,7 +69,7 @@ def _analysis(folder: Path, temporary: Path, stored: int) -> list[Row]:
     """`reportgen analyze coffee` on the model, controls and multiverse included, under a limit on private memory."""
     peak_file = temporary / "peak"
     program = _LIMITED.format(limit=stored + _PRIVATE, peak=str(peak_file))
-    arguments = [
+    arguments: list[str | Path] = [
         "analyze",
         "coffee",
         "--model",

@@ -22,6 +22,8 @@ def table(report: Mapping[str, Any]) -> str:
         *_HEAD,
     ]
     lines += [_line(row) for row in report["rows"]]
+    held = [row["met"] for row in report["rows"] if row["met"] is not None]
+    lines += ["", f"{sum(held)} of {len(held)} goals are met."]
     lines += ["", *(f"Not measured: {reason}." for reason in report["left_out"])]
     if report["stages"]:
         spent = ", ".join(f"{name[0].lower() + name[1:]} {seconds:.1f} s" for name, seconds in report["stages"].items())
