@@ -4,6 +4,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,14 @@ def measure(say: Callable[[str], None], rounds: int = 3) -> list[Series]:
         say(f"growth with {name}")
         arrays = [random_vectors(*shape(size)) for size in sizes]
         for estimator in _ESTIMATORS:
-            seconds = [_median(lambda vectors=vectors, estimator=estimator: _estimate(vectors, estimator), rounds) for vectors in arrays]
+            seconds = [_median(partial(_estimate, vectors, estimator), rounds) for vectors in arrays]
             series.append(_series(name, estimator, sizes, seconds))
     say("growth with tokens")
     text = (ROOT / "analyses/mi_distance/texts/turkish-coffee.txt").read_text(encoding="utf-8")
     words = (text.split() * 10)[: max(_TOKENS)]
     model = ModelSettings(source="embedded", device="cpu", offline=True)
-    seconds = [
-        _median(lambda size=size: capture(model, " ".join(words[: size * 3 // 4]), [0], SilentProgress()), rounds) for size in _TOKENS
-    ]
+    texts = [" ".join(words[: size * 3 // 4]) for size in _TOKENS]  # about three words to four tokens
+    seconds = [_median(partial(capture, model, shortened, [0], SilentProgress()), rounds) for shortened in texts]
     return [*series, _series("tokens", "capture", _TOKENS, seconds)]
 
 
@@ -73,7 +73,7 @@ def draw(series: Sequence[Series], folder: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    style = {"svg.hashsalt": "growth", "svg.fonttype": "path", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    style: Any = {"svg.hashsalt": "growth", "svg.fonttype": "path", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
     with mpl.rc_context(style):
         kinds = list(dict.fromkeys(entry["by"] for entry in series))
         figure, axes = pyplot.subplots(1, len(kinds), figsize=(3.1 * len(kinds), 3.2), layout="constrained")

@@ -1,6 +1,11 @@
-"""A GPT-2 of any size with random weights and GPT-2's real tokenizer, as a folder on the disk."""
+"""A GPT-2 of any size with random weights and GPT-2's real tokenizer, on the disk in two ways.
+
+``plain`` is a folder as `save_pretrained` writes it; ``hub`` is one as the hub's cache keeps it, where each weight file is a link to
+a file that is named by its SHA-256. Both show the same bytes.
+"""
 
 import argparse
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -13,16 +18,17 @@ _FILE_BYTES = 500_000_000
 
 
 def store(folder: Path, *, n_layer: int, n_embd: int, n_head: int) -> int:
-    """Write configuration, tokenizer and normally distributed weights; return the bytes of the weights."""
+    """Write configuration, tokenizer and normally distributed weights to `folder`; return the bytes of the weights."""
     import torch
     import transformers
     from safetensors.torch import save_file
 
-    folder.mkdir(parents=True)
+    plain = folder / "plain"
+    plain.mkdir(parents=True)
     config = transformers.GPT2Config(n_layer=n_layer, n_embd=n_embd, n_head=n_head)
     config.architectures = ["GPT2LMHeadModel"]
-    config.save_pretrained(folder)
-    _store_tokenizer(folder)
+    config.save_pretrained(plain)
+    _store_tokenizer(plain)
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in transformers.GPT2Model(config).named_parameters()}
     generator = torch.Generator().manual_seed(0)
@@ -32,7 +38,7 @@ def store(folder: Path, *, n_layer: int, n_embd: int, n_head: int) -> int:
 
     def write() -> None:
         name = f"model-{len(set(places.values())) + 1:05d}.safetensors"
-        save_file(part, folder / name, metadata={"format": "pt"})
+        save_file(part, plain / name, metadata={"format": "pt"})
         places.update(dict.fromkeys(part, name))
         part.clear()
 
@@ -45,8 +51,20 @@ def store(folder: Path, *, n_layer: int, n_embd: int, n_head: int) -> int:
             write()
     write()
     index = {"metadata": {"total_size": total}, "weight_map": places}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    (plain / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    _as_the_hub_keeps_it(plain, folder / "hub")
     return total
+
+
+def _as_the_hub_keeps_it(plain: Path, hub: Path) -> None:
+    blobs = hub.parent / "blobs"
+    hub.mkdir()
+    blobs.mkdir()
+    for file in plain.iterdir():
+        with file.open("rb") as stream:
+            blob = blobs / hashlib.file_digest(stream, "sha256").hexdigest()
+        blob.hardlink_to(file)
+        (hub / file.name).symlink_to(blob)
 
 
 def main() -> None:
