@@ -71,7 +71,7 @@ def _rows(seconds: dict[str, list[float]], peaks: dict[str, list[float]]) -> lis
         for peer in (peer for peer in goals if peer in seconds):
             name = f"GPT-2 XL {how}, capture"
             rows.append(compared("capture", name, _NAMES[peer], "s", seconds[way], seconds[peer], figure="share", goal=goals[peer]))
-            rows.append(compared("capture", f"{name}: peak memory", _NAMES[peer], "GB", peaks[way], peaks[peer], figure="share"))
+            rows.append(compared("capture", f"{name}: peak memory", _NAMES[peer], "GB", peaks[way], peaks[peer], figure="share", goal=0.1))
     return rows
 
 

@@ -86,6 +86,8 @@ def draw(series: Sequence[Series], folder: Path) -> None:
             axis.minorticks_off()
             axis.set_xlabel(kind)
             low, high = axis.get_ylim()
+            if high < 10 * low:  # what hardly grows must not look as if it did
+                low, high = low / 3, high * 3
             axis.set_ylim(low, high * (high / low) ** 0.45)  # room for the legend above the lines
             axis.legend(frameon=False, fontsize=7.5, loc="upper left")
         axes[0].set_ylabel("seconds")
