@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -20,11 +20,14 @@ Kind = Literal["chapter", "heading", "text", "table", "figure", "break"]
 
 HEADINGS = ("h3", "h4")
 VOID = ("br", "img", "wbr")
-SMALLEST = 0.78
+SMALLEST, SMALL = 0.78, 0.85
 # Shares of a page: an empty foot that nobody minds; what must follow a heading; the least piece of a text or table.
 NEGLIGIBLE, AFTER_HEADING, LEAST_PIECE = 0.13, 0.08, 0.06
 # How far off (in shares of a page) the estimate of a place may be without the figure falling off the page.
-MARGIN_OF_ERROR = 0.012
+MARGIN_OF_ERROR = 0.03
+# What is as bad as how much of an empty page: a figure one page later than its text, and one drawn smaller (per squared share).
+LATER, SMALLER = 0.01, 0.2
+SWEEPS = 4
 
 
 @dataclass(frozen=True)
@@ -63,31 +66,55 @@ class Arrangement:
     scales: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Choices:
+    """Figures that begin the next page at once rather than wait for text to fill this one, and figures drawn smaller to begin with."""
+
+    eager: frozenset[str] = frozenset()
+    small: frozenset[str] = frozenset()
+
+
 class _Setting:
     """Goes through the units and keeps account of how full the page is: as laid out until something is changed, then by estimate."""
 
-    def __init__(self, page: float, before: Arrangement) -> None:
-        self.page, self.before = page, before
+    def __init__(self, page: float, before: Arrangement, choices: _Choices) -> None:
+        self.page, self.before, self.choices = page, before, choices
         self.y, self.after, self.changed = 0.0, 0.0, False
         self.last: Unit | None = None
-        self.waiting: list[Unit] = []
+        self.number = 0
+        self.cost = 0.0
+        self.waiting: list[tuple[Unit, int]] = []
         self.follows: dict[str, str] = {}
         self.scales: dict[str, float] = {}
 
     def gap(self, unit: Unit) -> float:
         return max(self.after, unit.before) if self.y > 0 else 0.0
 
+    def wanted(self, unit: Unit) -> float:
+        return min(self.before.scales.get(unit.key, 1.0), SMALL if unit.key in self.choices.small else 1.0)
+
+    def turn(self) -> None:
+        """Begin a page, and account for what is left empty of the one before."""
+        self.cost += max(0.0, 1 - self.y / self.page - NEGLIGIBLE) ** 2
+        self.number, self.y = self.number + 1, 0.0
+
+    def begin(self) -> None:
+        """Begin a page that has to begin here, whatever is left empty."""
+        self.number, self.y, self.after, self.last = self.number + 1, 0.0, 0.0, None
+
     def advance(self, unit: Unit, height: float, least: float) -> None:
         """Set something that may be cut, but leaves at least a piece of some height on either side."""
         if not self.changed:
+            if self.last is not None and unit.start[0] > self.last.end[0]:
+                self.turn()
+            self.number += unit.end[0] - unit.start[0]
             self.y = unit.end[1]
         else:
-            top = self.y + self.gap(unit)
-            if top + min(height, least) > self.page:
-                top = 0.0
-            self.y = top + height
+            if self.y + self.gap(unit) + min(height, least) > self.page:
+                self.turn()
+            self.y += self.gap(unit) + height
             while self.y > self.page:
-                self.y -= self.page
+                self.number, self.y = self.number + 1, self.y - self.page
         self.after, self.last = unit.after, unit
 
     def room(self, unit: Unit) -> float:
@@ -96,7 +123,7 @@ class _Setting:
 
     def scale_of(self, unit: Unit) -> float | None:
         """The largest size at which a figure fits on this page, if it may be that small."""
-        wanted = self.before.scales.get(unit.key, 1.0)
+        wanted = self.wanted(unit)
         full = unit.height - unit.picture * (1 - wanted)
         if full <= self.room(unit):
             return wanted
@@ -108,6 +135,7 @@ class _Setting:
             self.changed = True
         if scale != 1:
             self.scales[unit.key] = scale
+        self.cost += SMALLER * (1 - scale) ** 2
         if moved and self.last is not None:
             self.follows[unit.key] = self.last.key
         height = unit.height - unit.picture * (1 - scale)
@@ -116,34 +144,69 @@ class _Setting:
     def set_figure(self, unit: Unit, *, may_wait: bool, moved: bool) -> bool:
         """Set a figure here, on this page or the next; False when it is to wait."""
         fits_as_laid_out = not self.changed and self.last is not None and unit.start[0] == self.last.end[0]
-        scale = self.before.scales.get(unit.key, 1.0) if fits_as_laid_out else self.scale_of(unit)
-        if scale is None and may_wait and 1 - self.y / self.page > NEGLIGIBLE:
+        scale = self.wanted(unit) if fits_as_laid_out else self.scale_of(unit)
+        if scale is None and may_wait and unit.key not in self.choices.eager and 1 - self.y / self.page > NEGLIGIBLE:
             self.changed = True
             return False
-        self.put(unit, self.before.scales.get(unit.key, 1.0) if scale is None else scale, moved=moved)
+        self.put(unit, self.wanted(unit) if scale is None else scale, moved=moved)
         return True
+
+    def put_waiting(self, scale: float) -> None:
+        unit, since = self.waiting.pop(0)
+        self.put(unit, scale, moved=True)
+        self.cost += LATER * max(0, self.number - since - 1)
 
     def make_way_for(self, unit: Unit) -> None:
         """Before a text that goes on to the next page: a figure that would find no room after it there begins that page."""
         beyond = self.y + self.gap(unit) + unit.height - self.page
-        if self.waiting and 0 < beyond < self.page and self.scale_of(self.waiting[0]) is None:
-            figure = self.waiting[0]
-            wanted = self.before.scales.get(figure.key, 1.0)
+        if self.waiting and 0 < beyond < self.page and self.scale_of(self.waiting[0][0]) is None:
+            figure = self.waiting[0][0]
+            wanted = self.wanted(figure)
             if beyond + figure.before + figure.height - figure.picture * (1 - wanted) > self.page:
-                self.put(self.waiting.pop(0), wanted, moved=True)
+                self.put_waiting(wanted)
                 self.set_waiting(all_of_them=False)
 
     def set_waiting(self, *, all_of_them: bool) -> None:
         while self.waiting:
-            scale = self.scale_of(self.waiting[0])
+            unit = self.waiting[0][0]
+            scale = self.scale_of(unit)
             if scale is None and not all_of_them and self.y > 0:
                 return
-            unit = self.waiting.pop(0)
-            self.put(unit, self.before.scales.get(unit.key, 1.0) if scale is None else scale, moved=True)
+            self.put_waiting(self.wanted(unit) if scale is None else scale)
+
+
+def _set(units: Sequence[Unit], page: float, before: Arrangement, choices: _Choices) -> _Setting:
+    setting = _Setting(page, before, choices)
+    for index, unit in enumerate(units):
+        following = units[index + 1].kind if index + 1 < len(units) else "break"
+        if unit.kind in ("chapter", "break") or (unit.kind == "heading" and following == "figure"):
+            setting.set_waiting(all_of_them=True)
+        if unit.kind == "break":
+            setting.begin()
+        elif unit.kind in ("chapter", "heading"):
+            if unit.kind == "heading" and following in ("text", "table"):
+                setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
+            setting.advance(unit, unit.height, unit.height + AFTER_HEADING * page)
+        elif unit.kind == "figure":
+            if setting.waiting:
+                setting.waiting.append((unit, setting.number))
+                continue
+            moved = unit.key in before.follows
+            beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
+            useful = beyond in ("text", "heading", "table") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
+            if not setting.set_figure(unit, may_wait=useful, moved=moved):
+                setting.waiting.append((unit, setting.number))
+        else:
+            if setting.last is not None and setting.last.kind not in ("chapter", "heading"):
+                setting.make_way_for(unit)
+            setting.advance(unit, unit.height, LEAST_PIECE * page)
+            setting.set_waiting(all_of_them=False)
+    setting.set_waiting(all_of_them=True)
+    return setting
 
 
 def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangement:
-    """What to change so that pages are full.
+    """What to change so that pages are full: the best that a search over the figures' choices finds, one choice after the other.
 
     Parameters
     ----------
@@ -152,33 +215,26 @@ def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangem
     page
         Height of a page's text.
     """
-    setting = _Setting(page, before)
-    for index, unit in enumerate(units):
-        following = units[index + 1].kind if index + 1 < len(units) else "break"
-        if unit.kind in ("chapter", "break") or (unit.kind == "heading" and following == "figure"):
-            setting.set_waiting(all_of_them=True)
-        if unit.kind == "break":
-            setting.y, setting.after, setting.last = 0.0, 0.0, None
-        elif unit.kind in ("chapter", "heading"):
-            if unit.kind == "heading" and following in ("text", "table"):
-                setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
-            setting.advance(unit, unit.height, unit.height + AFTER_HEADING * page)
-        elif unit.kind == "figure":
-            if setting.waiting:
-                setting.waiting.append(unit)
-                continue
-            moved = unit.key in before.follows
-            beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
-            useful = beyond in ("text", "heading", "table") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
-            if not setting.set_figure(unit, may_wait=useful, moved=moved):
-                setting.waiting.append(unit)
-        else:
-            if setting.last is not None and setting.last.kind not in ("chapter", "heading"):
-                setting.make_way_for(unit)
-            setting.advance(unit, unit.height, LEAST_PIECE * page)
-            setting.set_waiting(all_of_them=False)
-    setting.set_waiting(all_of_them=True)
-    return Arrangement(setting.follows, setting.scales)
+    figures = [unit.key for unit in units if unit.kind == "figure"]
+    # Two figures after one another may share a page when both are smaller.
+    changes = [(frozenset({key}), frozenset[str]()) for key in figures]
+    changes += [(frozenset[str](), frozenset(keys)) for keys in [*([key] for key in figures), *pairwise(figures)]]
+    found: list[_Setting] = []
+    # All eager is the layout as it is: what is found is never worse, as far as can be estimated.
+    for choices in (_Choices(frozenset(figures)), _Choices()):
+        best, improved = _set(units, page, before, choices), True
+        for _ in range(SWEEPS):
+            if not improved:
+                break
+            improved = False
+            for eager, small in changes:
+                other = _Choices(choices.eager ^ eager, choices.small ^ small)
+                tried = _set(units, page, before, other)
+                if tried.cost < best.cost - 1e-9:
+                    choices, best, improved = other, tried, True
+        found.append(best)
+    chosen = min(found, key=lambda setting: setting.cost)
+    return Arrangement(chosen.follows, chosen.scales)
 
 
 def _key(item: Item) -> str:
