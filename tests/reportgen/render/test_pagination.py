@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import pytest
 from markupsafe import Markup
 
 from reportgen.render import Document
