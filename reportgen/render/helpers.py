@@ -80,7 +80,8 @@ class Helpers:
     """
 
     def __init__(self, documents: int) -> None:
-        self._waiting: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        # Not a SimpleQueue: with one reader that waits and one that waits only so long, CPython's can stop for ever.
+        self._waiting: queue.Queue[_Task | None] = queue.Queue()
         self._unfinished: list[Future[bytes]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         count = min(documents, processors()) - 1 if sys.executable else 0
