@@ -46,7 +46,7 @@ RELABELLINGS = 199
 MOST_COMPARISONS = 2_200_000_000
 FEWEST_DATA_SETS = 100
 # Data sets at once, in elements of the largest temporary array.
-CHUNK_ELEMENTS = 20_000_000
+CHUNK_ELEMENTS = 2_000_000
 
 
 @dataclass(frozen=True)

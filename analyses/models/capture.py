@@ -1,5 +1,6 @@
 """The activations of both branches, from one forward pass that never holds the whole model in memory."""
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         import transformers
 
         from analyses.models import branches, weights
+        from analyses.models.paging import return_free_memory
     except ImportError as error:
         raise missing_library(error) from error
 
@@ -95,6 +97,11 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
             model(input_ids=torch.tensor([tokens.ids], device=device))
         activation, modules = reader.result()
         architecture = type(model).__name__
+
+    # Modules and their hooks refer to each other, so only the collector frees them; then what is free goes back to the system.
+    del model, blocks, reader
+    gc.collect()
+    return_free_memory()
 
     facts = pinned.result() | {
         "architecture": architecture,

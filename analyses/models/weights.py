@@ -16,7 +16,7 @@ import transformers
 from torch import nn
 
 from analyses.errors import InputError
-from analyses.models.paging import MappedWeights
+from analyses.models.paging import MappedWeights, return_free_memory
 from analyses.models.sources import ModelFolder, quiet_transformers
 
 # A base model may have a pooler for classification that no language model's file holds; nothing here reads it.
@@ -159,7 +159,13 @@ class RandomWeights:
         self._seed = seed
         self._left: dict[torch.Size, list[torch.Tensor]] = {}
         blocks = list(blocks)
-        self._fill(_outside(model, blocks), stream=0)
+        outside = _outside(model, blocks)
+        return_free_memory()  # what making the modules drew and dropped again
+        self._fill(outside, stream=0)
+        for module in outside:
+            if isinstance(module, nn.Embedding):
+                # A third of a gigabyte in GPT-2 XL, and used once: it goes before the first block gets its weights.
+                module.register_forward_hook(lambda module, *_: self._forget(module))
         for number, block in enumerate(blocks, start=1):
             block.register_forward_pre_hook(lambda block, _, number=number: self._fill(list(block.modules()), stream=number))
             block.register_forward_hook(lambda block, *_: self._drop(block))
@@ -177,7 +183,8 @@ class RandomWeights:
                 initialise(module)
         for module in modules:
             for name, parameter in module.named_parameters(recurse=False):
-                if torch.isnan(parameter).any():
+                # The sum shows a NaN without a mask as large as the weights: such pieces, freed one by one, scatter the memory.
+                if torch.isnan(parameter.sum()):
                     raise InputError(f"{type(self._model).__name__}: its initialisation leaves {name} of {type(module).__name__} unset")
             module._apply(lambda tensor: tensor.to(self._device), recurse=False)
 
@@ -186,12 +193,19 @@ class RandomWeights:
         left = self._left.get(shape)
         return left.pop() if left else torch.empty(shape, dtype=torch.float32)
 
+    @staticmethod
+    def _forget(module: nn.Module) -> None:
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            setattr(module, name, nn.Parameter(parameter.data.to("meta"), requires_grad=False))
+
     def _drop(self, block: nn.Module) -> None:
         for module in block.modules():
             for name, parameter in list(module.named_parameters(recurse=False)):
                 if parameter.device.type == "cpu":
                     self._left.setdefault(parameter.shape, []).append(parameter.data)
                 setattr(module, name, nn.Parameter(parameter.data.to("meta"), requires_grad=False))
+        # What the initialisation needed meanwhile lies scattered between what stays.
+        return_free_memory()
 
 
 def _outside(model: nn.Module, blocks: Iterable[nn.Module]) -> list[nn.Module]:
