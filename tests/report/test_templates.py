@@ -111,7 +111,7 @@ def test_formulas_hold_no_result():
         ("attention is higher by 0.031 nats", {"0.031"}),
         ("cao hơn 0,031 nat", {"0,031"}),
         ("in 27 of 30 layers", {"27", "30"}),
-        ("about −.5, a 95 % interval", set()),
+        ("about −.5, a 95% interval", set()),
         ("SmolLM2-135M and layer%(x)s", set()),
     ],
 )
