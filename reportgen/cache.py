@@ -11,7 +11,6 @@ import os
 import platform
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from analyses.models.cache import cache_directory
-from reportgen.atomic import put_file, remove_abandoned, staging_folder
+from reportgen.atomic import remove_abandoned, staging_folder
 
 _LIMIT = 2_000_000_000
 _SUMS = "SHA256SUMS"
 _CONTENT = "content"
-_HASHES = "hashes.json"
-_TICK = 2_000_000_000
 # What the numbers and the documents are made with; another version of any of these may give other bytes.
 _LIBRARIES = (
     "babel", "fonttools", "jinja2", "matplotlib", "numba", "numpy", "pandas", "pydyf", "scikit-learn", "scipy", "statsmodels",
@@ -91,21 +88,6 @@ class Cache:
                     raise
         self._shrink(keep=place)
 
-    def file_hash(self, file: Path) -> str:
-        """Return a file's SHA-256; gigabytes are not read again while size, times and inode stay the same."""
-        status = file.stat()
-        mark = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        key = str(file.resolve())
-        known = self._hashes().get(key)
-        if known and known[:-1] == mark:
-            return str(known[-1])
-        value = _sha256(file)
-        # A file that was written just now may be written again within the same tick of the clock.
-        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _TICK:
-            with suppress(OSError):
-                self._remember(key, [*mark, value])
-        return value
-
     def use(self) -> list[StageUse]:
         """Return what each stage takes."""
         stages = sorted({entry.parent.name for entry in self._entries()})
@@ -113,25 +95,11 @@ class Cache:
 
     def clear(self) -> int:
         """Remove every entry; return how many there were."""
-        (self.folder / _HASHES).unlink(missing_ok=True)
         removed = 0
         for entry in list(self._entries()):
             remove_abandoned(entry.parent)
             removed += _remove(entry)
         return removed
-
-    def _remember(self, key: str, entry: list[Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self.folder, prefix=".hashes-", encoding="utf-8", delete=False) as new:
-            json.dump({**self._hashes(), key: entry}, new)
-        put_file(Path(new.name), self.folder / _HASHES)
-
-    def _hashes(self) -> dict[str, list[Any]]:
-        try:
-            content = json.loads((self.folder / _HASHES).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return content if isinstance(content, dict) else {}
 
     def _entries(self, stage: str = "*") -> Iterator[Path]:
         return (entry for entry in self.folder.glob(f"{stage}/*") if entry.is_dir() and not entry.name.startswith("."))

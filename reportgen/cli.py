@@ -492,9 +492,11 @@ def cache_info(as_json: Json = False) -> int:
 @cache_app.command("clear")
 def cache_clear(quiet: Quiet = False, as_json: Json = False) -> int:
     """Remove everything that was computed or rendered; models stay."""
+    from analyses.models.hashes import forget
     from reportgen.cache import Cache
 
     removed = Cache().clear()
+    forget()
     if not quiet:
         typer.echo(f"{removed} entries removed", err=True)
     _result(as_json, DONE, removed=removed)

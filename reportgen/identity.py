@@ -10,22 +10,23 @@ import pydantic
 import analyses
 import reportgen
 from analyses.errors import InputError
+from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
 from analyses.protocol import Analysis
-from reportgen.cache import Cache, code_version
+from reportgen.cache import code_version
 from reportgen.resources import templates_directory
 
 # Settings that only documents use, such as the title of the course: other ones need no new computation.
 PRESENTATION = "document"
 
 
-def inputs_of(settings: pydantic.BaseModel, cache: Cache, progress: Progress) -> dict[str, Any]:
+def inputs_of(settings: pydantic.BaseModel, progress: Progress) -> dict[str, Any]:
     """Return everything that the computation of a study depends on besides code, in JSON form.
 
     These are its settings (without the section ``document``), for every `ModelSettings` among them the hashes of the model's
     files, and for every path under a key that ends in ``_file`` the hash of the file. An analysis must not depend on anything
-    else. `cache` remembers the hashes of files.
+    else.
 
     Raises
     ------
@@ -33,11 +34,11 @@ def inputs_of(settings: pydantic.BaseModel, cache: Cache, progress: Progress) ->
         If a model or a file is not there.
     """
     values = settings.model_dump(mode="json", exclude={PRESENTATION})
-    files = {key: _file_hash(Path(path), key, cache) for key, path in _files(values)}
+    files = {key: _file_hash(Path(path), key) for key, path in _files(values)}
     models = {}
     # Ready activations stand in for the model, which need not be on this machine then.
     if not values.get("activations_file"):
-        models = {key: _model_files(model, cache, progress) for key, model in _models(settings)}
+        models = {key: _model_files(model, progress) for key, model in _models(settings)}
     for key, _ in _models(settings):
         # How a model is fetched does not change what it computes.
         section = values
@@ -58,12 +59,12 @@ def rendering_code(analysis: Analysis, own_templates: Path | None) -> str:
     return code_version([*folders, *([own_templates] if own_templates else [])])
 
 
-def _model_files(model: ModelSettings, cache: Cache, progress: Progress) -> dict[str, Any]:
+def _model_files(model: ModelSettings, progress: Progress) -> dict[str, Any]:
     from analyses.models.sources import resolve
 
     folder = resolve(model, progress)
     # Weights, configuration and tokenizer: all of them shape what the model computes.
-    files = {file.name: cache.file_hash(file) for file in sorted(folder.path.iterdir()) if file.is_file()}
+    files = {file.name: sha256(file) for file in sorted(folder.path.iterdir()) if file.is_file()}
     return {"name": folder.name, "revision": folder.revision, "files": files}
 
 
@@ -85,10 +86,10 @@ def _files(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
                 yield from _files(value, f"{path}{key}.")
 
 
-def _file_hash(file: Path, key: str, cache: Cache) -> str:
+def _file_hash(file: Path, key: str) -> str:
     if not file.is_file():
         raise InputError(f"{key}: there is no file {file}")
-    return cache.file_hash(file)
+    return sha256(file)
 
 
 def _folder(package: Any) -> Path:

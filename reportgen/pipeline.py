@@ -117,7 +117,7 @@ def analyze(settings: pydantic.BaseModel | str | Path, progress: Progress | None
     with _step("the computation"):
         if cache is None:
             return _computed(analysis, study, progress)
-        inputs = inputs_of(study, cache, progress)
+        inputs = inputs_of(study, progress)
         code = computation_code(analysis)
         key = cache_key(analysis=analysis.name, code=code, inputs=inputs)
         results = _kept_results(cache, key)

@@ -64,10 +64,10 @@ def find_blocks(model: nn.Module, layers: int, name: str, *, attention_named: bo
 
 @dataclass
 class _Catch:
-    """What the last module of a branch gave in one block, and how often each module ran."""
+    """Which module of a branch ran last in one block, whether it gave one vector a token, and how often each module ran."""
 
     module: str | None = None
-    output: torch.Tensor | None = None
+    fits: bool = False
     runs: dict[str, int] = field(default_factory=dict)
 
 
@@ -95,6 +95,8 @@ class BranchReader:
         self._positions = list(positions)
         self._tokens = tokens
         self._name = name
+        # All memory that stays is taken at once: rows kept one by one would lie between what each block frees and hold it fast.
+        self._activation = torch.empty((len(BRANCHES), len(blocks), len(self._positions), hidden_size), dtype=torch.float32)
         self._caught = [{branch: _Catch() for branch in BRANCHES} for _ in blocks]
         for layer, block in enumerate(blocks):
             for branch in BRANCHES:
@@ -109,14 +111,13 @@ class BranchReader:
         InputError
             A branch was not found in some block, ran more than once, or has another shape than (tokens, hidden size).
         """
-        rows, modules = [], {}
+        modules = {}
         for branch in BRANCHES:
             catches = [caught[branch] for caught in self._caught]
             for layer, catch in enumerate(catches):
                 self._check(catch, branch, layer)
-            rows.append(torch.stack([catch.output for catch in catches if catch.output is not None]))
             modules[branch] = tuple(str(catch.module) for catch in catches)
-        return torch.stack(rows), modules
+        return self._activation, modules
 
     def _candidates(self, block: nn.Module, branch: str, override: str | None, layer: int) -> Iterator[tuple[str, nn.Module]]:
         if override is not None:
@@ -159,8 +160,9 @@ class BranchReader:
             catch.module = path
             catch.runs[path] = catch.runs.get(path, 0) + 1
             # Some architectures flatten batch and tokens (OPT), so only the number of values tells whether the shape is right.
-            fits = values.shape[-1] == self._hidden_size and values.numel() == self._tokens * self._hidden_size
-            catch.output = values.detach().reshape(-1, self._hidden_size)[self._positions].float().cpu() if fits else None
+            catch.fits = values.shape[-1] == self._hidden_size and values.numel() == self._tokens * self._hidden_size
+            if catch.fits:
+                self._activation[BRANCHES.index(branch), layer] = values.detach().reshape(-1, self._hidden_size)[self._positions]
 
         return keep
 
@@ -170,7 +172,7 @@ class BranchReader:
             raise InputError(f"{where} was not found; {_HINT}")
         if catch.runs[catch.module] != 1:
             raise InputError(f"{where} ({catch.module}) ran {catch.runs[catch.module]} times for one text; {_HINT}")
-        if catch.output is None:
+        if not catch.fits:
             raise InputError(f"{where} ({catch.module}) does not give {self._hidden_size} values for each token; {_HINT}")
 
 

@@ -1,6 +1,5 @@
 """From model settings to a folder on this machine with configuration, tokenizer and safetensors weights."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 from analyses.errors import InputError, MissingError
 from analyses.models import embedded
+from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
 
@@ -99,14 +99,6 @@ def provenance(settings: ModelSettings, folder: ModelFolder) -> dict[str, Any]:
     if folder.quantisation:
         facts["quantisation"] = folder.quantisation
     return facts | {"untrained": False, "sha256": {file.name: sha256(file) for file in folder.weight_files()}}
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal; the hub's cache names large files by it, so that those are not read again."""
-    if path.is_symlink() and re.fullmatch("[0-9a-f]{64}", blob := path.resolve().name):
-        return blob
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def missing_library(error: ImportError) -> MissingError:

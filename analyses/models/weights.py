@@ -6,14 +6,17 @@ precision are cast block by block.
 
 import json
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import safetensors
 import torch
 import transformers
 from torch import nn
+from torch.overrides import TorchFunctionMode
+from transformers.initialization import no_init_weights
 
 from analyses.errors import InputError
 from analyses.models.paging import MappedWeights, return_free_memory
@@ -21,6 +24,7 @@ from analyses.models.sources import ModelFolder, quiet_transformers
 
 # A base model may have a pooler for classification that no language model's file holds; nothing here reads it.
 _MAY_BE_MISSING = ("pooler.",)
+_LARGE = 2**20
 
 
 def load_stored(folder: ModelFolder, config: Any) -> nn.Module:
@@ -31,6 +35,35 @@ def load_stored(folder: ModelFolder, config: Any) -> nn.Module:
     InputError
         Weights are missing in the files, or they do not fit the configuration.
     """
+    return _load_as_named(folder, config) or _load_converted(folder, config)
+
+
+def _load_as_named(folder: ModelFolder, config: Any) -> nn.Module | None:
+    """The model where the files name and shape every weight as it does; None where anything has to be converted.
+
+    transformers prepares the conversions of all architectures first, which takes longer than all else about loading. What it
+    converts without another name or shape are experts, kept as stacks of matrices: those are left to it as well.
+    """
+    model = without_weights(config)
+    wanted = model.state_dict()
+    if any(tensor.dim() > 2 for tensor in wanted.values()):
+        return None
+    stored: dict[str, torch.Tensor] = {}
+    try:
+        for path in folder.weight_files():
+            with safetensors.safe_open(path, framework="pt") as file:
+                stored |= {key.removeprefix(f"{model.base_model_prefix}."): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError):
+        return None
+    for key, tensor in wanted.items():
+        if key not in stored or (stored[key].shape, stored[key].is_floating_point()) != (tensor.shape, tensor.is_floating_point()):
+            return None
+    model.load_state_dict({key: stored[key] for key in wanted}, assign=True)
+    return model.requires_grad_(False)
+
+
+def _load_converted(folder: ModelFolder, config: Any) -> nn.Module:
+    """The model as transformers loads it."""
     precision = _stored_precision(folder.weight_files())
     try:
         with quiet_transformers():
@@ -74,8 +107,25 @@ def _stored_precision(files: Sequence[Path]) -> torch.dtype:
 
 def without_weights(config: Any) -> nn.Module:
     """The base model in 32 bits with all its constants (buffers) but no memory for its weights."""
-    with quiet_transformers(), _weights_on_meta():
+    with quiet_transformers(), no_init_weights(), _weights_on_meta():
         return transformers.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
+
+
+class _LargeOnesAreShapes(TorchFunctionMode):
+    """Have `torch.empty` give a shape without memory where it is asked for what can only be a weight.
+
+    The memory would go again at once, but not to the system: what little stays of each block lies above it.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Sequence[Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if function is torch.empty:
+            shape = function(*args, **{**kwargs, "device": "meta"})
+            if shape.numel() >= _LARGE:
+                return shape
+        return function(*args, **kwargs)
 
 
 @contextmanager
@@ -88,7 +138,8 @@ def _weights_on_meta() -> Iterator[None]:
 
     nn.Module.register_parameter = register_shape  # type: ignore[method-assign, assignment]
     try:
-        yield
+        with _LargeOnesAreShapes():
+            yield
     finally:
         nn.Module.register_parameter = register  # type: ignore[method-assign]
 
@@ -160,7 +211,6 @@ class RandomWeights:
         self._left: dict[torch.Size, list[torch.Tensor]] = {}
         blocks = list(blocks)
         outside = _outside(model, blocks)
-        return_free_memory()  # what making the modules drew and dropped again
         self._fill(outside, stream=0)
         for module in outside:
             if isinstance(module, nn.Embedding):

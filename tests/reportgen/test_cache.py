@@ -154,28 +154,3 @@ def test_the_code_version_follows_contents_and_libraries(tmp_path, monkeypatch):
     assert second != first
     monkeypatch.setattr("reportgen.cache._version", lambda library: "another")
     assert code_version([tmp_path / "code"]) != second
-
-
-def test_a_files_hash_is_remembered_until_the_file_changes(cache, tmp_path, monkeypatch):
-    import hashlib
-
-    import reportgen.cache as module
-
-    file = tmp_path / "weights"
-    file.write_bytes(b"one")
-    monkeypatch.setattr(module, "_TICK", -1)
-    assert cache.file_hash(file) == hashlib.sha256(b"one").hexdigest()
-    reads = []
-    real = module._sha256
-    monkeypatch.setattr(module, "_sha256", lambda path: reads.append(path) or real(path))
-    assert cache.file_hash(file) == hashlib.sha256(b"one").hexdigest()
-    assert reads == []
-    file.write_bytes(b"two")
-    assert cache.file_hash(file) == hashlib.sha256(b"two").hexdigest()
-    assert reads == [file]
-
-
-def test_a_file_written_just_now_is_not_remembered(cache, tmp_path):
-    (tmp_path / "weights").write_bytes(b"one")
-    cache.file_hash(tmp_path / "weights")
-    assert not (cache.folder / "hashes.json").exists()

@@ -188,14 +188,14 @@ def test_the_capture_is_kept_when_only_the_rest_changes(renderer, runs, study, t
 
 
 def test_inputs_follow_the_contents_of_model_and_files(tmp_path, letters):
-    model, cache = tmp_path / "model", Cache()
+    model = tmp_path / "model"
     model.mkdir()
     (model / "config.json").write_text("{}")
     (model / "model.safetensors").write_bytes(b"one")
     base = {"name": "a", "word": "tea", "text": "tea"}
 
     def inputs(**keys):
-        return inputs_of(letters.settings_type(**base, **keys), cache, SilentProgress())
+        return inputs_of(letters.settings_type(**base, **keys), SilentProgress())
 
     of_model = {"source": "folder", "name": str(model)}
     first = inputs(model=of_model)
@@ -218,7 +218,7 @@ def test_ready_activations_need_no_model(tmp_path, letters):
     (tmp_path / "ready.npz").write_bytes(b"one")
     gone = {"source": "folder", "name": str(tmp_path / "gone")}
     settings = letters.settings_type(name="a", word="tea", activations_file=str(tmp_path / "ready.npz"), model=gone)
-    assert inputs_of(settings, Cache(), SilentProgress())["models"] == {}
+    assert inputs_of(settings, SilentProgress())["models"] == {}
 
 
 def test_documents_of_others_beside_ours_are_never_removed(renderer, study, tmp_path):

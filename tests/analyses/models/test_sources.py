@@ -1,4 +1,3 @@
-import hashlib
 import json
 import os
 import re
@@ -10,7 +9,7 @@ import torch
 from analyses.errors import InputError, MissingError
 from analyses.models import ModelSettings, capture, tokenize
 from analyses.models.configuration import context_length, load_configuration
-from analyses.models.sources import ModelFolder, resolve, sha256
+from analyses.models.sources import ModelFolder, resolve
 from analyses.progress import SilentProgress
 
 
@@ -97,17 +96,6 @@ def test_quantised_models_are_refused(tmp_path, tiny_gpt2_folder):
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="its weights are quantised"):
         load_configuration(ModelFolder(tmp_path, "small", None))
-
-
-def test_sha256_of_a_hub_blob_is_its_name_and_of_a_file_its_content(tmp_path):
-    content = b"weights"
-    digest = hashlib.sha256(content).hexdigest()
-    (tmp_path / "model.safetensors").write_bytes(content)
-    assert sha256(tmp_path / "model.safetensors") == digest
-    blob = tmp_path / digest
-    blob.write_bytes(content)
-    (tmp_path / "link").symlink_to(blob)
-    assert sha256(tmp_path / "link") == digest
 
 
 @pytest.mark.parametrize(
