@@ -1,16 +1,21 @@
 """What an analysis offers to the report generator, found by the entry point group ``reportgen.analyses``."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import matplotlib.figure
-import pandas
 import pydantic
-import xarray
 
 from analyses.progress import Progress
+
+# A command that finds its documents in the cache needs none of these, and they take half a second to import.
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import pandas
+    import xarray
 
 # Gives the label for a catalogue key in the language (or languages) of the document, with named values filled in.
 Labels = Callable[..., str]

@@ -6,21 +6,26 @@ same bytes. netCDF-3 knows no 64-bit integers and no booleans: xarray stores the
 ``dtype = "bool"``, and strings as characters in UTF-8.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
-import pandas
-import xarray
 
 from analyses.errors import InputError
 from analyses.protocol import Results
 from reportgen.atomic import put_folder, staging_folder
+
+# Whether a bundle is whole is known without them, and they take a third of a second to import.
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 FORMAT_VERSION = 1
 _SUMS = "SHA256SUMS"
@@ -129,11 +134,15 @@ def check_replaceable(path: Path) -> None:
 
 def read_dataset(file: Path) -> xarray.Dataset:
     """Read a whole netCDF file into memory."""
+    import xarray
+
     return xarray.load_dataset(file, engine="scipy")
 
 
 def write_dataset(dataset: xarray.Dataset, file: Path) -> None:
     """Write a netCDF-3 file; the same values give the same bytes."""
+    import xarray
+
     # What a file that was read before said about its own storage must not leak into the new one.
     dataset = dataset.drop_encoding()
     # One order of the variables, however the dataset was put together.

@@ -1,5 +1,7 @@
 """The whole way: settings -> results -> bundle -> documents. Also the Python interface of reportgen."""
 
+from __future__ import annotations
+
 import filecmp
 import json
 import os
@@ -8,20 +10,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pydantic
-import xarray
 
 from analyses.errors import InputError, MissingError
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results
 from reportgen import registry
 from reportgen.atomic import put_file, staging_folder
-from reportgen.bundle import bundle_digest, check_replaceable, plain, read_bundle, read_dataset, write_bundle, write_dataset
+from reportgen.bundle import (
+    bundle_digest,
+    check_replaceable,
+    plain,
+    read_bundle,
+    read_dataset,
+    read_study,
+    verify_bundle,
+    write_bundle,
+    write_dataset,
+)
 from reportgen.cache import Cache, cache_key
 from reportgen.identity import PRESENTATION, computation_code, inputs_of, rendering_code
 from reportgen.settings import load_study
+
+if TYPE_CHECKING:
+    import xarray
 
 LANGUAGES = ("vi-en", "vi", "en")
 FORMATS = ("html", "pdf")
@@ -73,7 +87,7 @@ class Rendering:
     templates: Path | None = None
 
     def check(self) -> None:
-        """Raise InputError or MissingError for what could be wrong, before anything is computed."""
+        """Raise InputError or MissingError for what could be wrong, before anything is computed or drawn."""
         try:
             from reportgen.render import Assets, load_languages
             from reportgen.render import members as members_of
@@ -156,8 +170,11 @@ def render(
     """
     out = Path(out)
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
-    rendering.check()
-    path = save(bundle, out / "bundle") if isinstance(bundle, Results) else Path(bundle)
+    if isinstance(bundle, Results):
+        rendering.check()
+        path = save(bundle, out / "bundle")
+    else:
+        path = Path(bundle)
     return _render(path, out, rendering, progress or SilentProgress(), cache)
 
 
@@ -269,27 +286,30 @@ def _announce(progress: Progress, key: str) -> None:
 
 
 def _render(path: Path, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
-    results = read_bundle(path)
-    analysis = registry.analysis_named(results.study.get("analysis"), f"{path}/study.json")
+    verify_bundle(path)
+    analysis = registry.analysis_named(read_study(path).get("analysis"), f"{path}/study.json")
     with _writable(out), staging_folder(out) as staging:
         with _step("the rendering"):
             if cache is None:
-                _render_into(staging, results, analysis, rendering, progress)
+                _render_into(staging, path, analysis, rendering, progress)
             else:
                 choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
                 code = rendering_code(analysis, rendering.templates)
                 key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
                 if not _copied(cache.find("documents", key), staging):
-                    _render_into(staging, results, analysis, rendering, progress)
+                    _render_into(staging, path, analysis, rendering, progress)
                     cache.store("documents", key, lambda folder: shutil.copytree(staging, folder, dirs_exist_ok=True))
                 else:
                     _announce(progress, "documents_kept")
         return _publish(staging, out)
 
 
-def _render_into(folder: Path, results: Results, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
+def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
+    # Only now: documents that are kept need none of the libraries that draw.
+    rendering.check()
     from reportgen.render import render_documents
 
+    results = read_bundle(bundle)
     render_documents(
         results, analysis, folder, rendering.languages, rendering.formats, progress, rendering.templates, edition=rendering.edition
     )

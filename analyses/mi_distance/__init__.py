@@ -1,16 +1,20 @@
 """The study of mutual information against token distance, as an analysis that the report generator finds."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pydantic
-import xarray as xr
 
 from analyses.mi_distance.settings import StudySettings
 from analyses.progress import Progress
 from analyses.protocol import Analysis, FigureSpec, Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 
 class MutualInformationAgainstDistance:
