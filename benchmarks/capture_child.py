@@ -1,11 +1,13 @@
 """One capture in a process of its own, by one of three ways. Prints the seconds and the peak memory as JSON.
 
-Measured from the folder on the disk to the activations of the kept tokens, after the libraries are imported. The three ways:
+Measured from the folder on the disk to the activations of the kept tokens, after everything that each way needs is imported
+(transformers imports an architecture only when it is asked for). The three ways:
 ``reportgen``; ``transformers``, the model loaded as a whole and a plain hook on each of the two projections; ``transformerlens``,
 TransformerBridge with the two hook points cached.
 """
 
 import argparse
+import importlib
 import json
 import sys
 import time
@@ -61,6 +63,7 @@ def transformerlens(folder: Path, text: str, kept: Sequence[int]) -> Activation:
     return np.array([[cache[f"blocks.{layer}.{point}"][0, list(kept)].numpy() for layer in range(layers)] for point in points])
 
 
+NEEDED = {"reportgen": ["analyses.models.weights"], "transformers": [], "transformerlens": ["transformer_lens.model_bridge"]}
 WAYS = {"reportgen": reportgen, "transformers": transformers, "transformerlens": transformerlens}
 
 
@@ -72,11 +75,10 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where the activations go, as .npy")
     parser.add_argument("--positions", type=int, nargs="+", required=True)
     options = parser.parse_args()
-    import torch  # noqa: F401
-    import transformers  # noqa: F401
+    from transformers import AutoConfig, AutoModel, AutoTokenizer, GPT2Model  # noqa: F401
 
-    if options.way == "transformerlens":
-        import transformer_lens.model_bridge  # noqa: F401
+    for module in NEEDED[options.way]:
+        importlib.import_module(module)
     text = options.text.read_text(encoding="utf-8").strip()
     start = time.perf_counter()
     activation = WAYS[options.way](options.folder, text, options.positions)

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.errors import InputError
-from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
 from analyses.mutual_information.histogram import histograms
@@ -22,7 +21,7 @@ FROM_COUNTS = frozenset({"histogram", "expected", "corrected"})
 
 # Pairs worked on at once: large enough to pay for the call, small enough to stay in the processor's cache and to share out.
 CHUNK_PAIRS = 128
-# The compiled histogram takes about a microsecond a pair, so that a call has to hold more of them.
+# A histogram takes some microseconds a pair, compiled or not, so that a call has to hold more of them.
 CHUNK_PAIRS_OF_HISTOGRAM = 1024
 # Values of the vectors of several blocks in one job: 2 MB of them.
 JOB_VALUES = 250_000
@@ -137,7 +136,7 @@ def _of_blocks(
     _check(estimators, bins, trim, neighbours)
     left, right = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
     values: dict[Estimator, Array] = {name: np.empty((blocks.number, len(left))) for name in estimators}
-    histogram_only = set(estimators) == {"histogram"} and kernels() is not None
+    histogram_only = set(estimators) == {"histogram"}
 
     def prepared(part: slice) -> Vectors:
         return prepare(blocks.take(part).reshape(-1, blocks.dimensions), trim)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.trimming import Array, Indices, Mask, Vectors, masked_range
 
 Counts = npt.NDArray[np.int64]
-Codes = npt.NDArray[np.int16]
+Codes = npt.NDArray[Any]
 Bins = int | str
 
 # The Freedman-Diaconis rule asks for ever more bins as tails grow heavier; joint cells beyond this many a side are all but empty.
@@ -19,6 +20,8 @@ MOST_FREEDMAN_DIACONIS_BINS = 128
 
 # Far above what rounding can do to a quotient (value - low) / step, in units of (1 + range and origin in steps).
 ROUNDING = 4e-15
+# Below this, one divided by a step may be infinite.
+SMALLEST_STEP = 1e-300
 
 
 @dataclass(frozen=True)
@@ -65,41 +68,51 @@ def _entropy_table(most: int) -> Array:
 
 
 def _from_cells(cells: Counts, entropy: Array) -> Histograms:
-    rows, columns = cells.sum(axis=2), cells.sum(axis=1)
-    total = rows.sum(axis=1)
+    """From the counts (P, B, B), with the sums as products, which are several times as fast along so short an axis."""
+    ones = np.ones(cells.shape[1], dtype=np.int64)
+    rows, columns = cells @ ones, ones @ cells
+    total = rows @ ones
     present = np.where(total > 0, total, np.nan)
-    balance = entropy[cells].sum(axis=(1, 2)) - entropy[rows].sum(axis=1) - entropy[columns].sum(axis=1)
+    balance = entropy.take(cells).reshape(len(cells), -1).sum(axis=1) - entropy.take(rows).sum(axis=1) - entropy.take(columns).sum(axis=1)
     return Histograms(np.maximum(balance / present + np.log(present), 0.0), rows, columns, total)
 
 
-def bin_codes(values: Array, low: Array, high: Array, bins: npt.NDArray[np.integer]) -> Codes:
+def bin_codes(values: Array, low: Array, high: Array, bins: npt.NDArray[np.integer], kind: npt.DTypeLike) -> Codes:
     """Bin of each value, as numpy.histogram2d places it: edges low + k step, closed to the left, the last bin closed on both sides.
 
     Parameters
     ----------
     values : (R, D)
     low, high, bins : (R,) range and number of bins of each row. A row without a range goes to bin 0.
+    kind : integer type of the result, wide enough for the bins.
     """
-    last = bins[:, None] - 1
-    start, stop = low[:, None], high[:, None]
+    last, start, stop = bins[:, None] - 1.0, low[:, None], high[:, None]
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         step = (stop - start) / bins[:, None]
         ranged = np.isfinite(step) & (step > 0)
         start, step = np.where(ranged, start, 0.0), np.where(ranged, step, 1.0)
-        quotient = np.clip((values - start) / step, 0, last + 1)
         doubt = ROUNDING * (1 + np.where(ranged, np.abs(start) + np.abs(stop), 0.0) / step + bins[:, None])
-    codes = np.minimum(quotient.astype(np.int16), last)
-    quotient -= codes
-    # Where rounding could have moved a quotient into the next bin, the edges themselves decide, as in numpy.
-    rows, places = np.nonzero(~((quotient > doubt) & (quotient < 1 - doubt)))
-    value, code, top, origin, width = values[rows, places], codes[rows, places], last[rows, 0], start[rows, 0], step[rows, 0]
+        # Zero where the inverse would be infinite: everything is in doubt there.
+        inverse = np.where(step > SMALLEST_STEP, 1 / step, 0.0)
+        # In place wherever it can be: a new array costs more than what is worked out in it.
+        quotient = values * inverse
+        quotient -= start * inverse + 0.5
+        whole = np.rint(quotient)
+        quotient -= whole
+        np.abs(quotient, out=quotient)
+        # Where rounding could have moved a quotient into the next bin, the edges themselves decide, as in numpy.
+        doubtful = np.flatnonzero(~(quotient < 0.5 - doubt))
+    codes = np.clip(whole, 0.0, last, out=whole).astype(kind)
+    rows = doubtful // max(values.shape[1], 1)
+    value, code = values.reshape(-1)[doubtful], codes.reshape(-1)[doubtful].astype(np.int64)
+    top, origin, width = bins[rows] - 1, start[rows, 0], step[rows, 0]
     while (move := (code < top) & (value >= (code + 1) * width + origin)).any():
         code = code + move
     while (move := (code > 0) & (value < code * width + origin)).any():
         code = code - move
-    codes[rows, places] = code
+    codes.reshape(-1)[doubtful] = code
     codes[~ranged[:, 0]] = 0
-    return codes.astype(np.int16)
+    return codes
 
 
 def freedman_diaconis(values: Array, kept: Mask) -> npt.NDArray[np.int64]:
@@ -119,34 +132,56 @@ def freedman_diaconis(values: Array, kept: Mask) -> npt.NDArray[np.int64]:
 
 
 def _count_joint(vectors: Vectors, first: Indices, second: Indices, bins: Bins) -> Counts:
-    left, left_bins = _pair_codes(vectors, first, second, bins)
-    right, right_bins = _pair_codes(vectors, second, first, bins)
-    side = int(max(left_bins.max(initial=1), right_bins.max(initial=1))) + 1
-    if not isinstance(bins, int):
+    """Counts (P, B, B): what either side does not keep is counted in a bin beyond the last one, which is then emptied."""
+    if isinstance(bins, int):
+        side = bins + 1
+        left, right = _codes_of_pairs(vectors, first, second, bins), _codes_of_pairs(vectors, second, first, bins)
+    else:
+        (left, left_bins), (right, right_bins) = _adapted_codes(vectors, first, second), _adapted_codes(vectors, second, first)
+        side = int(max(left_bins.max(initial=1), right_bins.max(initial=1))) + 1
         left[~vectors.inlier[first]] = side - 1
         right[~vectors.inlier[second]] = side - 1
-    left *= side
+    left *= np.array(side, dtype=left.dtype)
     left += right
-    left += np.arange(len(first))[:, None] * side**2
-    cells = np.bincount(left.ravel(), minlength=len(first) * side**2).reshape(len(first), side, side)
-    return cells[:, :-1, :-1]
+    cells = np.add(left, np.arange(len(first))[:, None] * side**2, dtype=np.intp)
+    counts = np.bincount(cells.reshape(-1), minlength=len(first) * side**2).reshape(len(first), side, side)
+    counts[:, -1, :] = 0
+    counts[:, :, -1] = 0
+    return counts
 
 
-def _pair_codes(vectors: Vectors, side: Indices, other: Indices, bins: Bins) -> tuple[Indices, npt.NDArray[np.int64]]:
+def _adapted_codes(vectors: Vectors, side: Indices, other: Indices) -> tuple[Codes, npt.NDArray[np.int64]]:
+    """Bins of one side of the pairs, and how many, by the rule of Freedman and Diaconis."""
+    values, kept = vectors.values[side], vectors.kept(side, other)
+    counts = freedman_diaconis(values, kept)
+    return bin_codes(values, *masked_range(values, kept), counts, np.uint16), counts
+
+
+def _codes_of_pairs(vectors: Vectors, side: Indices, other: Indices, bins: int) -> Codes:
     """Bins of one side of the pairs, outliers in one bin more; binned afresh where the other side's outliers take an extreme."""
-    if not isinstance(bins, int):
-        values, kept = vectors.values[side], vectors.kept(side, other)
-        counts = freedman_diaconis(values, kept)
-        return bin_codes(values, *masked_range(values, kept), counts).astype(np.intp), counts
+    kind = np.min_scalar_type((bins + 1) ** 2 - 1)
     if bins not in vectors.codes:
-        own = bin_codes(vectors.values, vectors.low, vectors.high, np.full(len(vectors.low), bins)).astype(np.intp)
-        own[~vectors.inlier] = bins
+        own = bin_codes(vectors.values, vectors.low, vectors.high, np.full(len(vectors.low), bins), kind)
+        starts, places = vectors.outliers
+        own[np.repeat(np.arange(len(own)), np.diff(starts)), places] = bins
         vectors.codes[bins] = own
-    codes = vectors.codes[bins][side]
-    afresh = np.flatnonzero((vectors.extreme[side] & ~vectors.inlier[other]).any(axis=-1))
+    codes: Codes = vectors.codes[bins][side]
+    afresh = _losing_an_extreme(vectors, side, other)
     if afresh.size:
         side, other = side[afresh], other[afresh]
         values = vectors.values[side]
         low, high = masked_range(values, vectors.kept(side, other))
-        codes[afresh] = np.where(vectors.inlier[side], bin_codes(values, low, high, np.full(len(side), bins)), bins)
-    return codes, np.full(len(codes), bins)
+        codes[afresh] = np.where(vectors.inlier[side], bin_codes(values, low, high, np.full(len(side), bins), kind), bins)
+    return codes
+
+
+def _losing_an_extreme(vectors: Vectors, side: Indices, other: Indices) -> Indices:
+    """The pairs in which one of the other side's few outliers is where this side has its smallest or largest inlier."""
+    starts, places = vectors.outliers
+    counts = starts[other + 1] - starts[other]
+    pair = np.repeat(np.arange(len(side)), counts)
+    within = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
+    row, place = side[pair], places[np.repeat(starts[other], counts) + within]
+    value = vectors.values[row, place]
+    lost = vectors.inlier[row, place] & ((value == vectors.low[row]) | (value == vectors.high[row]))
+    return np.unique(pair[lost])

@@ -8,12 +8,10 @@ import math
 import numba
 import numpy as np
 
-from analyses.mutual_information.histogram import ROUNDING
+from analyses.mutual_information.histogram import ROUNDING, SMALLEST_STEP
 
 # A hypergeometric probability below this adds nothing to a sum of order one in double precision.
 NEGLIGIBLE = 1e-22
-# Below this, one divided by a step may be infinite.
-SMALLEST_STEP = 1e-300
 
 
 @numba.njit(cache=True, nogil=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -46,11 +47,6 @@ class Vectors:
         dimensions = self.inlier.shape[1]
         return np.searchsorted(flat, np.arange(len(self.inlier) + 1) * dimensions), flat % max(dimensions, 1)
 
-    @cached_property
-    def extreme(self) -> Mask:
-        """(V, D) where each vector has its smallest and its largest inlier."""
-        return ((self.values == self.low[:, None]) | (self.values == self.high[:, None])) & self.inlier
-
     def kept(self, first: Indices, second: Indices) -> Mask:
         """(P, D) the dimensions that neither vector of a pair has as an outlier."""
         return self.inlier[first] & self.inlier[second]
@@ -65,27 +61,40 @@ def prepare(vectors: npt.ArrayLike, trim: float | None) -> Vectors:
     trim : None keeps every dimension. A constant vector has no outliers.
     """
     values = np.ascontiguousarray(vectors, dtype=np.float64)
+    compiled = kernels()
+    if compiled is not None:
+        return _prepare_compiled(compiled, values, trim)
+    low, high = values.min(axis=-1, initial=np.inf), values.max(axis=-1, initial=-np.inf)
+    finite = np.isfinite(low) & np.isfinite(high)
+    if not finite.all():
+        values = np.where(finite[:, None], values, 0.0)
+        low[~finite] = high[~finite] = 0.0
+    inlier: Mask = np.ones(values.shape, dtype=bool)
+    if trim is not None and values.shape[1] > 1:
+        distance = values - values.mean(axis=-1, keepdims=True)
+        deviation = np.sqrt((distance * distance).sum(axis=-1, keepdims=True) / (values.shape[1] - 1))
+        np.less_equal(np.abs(distance, out=distance), trim * deviation, out=inlier)
+        inlier[low == high] = True  # rounding can leave a constant a tiny deviation
+        trimmed = np.flatnonzero(~inlier.all(axis=-1))
+        low[trimmed], high[trimmed] = masked_range(values[trimmed], inlier[trimmed])
+    return Vectors(values, inlier, finite, low, high)
+
+
+def _prepare_compiled(compiled: ModuleType, values: Array, trim: float | None) -> Vectors:
     finite = np.asarray(np.isfinite(values).all(axis=-1))
     if not finite.all():
         values = np.where(finite[:, None], values, 0.0)
-    count, dimensions = values.shape
-    inlier: Mask = np.ones(values.shape, dtype=bool)
-    compiled = kernels()
-    if compiled is not None:
-        low, high = np.empty(count), np.empty(count)
-        compiled.mark_outliers(values, np.inf if trim is None else trim, inlier, low, high)
-        return Vectors(values, inlier, finite, low, high)
-    if trim is not None and dimensions > 1:
-        centred = values - values.mean(axis=-1, keepdims=True)
-        np.less_equal(np.abs(centred), trim * values.std(axis=-1, ddof=1, keepdims=True), out=inlier)
-        inlier[(values == values[:, :1]).all(axis=-1)] = True  # rounding can leave a constant a tiny deviation
-    low, high = masked_range(values, inlier)
+    inlier = np.empty(values.shape, dtype=bool)
+    low, high = np.empty(len(values)), np.empty(len(values))
+    compiled.mark_outliers(values, np.inf if trim is None else trim, inlier, low, high)
     return Vectors(values, inlier, finite, low, high)
 
 
 def masked_range(values: Array, mask: Mask) -> tuple[Array, Array]:
     """Smallest and largest of the masked values along the last axis; (inf, -inf) where none is left."""
-    return (
-        np.min(values, axis=-1, where=mask, initial=np.inf),
-        np.max(values, axis=-1, where=mask, initial=-np.inf),
-    )
+    left_out = np.flatnonzero(~mask)
+    rest = values.copy()
+    rest.reshape(-1)[left_out] = np.inf
+    low = rest.min(axis=-1, initial=np.inf)
+    rest.reshape(-1)[left_out] = -np.inf
+    return low, rest.max(axis=-1, initial=-np.inf)
