@@ -11,12 +11,12 @@ import numpy as np
 from analyses.models import ModelSettings, tokenize
 from analyses.words import find_occurrences
 from benchmarks.measure import ROOT, Row, at_most, compared, run_child, run_process
+from benchmarks.memory_limit import memory_limit
 from benchmarks.random_model import XL
 
 TEXT = ROOT / "analyses" / "mi_distance" / "texts" / "turkish-coffee.txt"
 GIGABYTE = 1e9
-# Soft limit on private memory beyond the private mapping of the weight files, which the same limit counts although it is never filled.
-_PRIVATE = 1_000_000_000
+_LIMIT = 1_000_000_000
 
 
 def measure(peers_python: Path, bridge: bool, rounds: int, say: Callable[[str], None], layers: int = XL["n_layer"]) -> list[Row]:
@@ -86,9 +86,8 @@ def _rows(seconds: dict[str, list[float]], peaks: dict[str, list[float]]) -> lis
 
 
 def _analysis(folder: Path, temporary: Path, stored: int) -> list[Row]:
-    """`reportgen analyze coffee` on the model, controls and multiverse included, under a limit on private memory."""
+    """`reportgen analyze coffee` on the model, controls and multiverse included, under a limit on memory."""
     peak_file = temporary / "peak"
-    program = _LIMITED.format(limit=stored + _PRIVATE, peak=str(peak_file))
     arguments: list[str | Path] = [
         "analyze",
         "coffee",
@@ -102,9 +101,10 @@ def _analysis(folder: Path, temporary: Path, stored: int) -> list[Row]:
         "--device",
         "cpu",
     ]
-    finished = run_process([sys.executable, "-c", program, *arguments])
+    with memory_limit(_LIMIT, stored) as limit:
+        finished = run_process([sys.executable, "-c", _LIMITED.format(limit=limit.program, peak=str(peak_file)), *arguments])
     study = json.loads((temporary / "out" / "bundle" / "study.json").read_text(encoding="utf-8"))
-    note = f"{len(study['verdicts'])} verdicts; private memory limited to the mapped weights and 1 GB (RLIMIT_DATA)"
+    note = f"{len(study['verdicts'])} verdicts; {limit.note}"
     return [
         at_most("capture", "GPT-2 XL, whole analyze: peak memory", "GB", int(peak_file.read_text(encoding="ascii")) / GIGABYTE, 1.0, note),
         at_most("capture", "GPT-2 XL, whole analyze: time", "s", finished.seconds, None),
@@ -112,8 +112,8 @@ def _analysis(folder: Path, temporary: Path, stored: int) -> list[Row]:
 
 
 _LIMITED = """
-import atexit, pathlib, resource, sys
-resource.setrlimit(resource.RLIMIT_DATA, ({limit}, {limit}))
+{limit}
+import atexit, pathlib, sys
 from benchmarks.measure import peak_memory
 atexit.register(lambda: pathlib.Path({peak!r}).write_text(str(peak_memory())))
 sys.argv[0] = "reportgen"
