@@ -135,7 +135,8 @@ def _count_joint(vectors: Vectors, first: Indices, second: Indices, bins: Bins) 
     """Counts (P, B, B): what either side does not keep is counted in a bin beyond the last one, which is then emptied."""
     if isinstance(bins, int):
         side = bins + 1
-        left, right = _codes_of_pairs(vectors, first, second, bins), _codes_of_pairs(vectors, second, first, bins)
+        codes = _codes_of_pairs(vectors, np.concatenate([first, second]), np.concatenate([second, first]), bins)
+        left, right = codes[: len(first)], codes[len(first) :]
     else:
         (left, left_bins), (right, right_bins) = _adapted_codes(vectors, first, second), _adapted_codes(vectors, second, first)
         side = int(max(left_bins.max(initial=1), right_bins.max(initial=1))) + 1
