@@ -148,7 +148,7 @@ class _Publication:
                 for figure in sorted((place / "figures").glob("*.svg")):
                     self.site.add(f"{folder}{code}/figures/{figure.name}", figure.read_bytes())
                 if code == self.codes[0]:
-                    self.site.add(f"{folder}refs.bib", bibliography(html, with_own=bool(study.authors)))
+                    self.site.add(f"{folder}refs.bib", bibliography(html))
             self._history(study, label, rendered)
         data = verify_bundle(study.bundle)
         for name in (*data, "SHA256SUMS"):
