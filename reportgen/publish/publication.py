@@ -206,6 +206,7 @@ class _Publication:
         self.new[study.slug] = {
             "name": study.results.study["settings"]["name"],
             "title": dict(study.title),
+            "subtitle": dict(study.subtitle),
             "bundle": study.digest,
             "languages": list(self.codes),
             "regenerations": len(entries),
@@ -282,6 +283,8 @@ class _Publication:
             {
                 "slug": slug,
                 "title": self._titles(manifest["title"]),
+                # Manifests of a site that an older version wrote have none.
+                "subtitle": self._titles(manifest["subtitle"]) if manifest.get("subtitle") else {},
                 "reports": self._reports(manifest["languages"]),
                 "regenerations": manifest["regenerations"],
             }
