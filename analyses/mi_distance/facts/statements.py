@@ -97,6 +97,9 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], study: Study, 
     if not of_kind:
         return None
     if not rows:
+        # That nothing could be tested by any of them is no agreement.
+        if all(row["verdict"] == "not_testable" for row in of_kind):
+            return None
         return {"key": f"{prefix}same", "values": {"count": len(of_kind)}, "others": []}
     # One sentence for each control and verdict: a list with every estimator in turn says the same words over and over.
     groups: dict[tuple[str, str], list[str]] = {}
