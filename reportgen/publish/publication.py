@@ -148,7 +148,7 @@ class _Publication:
                 for figure in sorted((place / "figures").glob("*.svg")):
                     self.site.add(f"{folder}{code}/figures/{figure.name}", figure.read_bytes())
                 if code == self.codes[0]:
-                    self.site.add(f"{folder}refs.bib", bibliography(html, with_own=bool(study.authors)))
+                    self.site.add(f"{folder}refs.bib", bibliography(html))
             self._history(study, label, rendered)
         data = verify_bundle(study.bundle)
         for name in (*data, "SHA256SUMS"):
@@ -206,6 +206,7 @@ class _Publication:
         self.new[study.slug] = {
             "name": study.results.study["settings"]["name"],
             "title": dict(study.title),
+            "subtitle": dict(study.subtitle),
             "bundle": study.digest,
             "languages": list(self.codes),
             "regenerations": len(entries),
@@ -282,6 +283,8 @@ class _Publication:
             {
                 "slug": slug,
                 "title": self._titles(manifest["title"]),
+                # Manifests of a site that an older version wrote have none.
+                "subtitle": self._titles(manifest["subtitle"]) if manifest.get("subtitle") else {},
                 "reports": self._reports(manifest["languages"]),
                 "regenerations": manifest["regenerations"],
             }

@@ -36,17 +36,11 @@ def report_page(html: str, head: Markup, bilingual: str, study_words: str) -> st
     return f"{before}{head}\n{mark}{after}"
 
 
-def bibliography(html: str, *, with_own: bool) -> str:
-    """The sources that the report cites, as BibTeX: what the report itself offers for download.
-
-    Parameters
-    ----------
-    with_own
-        Begin with the entry for the report itself; without authors it would name none.
-    """
+def bibliography(html: str) -> str:
+    """BibTeX of the report itself and of the sources that it cites: what the report offers for download."""
     found = _BIBLIOGRAPHY.search(html)
     sources = base64.b64decode(found[1]).decode() if found else ""
-    own = _OWN_ENTRY.search(html) if with_own else None
+    own = _OWN_ENTRY.search(html)
     entries = [Markup(own[1]).unescape().strip() + "\n" if own else "", sources]
     return "\n".join(entry for entry in entries if entry)
 

@@ -19,7 +19,7 @@ from reportgen.render.svg import figure_style, render_svg
 from reportgen.render.tables import Grid, TableSpec, build_grid
 from reportgen.render.writer import Writer
 
-PARTICULARS = ("course", "lecturer", "institution", "authors", "date", "version")
+PARTICULARS = ("course", "lecturer", "institution", "authors", "date", "version", "licence")
 
 
 class _Spec(pydantic.BaseModel):

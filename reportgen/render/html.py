@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from reportgen.render.document import Document, FigureItem, Section, TableItem, plain_number
 from reportgen.render.languages import Language
-from reportgen.render.references import Reference, bibtex, entry
+from reportgen.render.references import Reference, bibtex, entry, family_name, plain_letters
 from reportgen.render.svg import Palette, follow_scheme
 from reportgen.render.writer import fill_formulas
 
@@ -48,13 +48,13 @@ def font_faces(address: Callable[[str], str], style_format: str) -> str:
 
 def _own_reference(document: Document) -> Reference:
     first = document.languages[0].code
-    fields = {"publisher": document.particulars["institution"][first]} if "institution" in document.particulars else {}
+    fields = {"institution": document.particulars["institution"][first]} if "institution" in document.particulars else {}
     if document.url:
         fields["url"] = document.url
     year = str(document.date.year) if document.date else ""
-    title = document.title[first]
-    key = re.sub(r"[^a-z]", "", (document.authors[0].partition(",")[0] if document.authors else "report").lower()) or "report"
-    return Reference(f"{key}{year}", "misc", document.authors or (fields.get("publisher", title),), year, title, fields)
+    name = plain_letters(family_name(document.authors[0])) if document.authors else ""
+    key = re.sub(r"[^a-z]", "", name) or "report"
+    return Reference(f"{key}{year}", "misc", document.authors, year, document.title[first], fields)
 
 
 def _csl(reference: Reference) -> str:
@@ -62,10 +62,14 @@ def _csl(reference: Reference) -> str:
     for author in reference.authors:
         family, _, given = author.partition(", ")
         people.append({"family": family, "given": given} if given else {"literal": family})
-    data: dict[str, Any] = {"id": reference.key, "type": "report", "title": reference.title, "author": people}
+    data: dict[str, Any] = {"id": reference.key, "type": "report", "title": reference.title}
+    if people:
+        data["author"] = people
     if reference.year:
         data["issued"] = {"date-parts": [[int(reference.year)]]}
-    data |= {name.replace("url", "URL"): reference.fields[name] for name in ("publisher", "url") if name in reference.fields}
+    # CSL calls the institution behind a report its publisher.
+    names = {"institution": "publisher", "url": "URL"}
+    data |= {written: reference.fields[name] for name, written in names.items() if name in reference.fields}
     return json.dumps([data], ensure_ascii=False, indent=2)
 
 

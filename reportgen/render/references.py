@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from analyses.errors import InputError
 from reportgen.render.languages import Language
 
 BIBTEX_TYPES = {"article": "article", "book": "book", "chapter": "incollection", "misc": "misc"}
-FIELDS = ("journal", "book", "volume", "issue", "pages", "edition", "publisher", "doi", "url")
+FIELDS = ("journal", "book", "volume", "issue", "pages", "edition", "publisher", "institution", "doi", "url")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """One source; `authors` are written ``Family, Given`` (an organisation without a comma)."""
+    """One source; `authors` are written ``Family, Given`` (an organisation without a comma).
+
+    The report's own entry may be without authors or year: only what the settings give is known of it.
+    """
 
     key: str
     type: str
@@ -78,27 +81,38 @@ def short_authors(reference: Reference, language: Language) -> str:
     return language.text("format.many_authors", first=names[0])
 
 
+def plain_letters(text: str) -> str:
+    """Small letters without diacritics: ``Nguyễn Đức`` -> ``nguyen duc``."""
+    # The stroke of a Vietnamese d is no combining character.
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("đ", "d"))
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
 def sort_key(reference: Reference) -> tuple[str, str, str]:
     """Order of the list: family names without diacritics, then the year."""
-    plain = unicodedata.normalize("NFKD", " ".join(family_name(author) for author in reference.authors))
-    return "".join(character for character in plain if not unicodedata.combining(character)).casefold(), reference.year, reference.key
+    return plain_letters(" ".join(family_name(author) for author in reference.authors)), reference.year, reference.key
 
 
 def _people(people: Sequence[str], language: Language) -> str:
     return language.list([with_initials(person) for person in people])
 
 
+def _closed(words: Markup) -> Markup:
+    """Words with the full stop that they may lack: initials have one, a question needs none."""
+    return words + (Markup(" ") if words.striptags().endswith((".", "?")) else Markup(". "))
+
+
 def entry(reference: Reference, language: Language) -> Markup:
     """One line of the list of references, with its link."""
     fields = reference.fields
-    parts = [Markup("{} ({}). ").format(_people(reference.authors, language), reference.year)]
     standalone = reference.type in ("book", "misc")
     title = Markup("<i>{}</i>").format(reference.title) if standalone else Markup("{}").format(reference.title)
-    parts.append(
-        title
-        + (Markup(" ({})").format(fields["edition"]) if "edition" in fields else Markup(""))
-        + (Markup(" ") if reference.title.endswith("?") else Markup(". "))
-    )
+    if "edition" in fields:
+        title += Markup(" ({})").format(fields["edition"])
+    year = Markup(" ({})").format(reference.year) if reference.year else Markup("")
+    # Where nobody is named, the title takes the authors' place before the year.
+    lead = [escape(_people(reference.authors, language)) + year, title] if reference.authors else [title + year]
+    parts = []
     if reference.type == "chapter":
         editors = (
             Markup("{} ({}), ").format(_people(reference.editors, language), language.text("interface.editors"))
@@ -114,13 +128,14 @@ def entry(reference: Reference, language: Language) -> Markup:
         )
     if "pages" in fields:
         parts.append(Markup(", {}").format(fields["pages"].replace("-", "–")))
-    if "publisher" in fields:
-        parts.append(Markup("{}{}").format("" if standalone else ". ", fields["publisher"]))
-    if len(parts) > 2:
+    for house in ("publisher", "institution"):
+        if house in fields:
+            parts.append(Markup("{}{}").format("" if standalone else ". ", fields[house]))
+    if parts:
         parts.append(Markup(". "))
     if reference.link:
         parts.append(Markup('<a href="{}">{}</a>').format(reference.link, reference.link.removeprefix("https://")))
-    return Markup("").join(parts)
+    return Markup("").join([*map(_closed, lead), *parts])
 
 
 def _bibtex_value(text: str) -> str:
@@ -131,6 +146,7 @@ def bibtex(reference: Reference) -> str:
     """The source as a BibTeX entry."""
     names = {"issue": "number", "book": "booktitle"}
     rows = {"author": " and ".join(reference.authors), "title": f"{{{reference.title}}}", "year": reference.year}
+    rows = {name: value for name, value in rows.items() if value}
     if reference.editors:
         rows["editor"] = " and ".join(reference.editors)
     rows |= {names.get(name, name): value for name, value in reference.fields.items()}

@@ -147,10 +147,12 @@ def test_conclusions_follow(worlds, pages, languages, words_of):
             (section,) = [section for section in document.sections if section.id == "conclusion"]
             text = words_of(" ".join(str(item.html[code]) for item in section.items))
             for verdict in ("supported", "contradicted", "inconclusive", "not_testable"):
-                names = [row["name"] for row in worlds[world].study["conclusions"] if row["verdict"] == verdict]
-                line = language.text(
-                    f"conclusion.{verdict}", names=language.list([language.text(f"statement.{name}.short") for name in names])
-                )
+                names = [
+                    language.text("conclusion.item", number=row["statement"], statement=language.text(f"statement.{row['name']}.short"))
+                    for row in worlds[world].study["conclusions"]
+                    if row["verdict"] == verdict
+                ]
+                line = language.text(f"conclusion.{verdict}", names=language.list(names))
                 assert (line in text) == bool(names)
 
 

@@ -200,11 +200,20 @@ def test_every_cell_of_the_layer_tables(coffee_reports, csv_rows, words_of, esti
                 check_number(text, value, 0 if column.format == "integer" else column.digits, code)
 
 
+def verdict_rows(study, name):
+    """What the tables of verdicts must show: one row a verdict, or one a part of the statement about the deep layers."""
+    if name == "verdicts":
+        return study["verdicts"]
+    plain = [row for row in study["verdicts"] if row["name"] == "deep_layers" and row["control"] == "none"]
+    return [{"estimator": row["estimator"], **part} for row in plain for part in row["parts"]]
+
+
 @pytest.mark.parametrize("code", ["vi", "en"])
-def test_every_row_of_the_verdict_table(coffee, coffee_reports, languages, words_of, code):
-    columns, language = columns_of("verdicts"), languages[code]
-    printed = table(coffee_reports[code], "verdicts")
-    for cells, row in zip(printed, coffee.study["verdicts"], strict=True):
+@pytest.mark.parametrize("name", ["verdicts", "deep_parts"])
+def test_every_row_of_the_verdict_tables(coffee, coffee_reports, languages, words_of, name, code):
+    columns, language = columns_of(name), languages[code]
+    printed = table(coffee_reports[code], name)
+    for cells, row in zip(printed, verdict_rows(coffee.study, name), strict=True):
         for cell, column in zip(cells, columns, strict=True):
             text = cell_text(cell, words_of)
             value = row[column.field]

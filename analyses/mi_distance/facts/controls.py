@@ -63,7 +63,10 @@ def _order(study: Study, band: str, estimator: str, control: str) -> dict[str, A
         "after_interval": interval(after[1], after[2]),
         "control": key(f"control.{control}"),
     }
-    return {"outcome": outcome.split(".")[0], "key": f"order.{outcome}", "values": values}
+    # The rows of the table of verdicts that hold the two numbers.
+    statement = next(row["statement"] for row in rows if row is not None)
+    places = {"before": f"{statement}-{estimator}-none", "after": f"{statement}-{estimator}-{control}"}
+    return {"outcome": outcome.split(".")[0], "key": f"order.{outcome}", "values": values, "rows": places}
 
 
 def _higher(_estimate: float, low: float, high: float) -> str:

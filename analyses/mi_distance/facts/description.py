@@ -1,5 +1,6 @@
 """What was studied and with what: title block, model, text, bands of layers, versions and hashes."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,8 +36,14 @@ def text_segments(study: Study) -> dict[str, Any] | None:
         segments.append({"text": text[occurrence["start"] : occurrence["end"]], "occurrence": index, "position": occurrence["tokens"][-1]})
         end = occurrence["end"]
     segments.append({"text": text[end:], "occurrence": None})
-    pieces = [study["text"]["tokens"][token] for token in study["text"]["occurrences"][0]["tokens"]]
-    return {"segments": segments, "pieces": pieces, "tokens_per_word": len(pieces)}
+    return {"segments": segments, "splits": (splits := _splits(study)), "tokens_per_word": max(len(split["pieces"]) for split in splits)}
+
+
+def _splits(study: Study) -> list[dict[str, Any]]:
+    """The ways in which the tokenizer cuts the word, and how many occurrences are cut so; a space is shown as a dot."""
+    tokens = study["text"]["tokens"]
+    cuts = Counter(tuple(tokens[token].replace(" ", "·") for token in each["tokens"]) for each in study["text"]["occurrences"])
+    return [{"pieces": list(pieces), "occurrences": count} for pieces, count in cuts.items()]
 
 
 def band_ends(study: Study) -> dict[str, Any]:
@@ -50,7 +57,7 @@ def table_captions(study: Study) -> dict[str, dict[str, Any]]:
     counts = {name: study[name] for name in ("layers", "pairs", "occurrences")} | {
         "alpha": number(study["settings"]["alpha"], 2, unit=True)
     }
-    return dict.fromkeys(("significance", "verdicts", "layers_histogram", "layers_nearest_neighbour", "made_with"), counts)
+    return dict.fromkeys(("significance", "verdicts", "deep_parts", "layers_histogram", "layers_nearest_neighbour", "made_with"), counts)
 
 
 def reproduction(study: Study) -> dict[str, Any]:

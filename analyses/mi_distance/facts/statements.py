@@ -97,27 +97,41 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], study: Study, 
     if not of_kind:
         return None
     if not rows:
-        return {"key": f"{prefix}same", "values": {"count": len(of_kind)}}
-    items = [
+        # That nothing could be tested by any of them is no agreement.
+        if all(row["verdict"] == "not_testable" for row in of_kind):
+            return None
+        return {"key": f"{prefix}same", "values": {"count": len(of_kind)}, "others": []}
+    # One sentence for each control and verdict: a list with every estimator in turn says the same words over and over.
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        groups.setdefault((row["control"], row["verdict"]), []).append(row["estimator"])
+    others = [
         {
-            "key": f"{prefix}item",
-            "as": "key",
+            "key": f"{prefix}other.{'all' if len(found) == sum(row['control'] == control for row in of_kind) else 'some'}",
             "values": {
-                "estimator": key(f"estimator.{row['estimator']}"),
-                "control": key(f"control.{row['control']}"),
-                "verdict": key(f"verdict.{row['verdict']}"),
+                "estimators": listed([key(f"estimator.{estimator}") for estimator in found]),
+                "control": key(f"control.{control}"),
+                "verdict": key(f"verdict.{verdict}"),
             },
         }
-        for row in rows
+        for (control, verdict), found in groups.items()
     ]
-    return {"key": f"{prefix}differ", "values": {"items": listed(items), "count": len(of_kind), "differing": len(rows)}}
+    return {"key": f"{prefix}differ", "values": {"count": len(of_kind), "differing": len(rows)}, "others": others}
 
 
 def conclusion_lists(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One sentence for each verdict that was reached: which statements reached it."""
     lists = []
     for verdict in VERDICTS:
-        names = [key(f"statement.{statement['name']}.short") for statement in statements if statement["verdict"] == verdict]
+        names = [
+            {
+                "key": "conclusion.item",
+                "as": "key",
+                "values": {"number": statement["number"], "statement": key(f"statement.{statement['name']}.short")},
+            }
+            for statement in statements
+            if statement["verdict"] == verdict
+        ]
         if names:
             lists.append({"verdict": verdict, "key": f"conclusion.{verdict}", "values": {"names": listed(names)}})
     return lists

@@ -196,13 +196,23 @@ def test_disagreeing_estimators_are_the_reason_and_are_named(results):
     assert (row["verdict"], row["reason"]) == ("inconclusive", "reason.estimators")
     assert row["estimators"]["key"] == "estimators.differ"
     named = {
-        (item["values"]["estimator"]["key"], item["values"]["verdict"]["key"]) for item in row["estimators"]["values"]["items"]["values"]
+        other["values"]["verdict"]["key"]: (other["key"], [each["key"] for each in other["values"]["estimators"]["values"]])
+        for other in row["estimators"]["others"]
     }
     assert named == {
-        ("estimator.histogram", "verdict.supported"),
-        ("estimator.corrected", "verdict.supported"),
-        ("estimator.nearest_neighbour", "verdict.contradicted"),
+        "verdict.supported": ("estimators.other.some", ["estimator.histogram", "estimator.corrected"]),
+        "verdict.contradicted": ("estimators.other.some", ["estimator.nearest_neighbour"]),
     }
+
+
+def test_a_control_that_changes_every_estimator_says_so_once(results):
+    changed = with_verdict(results, "early_layers", "early_difference", "supported", None)
+    for row in changed.study["verdicts"]:
+        if row["name"] == "early_layers" and row["control"] != "none":
+            row["verdict"] = "supported" if row["control"] == "untrained" else "contradicted"
+    changed.study["conclusions"] = conclude(changed.study["verdicts"])
+    others = statement(facts(changed), "early_layers")["controls"]["others"]
+    assert [(each["key"], each["values"]["verdict"]["key"]) for each in others] == [("controls.other.all", "verdict.contradicted")]
 
 
 def test_opposite_sides_are_disagreeing_estimators(results):
@@ -233,7 +243,7 @@ def test_values_are_those_of_the_verdict_rows(results):
 def test_counts_add_up_to_five(results):
     found = facts(results)
     assert sum(found["counts"].values()) == 5
-    listed = [item["key"] for each in found["conclusion_lists"] for item in each["values"]["names"]["values"]]
+    listed = [item["values"]["statement"]["key"] for each in found["conclusion_lists"] for item in each["values"]["names"]["values"]]
     assert sorted(listed) == sorted(f"statement.{name}.short" for name in REACHABLE)
 
 

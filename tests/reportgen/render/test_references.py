@@ -5,7 +5,7 @@ import pytest
 from analyses.errors import InputError
 from reportgen.render.assets import built_in_templates
 from reportgen.render.languages import load_languages
-from reportgen.render.references import bibtex, entry, load_references, short_authors, sort_key
+from reportgen.render.references import Reference, bibtex, entry, load_references, plain_letters, short_authors, sort_key
 
 KNOWN = load_languages(built_in_templates())
 DATA = {
@@ -65,3 +65,20 @@ def test_a_wrong_entry_is_named(change: dict[str, object], message: str) -> None
     with pytest.raises(InputError, match=message) as error:
         load_references({"angstrom1900": {**DATA["angstrom1900"], **change}})
     assert "angstrom1900" in str(error.value)
+
+
+def test_what_is_unknown_of_a_source_is_left_out() -> None:
+    title = "Thông tin tương hỗ"
+    house = {"institution": "Trường Đại học A"}
+    assert entry(Reference("report", "misc", (), "", title, {}), KNOWN["vi"]) == f"<i>{title}</i>. "
+    assert entry(Reference("report", "misc", (), "2026", title, house), KNOWN["vi"]) == f"<i>{title}</i> (2026). Trường Đại học A. "
+    named = entry(Reference("an", "misc", ("Nguyễn, An",), "", title, {}), KNOWN["vi"])
+    assert named.replace("\u00a0", " ") == f"Nguyễn, A. <i>{title}</i>. "
+    assert bibtex(Reference("report", "misc", (), "", title, {})) == f"@misc{{report,\n  title = {{{{{title}}}}}\n}}\n"
+    assert bibtex(Reference("report2026", "misc", (), "2026", title, house)) == (
+        f"@misc{{report2026,\n  title = {{{{{title}}}}},\n  year = {{2026}},\n  institution = {{Trường Đại học A}}\n}}\n"
+    )
+
+
+def test_a_key_has_no_diacritics() -> None:
+    assert plain_letters("Nguyễn Đức Ångström") == "nguyen duc angstrom"
