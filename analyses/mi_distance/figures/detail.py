@@ -56,7 +56,7 @@ def mutual_information_matrix(results: Results) -> FigureSpec:
     position = results.dataset["token_position"].to_numpy()
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.45, ticks=2)], left=0.66, gap=0.1, right=0.78), Hover()
+        canvas, hover = Canvas(labels, [Row(2.0, ticks=2)], left=0.66, gap=0.1, right=0.78), Hover()
         values = data["mutual_information"]
         lowest, highest = float(values.min()), float(values.max())
         scale = Normalize(lowest, highest if highest > lowest else lowest + 1e-6)
@@ -148,7 +148,7 @@ def distance_scatter(results: Results) -> FigureSpec:
     tested = results.dataset[["kendall_tau", "mantel_p"]].sel(estimator="histogram").isel(layer=layer - 1)
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.2)], gap=0.2), Hover()
+        canvas, hover = Canvas(labels, [Row(1.75)], gap=0.2), Hover()
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(data, branch=branch)
             texts = [
@@ -237,7 +237,7 @@ def activation_scatter(results: Results) -> FigureSpec:
     )
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.75, notes=True)], gap=0.2), Hover()
+        canvas, hover = Canvas(labels, [Row(2.3, notes=True)], gap=0.2), Hover()
         reach = max(float(pair.frame[["first_z", "second_z"]].abs().to_numpy().max()), trim or 0) * 1.12
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(pair.frame, branch=branch)
