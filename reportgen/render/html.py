@@ -54,7 +54,9 @@ def _own_reference(document: Document) -> Reference:
     year = str(document.date.year) if document.date else ""
     title = document.title[first]
     key = re.sub(r"[^a-z]", "", (document.authors[0].partition(",")[0] if document.authors else "report").lower()) or "report"
-    return Reference(f"{key}{year}", "misc", document.authors or (fields.get("publisher", title),), year, title, fields)
+    # Without authors the institution is the author, and nobody is both author and publisher.
+    authors = document.authors or tuple(filter(None, (fields.pop("publisher", ""),)))
+    return Reference(f"{key}{year}", "misc", authors, year, title, fields)
 
 
 def _csl(reference: Reference) -> str:

@@ -91,14 +91,15 @@ def _people(people: Sequence[str], language: Language) -> str:
 def entry(reference: Reference, language: Language) -> Markup:
     """One line of the list of references, with its link."""
     fields = reference.fields
-    parts = [Markup("{} ({}). ").format(_people(reference.authors, language), reference.year)]
     standalone = reference.type in ("book", "misc")
     title = Markup("<i>{}</i>").format(reference.title) if standalone else Markup("{}").format(reference.title)
-    parts.append(
-        title
-        + (Markup(" ({})").format(fields["edition"]) if "edition" in fields else Markup(""))
-        + (Markup(" ") if reference.title.endswith("?") else Markup(". "))
-    )
+    if "edition" in fields:
+        title += Markup(" ({})").format(fields["edition"])
+    year = Markup(" ({})").format(reference.year) if reference.year else Markup("")
+    # What nobody signed begins with its title.
+    parts = [Markup("{}{}. ").format(_people(reference.authors, language), year), title] if reference.authors else [title + year]
+    parts.append(Markup(" ") if str(parts[-1].striptags()).endswith("?") else Markup(". "))
+    head = len(parts)
     if reference.type == "chapter":
         editors = (
             Markup("{} ({}), ").format(_people(reference.editors, language), language.text("interface.editors"))
@@ -116,7 +117,7 @@ def entry(reference: Reference, language: Language) -> Markup:
         parts.append(Markup(", {}").format(fields["pages"].replace("-", "–")))
     if "publisher" in fields:
         parts.append(Markup("{}{}").format("" if standalone else ". ", fields["publisher"]))
-    if len(parts) > 2:
+    if len(parts) > head:
         parts.append(Markup(". "))
     if reference.link:
         parts.append(Markup('<a href="{}">{}</a>').format(reference.link, reference.link.removeprefix("https://")))
@@ -130,7 +131,11 @@ def _bibtex_value(text: str) -> str:
 def bibtex(reference: Reference) -> str:
     """The source as a BibTeX entry."""
     names = {"issue": "number", "book": "booktitle"}
-    rows = {"author": " and ".join(reference.authors), "title": f"{{{reference.title}}}", "year": reference.year}
+    rows = {"title": f"{{{reference.title}}}"}
+    if reference.authors:
+        rows = {"author": " and ".join(reference.authors)} | rows
+    if reference.year:
+        rows["year"] = reference.year
     if reference.editors:
         rows["editor"] = " and ".join(reference.editors)
     rows |= {names.get(name, name): value for name, value in reference.fields.items()}
