@@ -19,6 +19,7 @@ from reportgen.render.svg import figure_style, render_svg
 from reportgen.render.tables import Grid, TableSpec, build_grid
 from reportgen.render.writer import Writer
 
+SHORT_TABLE = 20
 PARTICULARS = ("course", "lecturer", "institution", "authors", "date", "version")
 
 
@@ -127,6 +128,11 @@ class TableItem:
     grid: Grid
     kind: str = "table"
 
+    @property
+    def whole(self) -> bool:
+        """Whether the table is short enough to stand on one page."""
+        return len(self.grid.rows) <= SHORT_TABLE
+
 
 Item = TextItem | FigureItem | TableItem
 
@@ -141,6 +147,11 @@ class Section:
     items: tuple[Item, ...] = ()
     sections: tuple["Section", ...] = ()
     appendix: bool = False
+
+    @property
+    def begins_page(self) -> bool:
+        """Whether the section begins a page: an appendix that is a long table."""
+        return self.appendix and bool(self.items) and isinstance(self.items[0], TableItem) and not self.items[0].whole
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from reportgen.render.document import Document, FigureItem, Item, Section, TableItem, TextItem
 
-Kind = Literal["chapter", "heading", "text", "table", "figure", "break"]
+Kind = Literal["chapter", "heading", "text", "table", "whole", "figure", "break"]
 
 HEADINGS = ("h3", "h4")
 VOID = ("br", "img", "wbr")
@@ -37,7 +37,8 @@ class Unit:
     Attributes
     ----------
     kind
-        ``chapter`` and ``heading`` for headings; a figure never passes a chapter. ``break`` begins a page.
+        ``chapter`` and ``heading`` for headings; a figure never passes a chapter. ``break`` begins a page, ``whole`` is a table that no
+        page cuts.
     height
         Without margins, in the layout engine's pixels.
     picture
@@ -184,7 +185,7 @@ def _set(units: Sequence[Unit], page: float, before: Arrangement, choices: _Choi
         if unit.kind == "break":
             setting.begin()
         elif unit.kind in ("chapter", "heading"):
-            if unit.kind == "heading" and following in ("text", "table"):
+            if unit.kind == "heading" and following in ("text", "table", "whole"):
                 setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
             setting.advance(unit, unit.height, unit.height + AFTER_HEADING * page)
         elif unit.kind == "figure":
@@ -193,13 +194,13 @@ def _set(units: Sequence[Unit], page: float, before: Arrangement, choices: _Choi
                 continue
             moved = unit.key in before.follows
             beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
-            useful = beyond in ("text", "heading", "table") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
+            useful = beyond in ("text", "heading", "table", "whole") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
             if not setting.set_figure(unit, may_wait=useful, moved=moved):
                 setting.waiting.append((unit, setting.number))
         else:
             if setting.last is not None and setting.last.kind not in ("chapter", "heading"):
                 setting.make_way_for(unit)
-            setting.advance(unit, unit.height, LEAST_PIECE * page)
+            setting.advance(unit, unit.height, unit.height if unit.kind == "whole" else LEAST_PIECE * page)
             setting.set_waiting(all_of_them=False)
     setting.set_waiting(all_of_them=True)
     return setting
@@ -357,21 +358,23 @@ def draft(document: Document) -> Document:
     return dataclasses.replace(document, sections=sections, references=references)
 
 
-def _kinds(document: Document) -> dict[str, Literal["chapter", "heading", "text", "table", "figure", "break"]]:
-    kinds: dict[str, Literal["chapter", "heading", "text", "table", "figure", "break"]] = {
+def _kinds(document: Document) -> dict[str, Kind]:
+    kinds: dict[str, Kind] = {
         "contents": "text",
         "references-heading": "chapter",
     }
 
     def headings(sections: Sequence[Section], *, top: bool) -> None:
         for section in sections:
-            begins_page = section.appendix and "break" not in kinds.values()
-            kinds[f"{section.id}-heading"] = "break" if begins_page else "chapter" if top else "heading"
+            kinds[f"{section.id}-heading"] = "break" if section.begins_page else "chapter" if top else "heading"
             headings(section.sections, top=False)
 
     headings(document.sections, top=True)
     for item in document.items():
-        kinds[_key(item)] = "figure" if isinstance(item, FigureItem) else "table" if isinstance(item, TableItem) else "text"
+        if isinstance(item, TableItem):
+            kinds[_key(item)] = "whole" if item.whole else "table"
+        else:
+            kinds[_key(item)] = "figure" if isinstance(item, FigureItem) else "text"
     return kinds
 
 

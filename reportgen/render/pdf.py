@@ -25,6 +25,8 @@ from reportgen.render.tagging import FORMULA_MARK, finish
 
 SCHEME = "reportgen:"
 DRAFTS = 2
+# For all that Pango knows a line may end between the point and the digits of ".05": such a number is kept whole, with what clings to it.
+BARE_DECIMAL = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?<![\w/])\.[0-9][^ \n<>&]*)(?=[^<>]*<)")
 # WeasyPrint 70 ends a line too early when what follows a text in the line does not fit, unless the text's last word is a box of its own.
 WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
 
@@ -89,6 +91,7 @@ class _Press:
 
         document = rearranged(draft(self._document) if short else self._document, arrangement)
         head, main, body = render_page(document, "pdf", self._css, drawing, self._formula).partition("<main")
+        body = BARE_DECIMAL.sub(r'<span class="unbroken">\1</span>', body)
         return head + main + WORD_BEFORE_BOX.sub(r"<span>\1</span> ", body)
 
     def layout(self, source: str, *, short: bool = False) -> weasyprint.Document:
