@@ -194,7 +194,11 @@ def _set(units: Sequence[Unit], page: float, before: Arrangement, choices: _Choi
                 continue
             moved = unit.key in before.follows
             beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
-            useful = beyond in ("text", "heading", "table", "whole") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
+            useful = (
+                beyond in ("text", "heading", "table", "whole")
+                and setting.last is not None
+                and setting.last.kind not in ("chapter", "heading")
+            )
             if not setting.set_figure(unit, may_wait=useful, moved=moved):
                 setting.waiting.append((unit, setting.number))
         else:

@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analyses.mi_distance.figures.layout import SMALL, Canvas, Row
 from analyses.mi_distance.figures.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points, select
@@ -311,6 +311,9 @@ def _z_axes(canvas: Canvas, axes: Axes, reach: float, linear: float | None) -> N
             axis.set_major_locator(FixedLocator(ticks))
             axis.set_minor_locator(FixedLocator([]))
             axis.set_major_formatter(FuncFormatter(lambda value, _: canvas.words.number(value, 0 if value == int(value) else 1)))
+    else:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 4, 5, 10]))
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     axes.tick_params(length=0)

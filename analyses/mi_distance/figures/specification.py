@@ -28,8 +28,8 @@ VERDICT_STYLE = {
     "inconclusive": Style("muted", "", "o", filled=False),
     "not_testable": Style("muted", "", "x"),
 }
-CURVE = 1.15
-STEP = 0.12  # inches a line of the choices' labels
+CURVE = 1.05
+STEP = 0.116  # inches a line of the choices' labels
 SHORT = 32  # letters of a choice's name in both languages that still stand on one line
 SPACE = 0.055  # inches between the groups of choices
 
