@@ -19,7 +19,8 @@ from reportgen.render.svg import figure_style, render_svg
 from reportgen.render.tables import Grid, TableSpec, build_grid
 from reportgen.render.writer import Writer
 
-SHORT_TABLE = 20
+# Up to how many lines of rows a table is whole on a page, and up to how many it need not be set as close as can be.
+SHORT_TABLE, LONG_TABLE = 20, 36
 PARTICULARS = ("course", "lecturer", "institution", "authors", "date", "version")
 
 
@@ -131,7 +132,13 @@ class TableItem:
     @property
     def whole(self) -> bool:
         """Whether the table is short enough to stand on one page."""
-        return len(self.grid.rows) <= SHORT_TABLE
+        return self.length == "short"
+
+    @property
+    def length(self) -> str:
+        """``short``, ``long`` or ``longest``: the longer, the closer its rows stand."""
+        lines = self.grid.lines
+        return "short" if lines <= SHORT_TABLE else "long" if lines <= LONG_TABLE else "longest"
 
 
 Item = TextItem | FigureItem | TableItem

@@ -119,6 +119,11 @@ class Grid:
     sortable: bool = False
     row_groups: tuple[Heading, ...] = ()
 
+    @property
+    def lines(self) -> int:
+        """How many lines the rows take: in two languages words take two."""
+        return sum(max(cell.html.count(" lang=") or 1 for cell in row) for row in self.rows)
+
     def continues(self, index: int) -> bool:
         """Whether the row after this one is of the same name: the two stand together."""
         following = self.rows[index + 1] if index + 1 < len(self.rows) else ()
