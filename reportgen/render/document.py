@@ -19,6 +19,8 @@ from reportgen.render.svg import figure_style, render_svg
 from reportgen.render.tables import Grid, TableSpec, build_grid
 from reportgen.render.writer import Writer
 
+# Up to how many lines of rows a table is whole on a page, and up to how many it need not be set as close as can be.
+SHORT_TABLE, LONG_TABLE = 20, 36
 PARTICULARS = ("course", "lecturer", "institution", "authors", "date", "version", "licence")
 
 
@@ -127,6 +129,17 @@ class TableItem:
     grid: Grid
     kind: str = "table"
 
+    @property
+    def whole(self) -> bool:
+        """Whether the table is short enough to stand on one page."""
+        return self.length == "short"
+
+    @property
+    def length(self) -> str:
+        """``short``, ``long`` or ``longest``: the longer, the closer its rows stand."""
+        lines = self.grid.lines
+        return "short" if lines <= SHORT_TABLE else "long" if lines <= LONG_TABLE else "longest"
+
 
 Item = TextItem | FigureItem | TableItem
 
@@ -141,6 +154,11 @@ class Section:
     items: tuple[Item, ...] = ()
     sections: tuple["Section", ...] = ()
     appendix: bool = False
+
+    @property
+    def begins_page(self) -> bool:
+        """Whether the section begins a page: an appendix that is a long table."""
+        return self.appendix and bool(self.items) and isinstance(self.items[0], TableItem) and not self.items[0].whole
 
 
 @dataclass(frozen=True)

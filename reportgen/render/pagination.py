@@ -5,11 +5,12 @@ would leave much of a page empty is drawn a little smaller or set after the next
 order and never leave their chapter.
 """
 
+import copy
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from itertools import accumulate, pairwise
+from itertools import accumulate, product
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -17,17 +18,20 @@ from markupsafe import Markup
 from reportgen.render.document import Document, FigureItem, Item, Section, TableItem, TextItem
 
 Kind = Literal["chapter", "heading", "text", "table", "figure", "break"]
+Now = Literal["fitting", "none", "all"]
 
+NOW: tuple[Now, ...] = ("fitting", "none", "all")
 HEADINGS = ("h3", "h4")
 VOID = ("br", "img", "wbr")
 SMALLEST, SMALL = 0.78, 0.85
 # Shares of a page: an empty foot that nobody minds; what must follow a heading; the least piece of a text or table.
-NEGLIGIBLE, AFTER_HEADING, LEAST_PIECE = 0.13, 0.08, 0.06
+NEGLIGIBLE, AFTER_HEADING, LEAST_PIECE = 0.13, 0.08, 0.08
 # How far off (in shares of a page) the estimate of a place may be without the figure falling off the page.
-MARGIN_OF_ERROR = 0.03
-# What is as bad as how much of an empty page: a figure one page later than its text, and one drawn smaller (per squared share).
-LATER, SMALLER = 0.01, 0.2
-SWEEPS = 4
+MARGIN_OF_ERROR = 0.012
+# What is as bad as how much of an empty page, all squared: a figure so many pages after its text, and one drawn smaller by a share.
+LATER, SMALLER = 0.006, 0.2
+# How many ways to set the document the search keeps beside each other.
+KEPT = 100
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Unit:
     Attributes
     ----------
     kind
-        ``chapter`` and ``heading`` for headings; a figure never passes a chapter. ``break`` begins a page.
+        ``chapter`` and ``heading`` for headings; a figure never passes a chapter. ``break`` begins a page. A
+        table that no page may cut is set as a figure is.
     height
         Without margins, in the layout engine's pixels.
     picture
@@ -68,10 +73,14 @@ class Arrangement:
 
 @dataclass(frozen=True)
 class _Choices:
-    """Figures that begin the next page at once rather than wait for text to fill this one, and figures drawn smaller to begin with."""
+    """Figures that begin the next page at once rather than wait for text to fill this one, and figures drawn smaller to begin with.
+
+    `now` says of the figures that wait, or that come, whether they are set where there is room, wait on, or are set in any case.
+    """
 
     eager: frozenset[str] = frozenset()
     small: frozenset[str] = frozenset()
+    now: Now = "fitting"
 
 
 class _Setting:
@@ -87,11 +96,19 @@ class _Setting:
         self.follows: dict[str, str] = {}
         self.scales: dict[str, float] = {}
 
+    def choosing(self, now: Now, eager: frozenset[str], small: frozenset[str]) -> "_Setting":
+        """The same so far, with other choices from here on."""
+        other = copy.copy(self)
+        other.choices = _Choices(self.choices.eager | eager, self.choices.small | small, now)
+        other.waiting, other.follows, other.scales = list(self.waiting), dict(self.follows), dict(self.scales)
+        return other
+
     def gap(self, unit: Unit) -> float:
         return max(self.after, unit.before) if self.y > 0 else 0.0
 
     def wanted(self, unit: Unit) -> float:
-        return min(self.before.scales.get(unit.key, 1.0), SMALL if unit.key in self.choices.small else 1.0)
+        smaller = unit.picture and unit.key in self.choices.small
+        return min(self.before.scales.get(unit.key, 1.0), SMALL if smaller else 1.0)
 
     def turn(self) -> None:
         """Begin a page, and account for what is left empty of the one before."""
@@ -102,19 +119,20 @@ class _Setting:
         """Begin a page that has to begin here, whatever is left empty."""
         self.number, self.y, self.after, self.last = self.number + 1, 0.0, 0.0, None
 
-    def advance(self, unit: Unit, height: float, least: float) -> None:
-        """Set something that may be cut, but leaves at least a piece of some height on either side."""
+    def advance(self, unit: Unit, height: float, least: float, after: float = 0.0) -> None:
+        """Set something that may be cut, but leaves at least a piece of some height on either side, and has room for what comes after."""
         if not self.changed:
             if self.last is not None and unit.start[0] > self.last.end[0]:
                 self.turn()
             self.number += unit.end[0] - unit.start[0]
             self.y = unit.end[1]
         else:
-            if self.y + self.gap(unit) + min(height, least) > self.page:
+            # What is too short for a piece on either side goes to the next page as a whole.
+            if self.y + self.gap(unit) + (height if height < 2 * least else least) + after > self.page and self.y > 0:
                 self.turn()
             self.y += self.gap(unit) + height
             while self.y > self.page:
-                self.number, self.y = self.number + 1, self.y - self.page
+                self.number, self.y = self.number + 1, max(self.y - self.page, min(least, self.page))
         self.after, self.last = unit.after, unit
 
     def room(self, unit: Unit) -> float:
@@ -127,6 +145,8 @@ class _Setting:
         full = unit.height - unit.picture * (1 - wanted)
         if full <= self.room(unit):
             return wanted
+        if not unit.picture:
+            return None
         scale = (self.room(unit) - self.page * MARGIN_OF_ERROR - unit.height) / unit.picture + 1
         return round(scale - 0.005, 2) if scale >= SMALLEST else None
 
@@ -145,7 +165,8 @@ class _Setting:
         """Set a figure here, on this page or the next; False when it is to wait."""
         fits_as_laid_out = not self.changed and self.last is not None and unit.start[0] == self.last.end[0]
         scale = self.wanted(unit) if fits_as_laid_out else self.scale_of(unit)
-        if scale is None and may_wait and unit.key not in self.choices.eager and 1 - self.y / self.page > NEGLIGIBLE:
+        empty = 1 - self.y / self.page > NEGLIGIBLE
+        if may_wait and (self.choices.now == "none" or (scale is None and unit.key not in self.choices.eager and empty)):
             self.changed = True
             return False
         self.put(unit, self.wanted(unit) if scale is None else scale, moved=moved)
@@ -154,12 +175,12 @@ class _Setting:
     def put_waiting(self, scale: float) -> None:
         unit, since = self.waiting.pop(0)
         self.put(unit, scale, moved=True)
-        self.cost += LATER * max(0, self.number - since - 1)
+        self.cost += LATER * (self.number - since) ** 2
 
     def make_way_for(self, unit: Unit) -> None:
         """Before a text that goes on to the next page: a figure that would find no room after it there begins that page."""
         beyond = self.y + self.gap(unit) + unit.height - self.page
-        if self.waiting and 0 < beyond < self.page and self.scale_of(self.waiting[0][0]) is None:
+        if self.waiting and self.choices.now != "none" and 0 < beyond < self.page and self.scale_of(self.waiting[0][0]) is None:
             figure = self.waiting[0][0]
             wanted = self.wanted(figure)
             if beyond + figure.before + figure.height - figure.picture * (1 - wanted) > self.page:
@@ -170,43 +191,54 @@ class _Setting:
         while self.waiting:
             unit = self.waiting[0][0]
             scale = self.scale_of(unit)
-            if scale is None and not all_of_them and self.y > 0:
+            if not all_of_them and (self.choices.now == "none" or (scale is None and self.y > 0)):
                 return
             self.put_waiting(self.wanted(unit) if scale is None else scale)
 
 
-def _set(units: Sequence[Unit], page: float, before: Arrangement, choices: _Choices) -> _Setting:
-    setting = _Setting(page, before, choices)
-    for index, unit in enumerate(units):
-        following = units[index + 1].kind if index + 1 < len(units) else "break"
-        if unit.kind in ("chapter", "break") or (unit.kind == "heading" and following == "figure"):
-            setting.set_waiting(all_of_them=True)
-        if unit.kind == "break":
-            setting.begin()
-        elif unit.kind in ("chapter", "heading"):
-            if unit.kind == "heading" and following in ("text", "table"):
-                setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
-            setting.advance(unit, unit.height, unit.height + AFTER_HEADING * page)
-        elif unit.kind == "figure":
-            if setting.waiting:
-                setting.waiting.append((unit, setting.number))
-                continue
-            moved = unit.key in before.follows
-            beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
-            useful = beyond in ("text", "heading", "table") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
-            if not setting.set_figure(unit, may_wait=useful, moved=moved):
-                setting.waiting.append((unit, setting.number))
-        else:
-            if setting.last is not None and setting.last.kind not in ("chapter", "heading"):
-                setting.make_way_for(unit)
-            setting.advance(unit, unit.height, LEAST_PIECE * page)
-            setting.set_waiting(all_of_them=False)
-    setting.set_waiting(all_of_them=True)
-    return setting
+def _advance(setting: _Setting, units: Sequence[Unit], index: int) -> None:
+    """Set one unit."""
+    unit, page = units[index], setting.page
+    following = units[index + 1].kind if index + 1 < len(units) else "break"
+    flush = setting.choices.now == "all" and setting.last is not None and setting.last.kind not in ("chapter", "heading")
+    if unit.kind in ("chapter", "break") or (unit.kind == "heading" and following == "figure") or flush:
+        setting.set_waiting(all_of_them=True)
+    if unit.kind == "break":
+        setting.begin()
+    elif unit.kind in ("chapter", "heading"):
+        if unit.kind == "heading" and following in ("text", "table"):
+            setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
+        setting.advance(unit, unit.height, unit.height, AFTER_HEADING * page)
+    elif unit.kind == "figure":
+        if setting.waiting:
+            setting.waiting.append((unit, setting.number))
+            return
+        beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
+        useful = beyond in ("text", "heading", "table") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
+        if not setting.set_figure(unit, may_wait=useful, moved=unit.key in setting.before.follows):
+            setting.waiting.append((unit, setting.number))
+    else:
+        if setting.last is not None and setting.last.kind not in ("chapter", "heading"):
+            setting.make_way_for(unit)
+        setting.advance(unit, unit.height, LEAST_PIECE * page)
+        setting.set_waiting(all_of_them=False)
+
+
+def _distinct(settings: Sequence[_Setting]) -> list[_Setting]:
+    """The cheapest of the settings that have come to the same place, and of these the cheapest few."""
+    best: dict[tuple[object, ...], _Setting] = {}
+    for setting in settings:
+        place = (setting.number, round(setting.y), setting.changed, *(unit.key for unit, _ in setting.waiting))
+        if place not in best or setting.cost < best[place].cost - 1e-9:
+            best[place] = setting
+    return sorted(best.values(), key=lambda setting: setting.cost)[:KEPT]
 
 
 def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangement:
-    """What to change so that pages are full: the best that a search over the figures' choices finds, one choice after the other.
+    """What to change so that pages are full: the best that a search over the figures' choices finds.
+
+    The search sets the units in their order and tries at every figure each of its choices; of the many ways to come that far it goes on
+    with the cheapest.
 
     Parameters
     ----------
@@ -215,25 +247,23 @@ def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangem
     page
         Height of a page's text.
     """
-    figures = [unit.key for unit in units if unit.kind == "figure"]
-    # Two figures after one another may share a page when both are smaller.
-    changes = [(frozenset({key}), frozenset[str]()) for key in figures]
-    changes += [(frozenset[str](), frozenset(keys)) for keys in [*([key] for key in figures), *pairwise(figures)]]
-    found: list[_Setting] = []
-    # All eager is the layout as it is: what is found is never worse, as far as can be estimated.
-    for choices in (_Choices(frozenset(figures)), _Choices()):
-        best, improved = _set(units, page, before, choices), True
-        for _ in range(SWEEPS):
-            if not improved:
-                break
-            improved = False
-            for eager, small in changes:
-                other = _Choices(choices.eager ^ eager, choices.small ^ small)
-                tried = _set(units, page, before, other)
-                if tried.cost < best.cost - 1e-9:
-                    choices, best, improved = other, tried, True
-        found.append(best)
-    chosen = min(found, key=lambda setting: setting.cost)
+    settings = [_Setting(page, before, _Choices())]
+    for index, unit in enumerate(units):
+        one, none = frozenset({unit.key}), frozenset[str]()
+        # Eager first: between equals the layout stays as it is.
+        eager = (one, none) if unit.kind == "figure" else (none,)
+        small = (none, one) if unit.picture else (none,)
+        settings = [
+            setting.choosing(*choice)
+            for setting in settings
+            for choice in product(NOW if setting.waiting or unit.kind == "figure" else NOW[:1], eager, small)
+        ]
+        for setting in settings:
+            _advance(setting, units, index)
+        settings = _distinct(settings)
+    for setting in settings:
+        setting.set_waiting(all_of_them=True)
+    chosen = min(settings, key=lambda setting: setting.cost)
     return Arrangement(chosen.follows, chosen.scales)
 
 
@@ -243,15 +273,19 @@ def _key(item: Item) -> str:
     return f"{item.kind}-{item.id}"
 
 
+def _floats(item: Item) -> bool:
+    return isinstance(item, FigureItem) or (isinstance(item, TableItem) and item.whole)
+
+
 def rearranged(document: Document, arrangement: Arrangement) -> Document:
     """The document with its figures where the arrangement wants them; raises KeyError when it wants one after what is not there."""
-    figures = {_key(item): item for item in document.items() if isinstance(item, FigureItem)}
+    figures = {_key(item): item for item in document.items() if _floats(item)}
     after: dict[str, list[str]] = {}
     for figure in figures:
         if figure in arrangement.follows:
             after.setdefault(arrangement.follows[figure], []).append(figure)
 
-    def placed(key: str) -> Iterator[FigureItem]:
+    def placed(key: str) -> Iterator[Item]:
         for figure in after.get(key, []):
             yield figures[figure]
             yield from placed(figure)
@@ -304,7 +338,8 @@ class _Parts(HTMLParser):
 def paragraphs(html: str) -> list[tuple[str, str]] | None:
     """Top-level elements of some prose, each with its name. None when there is anything else.
 
-    A heading stays with what follows, a ``div`` (an answer, lines to write on) with what goes before.
+    A heading and words that end with a colon stay with what follows; a ``div`` (an answer, lines to write on) and a ``span`` (a formula)
+    with what goes before.
     """
     parts = _Parts(html)
     if parts.loose or not parts.starts:
@@ -312,7 +347,9 @@ def paragraphs(html: str) -> list[tuple[str, str]] | None:
     ends = [start for _, start in parts.starts[1:]] + [len(html)]
     pieces: list[tuple[str, str]] = []
     for (tag, start), end in zip(parts.starts, ends, strict=True):
-        if pieces and (tag == "div" or pieces[-1][0].rpartition("+")[2] in HEADINGS):
+        before = pieces[-1] if pieces else ("", "")
+        announced = before[0].rpartition("+")[2] in HEADINGS or before[1].rstrip().endswith(":</p>")
+        if pieces and (tag in ("div", "span") or announced):
             pieces[-1] = (f"{pieces[-1][0]}+{tag}", pieces[-1][1] + html[start:end])
         else:
             pieces.append((tag, html[start:end]))
@@ -357,21 +394,20 @@ def draft(document: Document) -> Document:
     return dataclasses.replace(document, sections=sections, references=references)
 
 
-def _kinds(document: Document) -> dict[str, Literal["chapter", "heading", "text", "table", "figure", "break"]]:
-    kinds: dict[str, Literal["chapter", "heading", "text", "table", "figure", "break"]] = {
+def _kinds(document: Document) -> dict[str, Kind]:
+    kinds: dict[str, Kind] = {
         "contents": "text",
         "references-heading": "chapter",
     }
 
     def headings(sections: Sequence[Section], *, top: bool) -> None:
         for section in sections:
-            begins_page = section.appendix and "break" not in kinds.values()
-            kinds[f"{section.id}-heading"] = "break" if begins_page else "chapter" if top else "heading"
+            kinds[f"{section.id}-heading"] = "break" if section.begins_page else "chapter" if top else "heading"
             headings(section.sections, top=False)
 
     headings(document.sections, top=True)
     for item in document.items():
-        kinds[_key(item)] = "figure" if isinstance(item, FigureItem) else "table" if isinstance(item, TableItem) else "text"
+        kinds[_key(item)] = "figure" if _floats(item) else "table" if isinstance(item, TableItem) else "text"
     return kinds
 
 

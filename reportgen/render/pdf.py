@@ -25,6 +25,11 @@ from reportgen.render.tagging import FORMULA_MARK, finish
 
 SCHEME = "reportgen:"
 DRAFTS = 2
+# Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
+# Such words are kept whole, with what clings to them.
+WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w)[^ \n<>&]*)(?=[^<>]*<)")
+# A sign between two numbers stays with both.
+OPERATOR = re.compile(r"(?<=[\w|)\]]) (=|&lt;|&gt;|≤|≥|\+|×|±) (?=[\w−(.|])(?=[^<>]*<)")
 # WeasyPrint 70 ends a line too early when what follows a text in the line does not fit, unless the text's last word is a box of its own.
 WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
 
@@ -88,8 +93,10 @@ class _Press:
             return Markup('<img class="drawing"{} src="{}" alt="{}">').format(size, self._address(item.id), alt)
 
         document = rearranged(draft(self._document) if short else self._document, arrangement)
-        head, main, body = render_page(document, "pdf", self._css, drawing, self._formula).partition("<main")
-        return head + main + WORD_BEFORE_BOX.sub(r"<span>\1</span> ", body)
+        head, begin, body = render_page(document, "pdf", self._css, drawing, self._formula).partition("<body")
+        body = WHOLE.sub(r'<span class="unbroken">\1</span>', OPERATOR.sub("\u00a0\\1\u00a0", body))
+        title, main, text = body.partition("<main")
+        return head + begin + title + main + WORD_BEFORE_BOX.sub(r"<span>\1</span> ", text)
 
     def layout(self, source: str, *, short: bool = False) -> weasyprint.Document:
         """The source on pages; figures are empty in a short one."""

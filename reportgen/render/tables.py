@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, groupby
 from typing import Any, Literal
 
 import pandas
@@ -60,6 +61,15 @@ def column_widths(columns: Sequence[ColumnSpec]) -> tuple[float, ...]:
     return tuple(share / sum(shares) for share in shares)
 
 
+class RowGroupSpec(pydantic.BaseModel):
+    """Adjacent rows with the same value of a field stand under a heading of their own: the sentence of the key ``prefix + value``."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    field: str
+    prefix: str
+
+
 class TableSpec(pydantic.BaseModel):
     """One table as written in ``document.yaml``."""
 
@@ -71,12 +81,13 @@ class TableSpec(pydantic.BaseModel):
     values: str | None = None
     note: bool = False
     row_id: list[str] = []
+    row_groups: RowGroupSpec | None = None
     sortable: bool = False
 
 
 @dataclass(frozen=True)
 class Heading:
-    """The head of a column, or of a group of adjacent columns, in each language."""
+    """The head of a column, or of a group of `span` adjacent columns or rows, in each language."""
 
     words: Mapping[str, Markup]
     span: int = 1
@@ -97,7 +108,7 @@ class Cell:
 class Grid:
     """A table's written content: an optional row of group heads, the column heads, the rows; widths are shares of the whole.
 
-    `row_ids` are the rows' anchors when links may lead to them, else empty.
+    `row_ids` are the rows' anchors when links may lead to them, else empty; `row_groups` the headings between the rows, if any.
     """
 
     groups: tuple[Heading, ...]
@@ -106,6 +117,25 @@ class Grid:
     widths: tuple[float, ...]
     row_ids: tuple[str, ...] = ()
     sortable: bool = False
+    row_groups: tuple[Heading, ...] = ()
+
+    @property
+    def lines(self) -> int:
+        """How many lines the rows take: in two languages words take two."""
+        return sum(max(cell.html.count(" lang=") or 1 for cell in row) for row in self.rows)
+
+    def continues(self, index: int) -> bool:
+        """Whether the row after this one is of the same name: the two stand together."""
+        following = self.rows[index + 1] if index + 1 < len(self.rows) else ()
+        return bool(following) and following[0].heading and following[0].html == self.rows[index][0].html
+
+    def parts(self) -> Iterator[tuple[Heading | None, range]]:
+        """The rows' numbers under each of their headings; all of them under none where there are no headings."""
+        if not self.row_groups:
+            yield None, range(len(self.rows))
+        ends = list(accumulate(group.span for group in self.row_groups))
+        for group, end in zip(self.row_groups, ends, strict=True):
+            yield group, range(end - group.span, end)
 
 
 def _missing(value: Any) -> bool:
@@ -173,6 +203,7 @@ def build_grid(name: str, spec: TableSpec, rows: Sequence[Mapping[str, Any]], la
         column_widths(spec.columns),
         tuple(_row_id(name, spec.row_id, row) for row in chosen) if spec.row_id else (),
         spec.sortable,
+        _row_groups(spec.row_groups, chosen, languages) if spec.row_groups else (),
     )
 
 
@@ -187,6 +218,11 @@ def _row_id(name: str, fields: Sequence[str], row: Mapping[str, Any]) -> str:
         return row_anchor(name, "-".join(re.sub(r"\W+", "_", str(row[field])) for field in fields))
     except KeyError as error:
         raise InputError(f"document.yaml, table {name}: row_id: no field {error} in the rows") from None
+
+
+def _row_groups(spec: RowGroupSpec, rows: Sequence[Mapping[str, Any]], languages: Sequence[Language]) -> tuple[Heading, ...]:
+    runs = [(value, len(list(run))) for value, run in groupby(row[spec.field] for row in rows)]
+    return tuple(Heading(_words(f"{spec.prefix}{value}", languages), length) for value, length in runs)
 
 
 def _groups(spec: TableSpec, languages: Sequence[Language]) -> tuple[Heading, ...]:

@@ -44,7 +44,7 @@ def t_profile(results: Results) -> FigureSpec:
     size = 15 if layers <= 32 else 9
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.6, x_labels=False), Row(1.6)], gap=0.28, left=0.48), Hover()
+        canvas, hover = Canvas(labels, [Row(1.35, x_labels=False), Row(1.35)], gap=0.28, left=0.48), Hover()
         for row, estimator in enumerate(CO_PRIMARY):
             of_estimator = select(data, estimator=estimator)
             x = of_estimator["layer"].to_numpy()
@@ -136,7 +136,7 @@ def z_profile(results: Results) -> FigureSpec:
     series = {"course": (COURSE, "fisher_z", "fisher_p"), "fieller": (FIELLER, "fisher_z_fieller", "fisher_p_fieller")}
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.1)], right=1.2, gap=0.2), Hover()
+        canvas, hover = Canvas(labels, [Row(1.75)], right=1.2, gap=0.2), Hover()
         for column, estimator in enumerate(CO_PRIMARY):
             axes, of_estimator = canvas.axes[0][column], select(data, estimator=estimator)
             x = of_estimator["layer"].to_numpy()

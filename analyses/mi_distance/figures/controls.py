@@ -53,7 +53,7 @@ def control_profile(results: Results) -> FigureSpec:
     layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.75, x_labels=False), Row(1.75, columns=1)], right=1.25, gap=0.16), Hover()
+        canvas, hover = Canvas(labels, [Row(1.45, x_labels=False), Row(1.35, columns=1)], right=1.25, gap=0.16), Hover()
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(data, branch=branch)
             same = _series(canvas, axes, hover, rows, MEAN, BRANCH_STYLE[branch], "figure.hover.mutual_information")
@@ -104,7 +104,7 @@ def untrained_profile(results: Results) -> FigureSpec:
     layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.7, x_labels=False), Row(1.5, titles=False)], right=1.25, gap=0.16), Hover()
+        canvas, hover = Canvas(labels, [Row(1.4, x_labels=False), Row(1.25, titles=False)], right=1.25, gap=0.16), Hover()
         for column, branch in enumerate(BRANCHES):
             rows, style = select(data, branch=branch), BRANCH_STYLE[branch]
             axes = canvas.axes[0][column]

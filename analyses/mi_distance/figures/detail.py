@@ -13,7 +13,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Normalize
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analyses.mi_distance.figures.layout import SMALL, Canvas, Row
 from analyses.mi_distance.figures.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points, select
@@ -56,7 +56,7 @@ def mutual_information_matrix(results: Results) -> FigureSpec:
     position = results.dataset["token_position"].to_numpy()
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.45, ticks=2)], left=0.66, gap=0.1, right=0.78), Hover()
+        canvas, hover = Canvas(labels, [Row(2.0, ticks=2)], left=0.66, gap=0.1, right=0.78), Hover()
         values = data["mutual_information"]
         lowest, highest = float(values.min()), float(values.max())
         scale = Normalize(lowest, highest if highest > lowest else lowest + 1e-6)
@@ -148,7 +148,7 @@ def distance_scatter(results: Results) -> FigureSpec:
     tested = results.dataset[["kendall_tau", "mantel_p"]].sel(estimator="histogram").isel(layer=layer - 1)
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.2)], gap=0.2), Hover()
+        canvas, hover = Canvas(labels, [Row(1.75)], gap=0.2), Hover()
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(data, branch=branch)
             texts = [
@@ -237,7 +237,7 @@ def activation_scatter(results: Results) -> FigureSpec:
     )
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.75, notes=True)], gap=0.2), Hover()
+        canvas, hover = Canvas(labels, [Row(2.3, notes=True)], gap=0.2), Hover()
         reach = max(float(pair.frame[["first_z", "second_z"]].abs().to_numpy().max()), trim or 0) * 1.12
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(pair.frame, branch=branch)
@@ -311,6 +311,9 @@ def _z_axes(canvas: Canvas, axes: Axes, reach: float, linear: float | None) -> N
             axis.set_major_locator(FixedLocator(ticks))
             axis.set_minor_locator(FixedLocator([]))
             axis.set_major_formatter(FuncFormatter(lambda value, _: canvas.words.number(value, 0 if value == int(value) else 1)))
+    else:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(7, integer=True, steps=[1, 2, 4, 5, 10]))
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     axes.tick_params(length=0)

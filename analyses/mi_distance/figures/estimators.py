@@ -58,7 +58,7 @@ def estimator_comparison(results: Results) -> FigureSpec:
         return Style(colour, LINE[name], BRANCH_STYLE[branch].marker if name == "histogram" else "", filled=True)
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.9), Row(2.0)], right=1.42, gap=0.12, left=0.5), Hover()
+        canvas, hover = Canvas(labels, [Row(1.6), Row(1.7)], right=1.42, gap=0.12, left=0.5), Hover()
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(data, branch=branch)
             x = rows["layer"].to_numpy()

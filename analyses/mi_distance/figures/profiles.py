@@ -42,7 +42,7 @@ def mutual_information_profile(results: Results) -> FigureSpec:
     data = means.merge(tests, on=["estimator", "layer"], how="left")
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.3, rail=0.34)], right=1.2, left=0.62, gap=0.16), Hover()
+        canvas, hover = Canvas(labels, [Row(1.95, rail=0.34)], right=1.2, left=0.62, gap=0.16), Hover()
         for column, estimator in enumerate(CO_PRIMARY):
             axes, rail = canvas.axes[0][column], canvas.rails[0][column]
             rows = select(data, estimator=estimator)
@@ -136,7 +136,7 @@ def kendall_tau_profile(results: Results) -> FigureSpec:
     layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
-        rows = [Row(1.75, columns=1, x_labels=False), Row(1.75, columns=1)]
+        rows = [Row(1.4, columns=1, x_labels=False), Row(1.4, columns=1)]
         canvas, hover = Canvas(labels, rows, right=1.2), Hover()
         for row, estimator in enumerate(CO_PRIMARY):
             axes, of_estimator = canvas.axes[row][0], select(data, estimator=estimator)

@@ -46,7 +46,7 @@ def calibration(results: Results) -> FigureSpec:
     data["error"] = data["mean"] - data["truth"]
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.9)], right=1.42, gap=0.12, left=0.46), Hover()
+        canvas, hover = Canvas(labels, [Row(1.6)], right=1.42, gap=0.12, left=0.46), Hover()
         left, right = canvas.axes[0]
         ends = []
         for name, style in ESTIMATOR_STYLE.items():
@@ -137,7 +137,7 @@ def power(results: Results) -> FigureSpec:
     data = tidy(results.dataset, ("mi_difference", "minimal_detectable_difference"), estimator=list(CO_PRIMARY))
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(1.8)], right=1.42, gap=0.12, left=0.46), Hover()
+        canvas, hover = Canvas(labels, [Row(1.55)], right=1.42, gap=0.12, left=0.46), Hover()
         size = 20 if layers <= 32 else 12
         last = canvas.axes[0][-1]
         for axes, estimator in zip(canvas.axes[0], CO_PRIMARY, strict=True):

@@ -9,7 +9,7 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from analyses.mi_distance.figures.layout import ROW, SMALL, WIDTH, Canvas, Row, Words
+from analyses.mi_distance.figures.layout import ROW, SEPARATOR, SMALL, WIDTH, Canvas, Row, Words
 from analyses.mi_distance.figures.marks import Hover, Style, interval_or_nothing, key, limits, note_if_empty, select
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.specification_curve import specification_table
@@ -28,8 +28,9 @@ VERDICT_STYLE = {
     "inconclusive": Style("muted", "", "o", filled=False),
     "not_testable": Style("muted", "", "x"),
 }
-CURVE = 1.3
-STEP = 0.128  # inches a line of the choices' labels
+CURVE = 1.05
+STEP = 0.116  # inches a line of the choices' labels
+SHORT = 32  # letters of a choice's name in both languages that still stand on one line
 SPACE = 0.055  # inches between the groups of choices
 
 
@@ -223,25 +224,31 @@ def _groups(words: Words, data: pandas.DataFrame, results: Results) -> list[_Gro
             for k in present("neighbours"):
                 estimators.append(_Line([f"KSG, k = {k}"], "neighbours", (k,)))
         else:
-            estimators.append(_Line(words.rows(f"figure.specification.estimator.{estimator}"), "estimator", (estimator,)))
+            estimators.append(_Line(_name(words, f"estimator.{estimator}"), "estimator", (estimator,)))
     groups = [_Group([], estimators)]
     for column in ("bins", "trim"):
         lines = [_Line(_value(words, column, value), column, (value,)) for value in present(column)]
         groups.append(_Group(words.rows(f"figure.specification.{column}"), lines))
     tokens = present("token")
     if len(tokens) > 1:
-        lines = [_Line(words.rows(f"figure.specification.token.{token}"), "token", (token,)) for token in tokens]
+        lines = [_Line(_name(words, f"token.{token}"), "token", (token,)) for token in tokens]
     else:
         name = "given" if results.study["text"] is None else "same"
-        lines = [_Line(words.rows(f"figure.specification.token.{name}"), "token", tuple(tokens))]
-    lines.append(_Line(words.rows("figure.specification.distance"), "distance", tuple(present("distance"))))
+        lines = [_Line(_name(words, f"token.{name}"), "token", tuple(tokens))]
+    lines.append(_Line(_name(words, "distance"), "distance", tuple(present("distance"))))
     return [*groups, _Group([], lines)]
+
+
+def _name(words: Words, name: str) -> list[str]:
+    """What a choice is called: a line a language, or one line where both are short."""
+    rows = words.rows(f"figure.specification.{name}")
+    return [SEPARATOR.join(rows)] if sum(map(len, rows)) <= SHORT else rows
 
 
 def _value(words: Words, column: str, value: str) -> list[str]:
     """A number of bins or a trimming, as its line is called."""
     if value in ("fd", "none"):
-        return words.rows(f"figure.specification.{column}.{value}")
+        return _name(words, f"{column}.{value}")
     amount = float(value)
     return [words.number(amount, 0 if amount == int(amount) else 1)]
 
