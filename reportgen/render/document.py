@@ -69,10 +69,11 @@ class FigureSettings(_Spec):
 
 
 class FileSettings(_Spec):
-    """One file of an edition: `data` says whether the tables behind it are attached to the PDF."""
+    """One file of an edition: whether it lists its `contents` on paper, and whether the `data` behind it are attached to the PDF."""
 
     edition: str
     subtitle: str | None = None
+    contents: bool = True
     data: bool = True
 
 
@@ -179,6 +180,8 @@ class Document:
         The same report in other languages: code (``vi``, ``vi-en``) -> relative address.
     data
         The bundle's tables: file name -> CSV.
+    contents
+        Whether the contents are listed on paper.
     """
 
     languages: tuple[Language, ...]
@@ -199,6 +202,7 @@ class Document:
     alternates: Mapping[str, str]
     data: Mapping[str, str]
     assets: Assets
+    contents: bool = True
 
     @property
     def code(self) -> str:
@@ -515,6 +519,7 @@ def build_document(
         edition=edition,
         alternates=dict(alternates or {}),
         data={f"{name}.csv": table.to_csv(index=False, lineterminator="\n") for name, table in sorted(tables.items()) if file.data},
+        contents=file.contents,
         assets=assets,
     )
 

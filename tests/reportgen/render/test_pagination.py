@@ -90,6 +90,9 @@ def test_prose_is_cut_between_elements_and_headings_stay_with_their_text() -> No
     assert pieces is not None
     assert [tag for tag, _ in pieces] == ["p", "h3+p", "ul"]
     assert "".join(piece for _, piece in pieces) == html
+    pieces = paragraphs('<p>a</p><span class="equation">f</span><p>b:</p><ul><li>c</li></ul><p>d</p>')
+    assert pieces is not None
+    assert [tag for tag, _ in pieces] == ["p+span", "p+ul", "p"]
     assert paragraphs("loose words <p>a</p>") is None
 
 

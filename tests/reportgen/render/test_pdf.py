@@ -12,7 +12,7 @@ from pypdf.generic import DictionaryObject, NullObject
 
 from reportgen.render import Assets, Document, render_pdf
 from reportgen.render.document import TextItem
-from reportgen.render.pdf import _OwnAssetsOnly
+from reportgen.render.pdf import OPERATOR, WHOLE, _OwnAssetsOnly
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,15 @@ def test_text_comes_out_with_its_diacritics(readers: dict[str, PdfReader]) -> No
         "[−0,12; 0,34]",
     ):
         assert words in text.replace("\u00a0", " ")
+
+
+def test_numbers_and_names_are_kept_whole_and_markup_is_left_alone() -> None:
+    def marked(html: str) -> list[str]:
+        return WHOLE.findall(OPERATOR.sub("\u00a0\\1\u00a0", html))
+
+    assert marked("<p>from −.22 to ([−.57,\u00a0.15]), p = .03.</p>") == ["−.22", "([−.57,\u00a0.15]),", "p\u00a0=\u00a0.03."]
+    assert marked("<p>in SmolLM2-135M-Instruct, with 0.5 of 32-bit</p>") == ["SmolLM2-135M-Instruct,"]
+    assert marked('<img alt="tau .5" src="x"><a href="https://doi.org/10.1/a.5">doi.org/10.1103/E.69.06</a>') == []
 
 
 def test_only_the_report_s_fonts_are_embedded_as_subsets(readers: dict[str, PdfReader]) -> None:

@@ -1,5 +1,7 @@
 """Citations and the list of references; expected forms from the APA manual (7th edition) and BibTeX's own rules."""
 
+import dataclasses
+
 import pytest
 
 from analyses.errors import InputError
@@ -44,6 +46,13 @@ def test_an_article_in_the_list() -> None:
 def test_a_book_and_a_title_that_looks_like_markup() -> None:
     assert entry(REFERENCES["cover2006"], KNOWN["en"]).endswith("<i>Elements of information theory</i> (2nd ed.). Wiley &amp; Sons. ")
     assert "J.-L. (1900). <i>Ein &lt;Titel&gt;</i>" in entry(REFERENCES["angstrom1900"], KNOWN["en"]).replace("\u00a0", " ")
+
+
+def test_what_nobody_signed_and_dated_begins_with_its_title() -> None:
+    own = Reference("report", "misc", (), "", "A report", {})
+    assert entry(own, KNOWN["en"]) == "<i>A report</i>. "
+    assert bibtex(own) == "@misc{report,\n  title = {{A report}}\n}\n"
+    assert entry(dataclasses.replace(own, year="2026"), KNOWN["vi"]) == "<i>A report</i> (2026). "
 
 
 def test_the_list_is_sorted_without_regard_to_diacritics() -> None:
