@@ -161,38 +161,49 @@ class StoredWeights:
 
     def __init__(self, model: nn.Module, blocks: Iterable[nn.Module], device: torch.device) -> None:
         self._device = device
-        self._mapped = MappedWeights()
-        self._stored: dict[torch.Tensor, torch.Tensor] = {}
+        self._given_back: set[nn.Module] = set()
         blocks = list(blocks)
+        mapped = MappedWeights()
+        # Looked up once for all: hooks that did it would take a tenth of the time of the forward pass.
+        self._pages = {module: pages for module in model.modules() if (pages := mapped.pages(module.parameters(recurse=False))).pieces}
         for module in _outside(model, blocks):
             for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
                 tensor.data = self._ready(tensor)
         for block in blocks:
-            block.register_forward_pre_hook(self._before)
-            block.register_forward_hook(self._after)
-        for module in model.modules():
-            module.register_forward_hook(self._used)
+            stored = [(tensor, tensor.data) for tensor in (*block.parameters(), *block.buffers()) if not self._is_ready(tensor)]
+            block.register_forward_pre_hook(lambda block, _, stored=stored: self._before(block, stored))
+            block.register_forward_hook(lambda block, *_, stored=stored: self._after(block, stored))
+        # As soon as a module has run, and not only its block: that is a third of what is in memory at once.
+        for module in self._pages:
+            module.register_forward_hook(lambda module, *_: self._give_back(module))
+
+    def _is_ready(self, tensor: torch.Tensor) -> bool:
+        return tensor.device == self._device and (tensor.dtype == torch.float32 or not tensor.is_floating_point())
 
     def _ready(self, tensor: torch.Tensor) -> torch.Tensor:
         return tensor.data.to(self._device, torch.float32 if tensor.is_floating_point() else None)
 
-    def _before(self, block: nn.Module, _inputs: Any) -> None:
-        for tensor in (*block.parameters(), *block.buffers()):
-            ready = self._ready(tensor)
-            if ready.data_ptr() != tensor.data_ptr():
-                self._stored[tensor] = tensor.data
-                tensor.data = ready
-                self._mapped.give_back([self._stored[tensor]])
+    def _give_back(self, module: nn.Module) -> None:
+        self._pages[module].give_back()
+        self._given_back.add(module)
 
-    def _used(self, module: nn.Module, _inputs: Any, _output: Any) -> None:
-        """Give back what a module itself has read as soon as it has run: a third of what the whole block reads."""
-        self._mapped.give_back(module.parameters(recurse=False))
+    def _before(self, block: nn.Module, stored: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        for tensor, _ in stored:
+            tensor.data = self._ready(tensor)
+        if stored:
+            self._give_back_rest(block)
 
-    def _after(self, block: nn.Module, _inputs: Any, _output: Any) -> None:
-        for tensor in (*block.parameters(), *block.buffers()):
-            tensor.data = self._stored.pop(tensor, tensor.data)
-        # Some modules use the weights of others that they hold.
-        self._mapped.give_back(block.parameters())
+    def _after(self, block: nn.Module, stored: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        for tensor, data in stored:
+            tensor.data = data
+        # Some modules never run: others that hold them use their weights.
+        self._give_back_rest(block)
+
+    def _give_back_rest(self, block: nn.Module) -> None:
+        for module in block.modules():
+            if module in self._pages and module not in self._given_back:
+                self._pages[module].give_back()
+        self._given_back.clear()
 
 
 class RandomWeights:
