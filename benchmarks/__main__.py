@@ -38,7 +38,7 @@ def coffee_vectors() -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=SECTIONS, help="measure these; the others keep their last figures")
-    parser.add_argument("--rounds", type=int, default=2, help="rounds of the GPT-2 XL capture")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of the GPT-2 XL capture")
     parser.add_argument("--readme", action="store_true", help="only put the last table into the README")
     options = parser.parse_args()
     if not options.readme:

@@ -64,6 +64,6 @@ def insert(readme: Path, text: str) -> bool:
 
 
 def short(report: Mapping[str, Any]) -> str:
-    """The table with the rows that have a goal only."""
-    rows: Sequence[Mapping[str, Any]] = [row for row in report["rows"] if row["goal"] is not None]
+    """The table with those rows only that have a goal or a note on it."""
+    rows: Sequence[Mapping[str, Any]] = [row for row in report["rows"] if row["goal"] is not None or row["note"]]
     return table({**report, "rows": rows})
