@@ -373,10 +373,27 @@ def in_paragraphs(document: Document) -> Document:
         ]
 
     def section(old: Section) -> Section:
-        items = tuple(piece for item in old.items for piece in cut(item))
+        items = _with_what_they_announce([piece for item in old.items for piece in cut(item)])
         return dataclasses.replace(old, items=items, sections=tuple(map(section, old.sections)))
 
     return dataclasses.replace(document, sections=tuple(map(section, document.sections)))
+
+
+def _with_what_they_announce(items: Sequence[Item]) -> tuple[Item, ...]:
+    """The items, those whose words end with a colon in one with the text that follows."""
+    result: list[Item] = []
+    for item in items:
+        before = result[-1] if result else None
+        if (
+            isinstance(before, TextItem)
+            and isinstance(item, TextItem)
+            and (before.css, before.html.keys()) == (item.css, item.html.keys())
+            and all(html.rstrip().endswith(":</p>") for html in before.html.values())
+        ):
+            result[-1] = dataclasses.replace(before, html={code: html + item.html[code] for code, html in before.html.items()})
+        else:
+            result.append(item)
+    return tuple(result)
 
 
 def draft(document: Document) -> Document:

@@ -30,8 +30,10 @@ DRAFTS = 2
 WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w)[^ \n<>&]*)(?=[^<>]*<)")
 # A sign between two numbers stays with both.
 OPERATOR = re.compile(r"(?<=[\w|)\]]) (=|&lt;|&gt;|≤|≥|\+|×|±) (?=[\w−(.|])(?=[^<>]*<)")
-# WeasyPrint 70 ends a line too early when what follows a text in the line does not fit, unless the text's last word is a box of its own.
-WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
+# WeasyPrint 70 ends a line too early when a text goes on from the line before and the box after it does not fit, unless each word
+# of the text is a box of its own.
+TEXT_BEFORE_BOX = re.compile(r">([^<>]*[^<>\s][^<>]*)(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
+WORD = re.compile(r"([^ \n]+)([ \n]+)")
 
 
 class _OwnAssetsOnly(URLFetcher):
@@ -96,7 +98,7 @@ class _Press:
         head, begin, body = render_page(document, "pdf", self._css, drawing, self._formula).partition("<body")
         body = WHOLE.sub(r'<span class="unbroken">\1</span>', OPERATOR.sub("\u00a0\\1\u00a0", body))
         title, main, text = body.partition("<main")
-        return head + begin + title + main + WORD_BEFORE_BOX.sub(r"<span>\1</span> ", text)
+        return head + begin + title + main + TEXT_BEFORE_BOX.sub(lambda match: ">" + WORD.sub(r"<span>\1</span>\2", match[1]), text)
 
     def layout(self, source: str, *, short: bool = False) -> weasyprint.Document:
         """The source on pages; figures are empty in a short one."""
