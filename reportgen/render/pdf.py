@@ -30,10 +30,11 @@ DRAFTS = 2
 WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w)[^ \n<>&]*)(?=[^<>]*<)")
 # A sign between two numbers stays with both.
 OPERATOR = re.compile(r"(?<=[\w|)\]]) (=|&lt;|&gt;|≤|≥|\+|×|±) (?=[\w−(.|])(?=[^<>]*<)")
-# WeasyPrint 70 ends a line too early when a text goes on from the line before and the box after it does not fit, unless each word
-# of the text is a box of its own.
-TEXT_BEFORE_BOX = re.compile(r">([^<>]*[^<>\s][^<>]*)(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
-WORD = re.compile(r"([^ \n]+)([ \n]+)")
+# WeasyPrint 70 ends a line too early when a text goes on from the line before and the box after it does not fit. Boxes of their own
+# prevent it: for the last word, which is enough most times, and for all words of a quoted text, in which much is marked.
+WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
+QUOTED = re.compile(r"<blockquote.*?</blockquote>", re.DOTALL)
+WORD = re.compile(r"(?<=[> \n])([^ \n<>]+)[ \n]+(?=[^<>]*<)")
 
 
 class _OwnAssetsOnly(URLFetcher):
@@ -98,7 +99,8 @@ class _Press:
         head, begin, body = render_page(document, "pdf", self._css, drawing, self._formula).partition("<body")
         body = WHOLE.sub(r'<span class="unbroken">\1</span>', OPERATOR.sub("\u00a0\\1\u00a0", body))
         title, main, text = body.partition("<main")
-        return head + begin + title + main + TEXT_BEFORE_BOX.sub(lambda match: ">" + WORD.sub(r"<span>\1</span>\2", match[1]), text)
+        text = WORD_BEFORE_BOX.sub(r"<span>\1</span> ", text)
+        return head + begin + title + main + QUOTED.sub(lambda quoted: WORD.sub(r"<span>\1</span> ", quoted[0]), text)
 
     def layout(self, source: str, *, short: bool = False) -> weasyprint.Document:
         """The source on pages; figures are empty in a short one."""

@@ -55,7 +55,7 @@ def column_widths(columns: Sequence[ColumnSpec]) -> tuple[float, ...]:
     weights = [float(column.width or (0.6 if column.row_heading and column.format == "integer" else 1)) if share is None else 0
                for column, share in zip(columns, fixed, strict=True)]  # fmt: skip
     rest, total = 1 - sum(share or 0 for share in fixed), sum(weights) or 1
-    if rest < 0:
+    if rest < -1e-9:
         raise InputError("document.yaml: the widths of a table's columns add up to more than 100%")
     shares = [share if share is not None else rest * weight / total for share, weight in zip(fixed, weights, strict=True)]
     return tuple(share / sum(shares) for share in shares)
