@@ -380,7 +380,7 @@ def in_paragraphs(document: Document) -> Document:
 
 
 def _with_what_they_announce(items: Sequence[Item]) -> tuple[Item, ...]:
-    """The items, those whose words end with a colon in one with the text that follows."""
+    """The items, those whose words end with a colon in one with the text that follows, unless that stands once for all languages."""
     result: list[Item] = []
     for item in items:
         before = result[-1] if result else None
@@ -388,6 +388,7 @@ def _with_what_they_announce(items: Sequence[Item]) -> tuple[Item, ...]:
             isinstance(before, TextItem)
             and isinstance(item, TextItem)
             and (before.css, before.html.keys()) == (item.css, item.html.keys())
+            and (len(item.html) == 1 or len(set(item.html.values())) > 1)
             and all(html.rstrip().endswith(":</p>") for html in before.html.values())
         ):
             result[-1] = dataclasses.replace(before, html={code: html + item.html[code] for code, html in before.html.items()})

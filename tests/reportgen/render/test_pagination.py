@@ -1,5 +1,6 @@
 """Where figures stand on paper, on pages of 100 units with neither margins nor errors of measurement to speak of."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -109,3 +110,17 @@ def test_a_document_is_cut_and_moved_without_losing_anything(documents: dict[str
     assert items[items.index(last) + 1] is figure
     assert sorted(map(id, items)) == sorted(map(id, cut.items()))
     assert isinstance(last.html["vi"], Markup)
+
+
+def test_words_that_announce_something_keep_it_unless_it_stands_once_for_both_languages(documents: dict[str, Document]) -> None:
+    document = documents["vi-en"]
+    announcing = TextItem({"vi": Markup("<p>Như sau:</p>"), "en": Markup("<p>As follows:</p>")}, key="announcing")
+    lists = TextItem({"vi": Markup("<ul><li>một</li></ul>"), "en": Markup("<ul><li>one</li></ul>")}, key="lists")
+    quoted = TextItem({"vi": Markup("<blockquote>x</blockquote>"), "en": Markup("<blockquote>x</blockquote>")}, key="quoted")
+
+    def cut(*items: TextItem) -> list[dict[str, str]]:
+        section = dataclasses.replace(document.sections[0], items=items, sections=())
+        return [dict(item.html) for item in in_paragraphs(dataclasses.replace(document, sections=(section,))).sections[0].items]
+
+    assert cut(announcing, lists) == [{"vi": "<p>Như sau:</p><ul><li>một</li></ul>", "en": "<p>As follows:</p><ul><li>one</li></ul>"}]
+    assert cut(lists, announcing, quoted) == [dict(item.html) for item in (lists, announcing, quoted)]
