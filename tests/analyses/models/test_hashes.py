@@ -16,8 +16,8 @@ def memory(tmp_path, monkeypatch):
 @pytest.fixture
 def reads(monkeypatch):
     """The files that were read to the end."""
-    seen, real = [], hashes._read
-    monkeypatch.setattr(hashes, "_read", lambda file: seen.append(file) or real(file))
+    seen, real = [], hashes.content_sha256
+    monkeypatch.setattr(hashes, "content_sha256", lambda file: seen.append(file) or real(file))
     return seen
 
 
