@@ -67,7 +67,7 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         import transformers
 
         from analyses.models import branches, weights
-        from analyses.models.paging import return_free_memory
+        from analyses.models.paging import keep_free_memory, return_free_memory
     except ImportError as error:
         raise missing_library(error) from error
 
@@ -79,6 +79,7 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         raise InputError(f"token positions must lie between 0 and {len(tokens.ids) - 1}, the last token of the text")
     device = _device(settings.device)
     config.use_cache = False
+    keep_free_memory()
 
     # The weights are hashed while they are used: both read the same files, so they are read from the disk once.
     with ThreadPoolExecutor(max_workers=1) as hashing, _deterministic(), torch.inference_mode():
