@@ -1,9 +1,6 @@
 """The entry points: one pair of arrays, or many pairs among shared vectors."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -14,6 +11,7 @@ from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
 from analyses.mutual_information.histogram import histograms
 from analyses.mutual_information.nearest_neighbour import nearest_neighbour
+from analyses.mutual_information.threads import processors, share_out
 from analyses.mutual_information.trimming import Array, Indices, Vectors, prepare
 
 Estimator = Literal["histogram", "expected", "corrected", "nearest_neighbour", "gaussian_copula"]
@@ -152,21 +150,10 @@ def _of_blocks(
         return len(pairs[0])
 
     for jobs in _jobs(blocks, len(left), CHUNK_PAIRS_OF_HISTOGRAM if histogram_only else CHUNK_PAIRS, prepared):
-        for done in _pool(_workers()).map(estimate, jobs):
+        for done in share_out(estimate, jobs):
             if advance is not None:
                 advance(done)
     return values
-
-
-@lru_cache(maxsize=1)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    """Threads for all calls: to start them takes a quarter of the time of a whole study's histograms."""
-    return ThreadPoolExecutor(workers, thread_name_prefix="mutual-information")
-
-
-# A process that is copied from this one gets none of its threads.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 class _Job(NamedTuple):
@@ -188,8 +175,8 @@ def _jobs(blocks: _Blocks, pairs: int, chunk: int, prepared: Callable[[slice], V
         fitting = JOB_VALUES // max(blocks.vectors * blocks.dimensions, 1)
         together = max(min(chunk // pairs, fitting), 1)
         # Equally many for every worker, so that none waits for another's last job.
-        rounds = -(-blocks.number // (together * _workers()))
-        together = -(-blocks.number // max(rounds * _workers(), 1))
+        rounds = -(-blocks.number // (together * processors()))
+        together = -(-blocks.number // max(rounds * processors(), 1))
         starts = range(0, blocks.number, together)
         yield [_Job(slice(start, min(start + together, blocks.number)), slice(0, pairs), None) for start in starts]
 
@@ -222,7 +209,3 @@ def _check(estimators: Sequence[Estimator], bins: int | str, trim: float | None,
         raise InputError(f"trim is {trim!r}: give a positive number of standard deviations, or none to keep every dimension")
     if neighbours < 1:
         raise InputError(f"neighbours is {neighbours!r}: give a whole number of at least 1")
-
-
-def _workers() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
