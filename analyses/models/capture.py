@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.errors import InputError, MissingError
+from analyses.memory import keep_free_memory, return_free_memory
 from analyses.models.configuration import load_configuration
 from analyses.models.settings import ModelSettings
 from analyses.models.sources import missing_library, provenance, resolve
@@ -67,7 +68,6 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         import transformers
 
         from analyses.models import branches, weights
-        from analyses.models.paging import keep_free_memory, return_free_memory
     except ImportError as error:
         raise missing_library(error) from error
 

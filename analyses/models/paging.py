@@ -7,26 +7,17 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import torch
 
+from analyses.memory import c_library
+
 _MADV_DONTNEED = 4  # linux/include/uapi/asm-generic/mman-common.h
 # Giving back interrupts every processor that works for this process, whatever the size.
 _WORTH_IT = 2**20
-# Up to this size memory comes from the heap and stays at its end when it is free; larger pieces come from the system and go back.
-_FROM_THE_HEAP = 16 * 2**20
-_KEPT_FREE = 2 * _FROM_THE_HEAP
-_M_TRIM_THRESHOLD = -1  # glibc's malloc.h
-_M_MMAP_THRESHOLD = -3
 # The hub's cache keeps a weight file under its SHA-256, and that is the name by which the system knows the mapping.
 _WEIGHT_FILE = re.compile(r".*(\.safetensors|/[0-9a-f]{64})", re.DOTALL)
-
-
-@cache
-def _system() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Pages:
 
     def give_back(self) -> int:
         """Drop them from memory; the next access reads them again. Returns how many bytes the system took."""
-        system = _system()
+        system = c_library()
         return sum(
             length for start, length in self.pieces if system.madvise(ctypes.c_void_p(start), ctypes.c_size_t(length), _MADV_DONTNEED) == 0
         )
@@ -82,22 +73,3 @@ class MappedWeights:
     def _contains(self, start: int, size: int) -> bool:
         index = bisect.bisect_right(self._ranges, (start, sys.maxsize)) - 1
         return index >= 0 and start + size <= self._ranges[index][1]
-
-
-def keep_free_memory() -> None:
-    """Have the C library keep what one layer's outputs needed for the next layer's, where it knows how (glibc).
-
-    Left alone it gives such memory back to the system or not as it happens to lie, and what goes back costs a page fault per
-    4 KiB when it is needed again: a twentieth of the time of a GPT-2 XL's forward pass. The choice stays for the whole process.
-    """
-    choose = getattr(_system(), "mallopt", None) if sys.platform == "linux" else None
-    if choose is not None:
-        choose(_M_MMAP_THRESHOLD, _FROM_THE_HEAP)
-        choose(_M_TRIM_THRESHOLD, _KEPT_FREE)
-
-
-def return_free_memory() -> None:
-    """Have the C library give memory that nothing uses any more back to the system, where it knows how (glibc)."""
-    trim = getattr(_system(), "malloc_trim", None) if sys.platform == "linux" else None
-    if trim is not None:
-        trim(0)

@@ -19,7 +19,8 @@ from torch.overrides import TorchFunctionMode
 from transformers.initialization import no_init_weights
 
 from analyses.errors import InputError
-from analyses.models.paging import MappedWeights, return_free_memory
+from analyses.memory import return_free_memory
+from analyses.models.paging import MappedWeights
 from analyses.models.sources import ModelFolder, quiet_transformers
 
 # A base model may have a pooler for classification that no language model's file holds; nothing here reads it.

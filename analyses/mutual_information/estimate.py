@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.errors import InputError
+from analyses.memory import keep_free_memory
 from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
 from analyses.mutual_information.histogram import histograms
@@ -133,6 +134,7 @@ def _of_blocks(
 ) -> dict[Estimator, Array]:
     """The pairs' estimates in each block, (count, P)."""
     _check(estimators, bins, trim, neighbours)
+    keep_free_memory()
     left, right = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
     values: dict[Estimator, Array] = {name: np.empty((blocks.number, len(left))) for name in estimators}
     histogram_only = set(estimators) == {"histogram"}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import special
 
 from analyses.mutual_information.acceleration import kernels
-from analyses.mutual_information.trimming import Array, Indices, Mask, Vectors, masked_range
+from analyses.mutual_information.trimming import Array, Indices, Mask, Vectors, masked_range, range_without
 
 Counts = npt.NDArray[np.int64]
 Codes = npt.NDArray[Any]
@@ -167,22 +167,33 @@ def _codes_of_pairs(vectors: Vectors, side: Indices, other: Indices, bins: int) 
         own[np.repeat(np.arange(len(own)), np.diff(starts)), places] = bins
         vectors.codes[bins] = own
     codes: Codes = vectors.codes[bins][side]
-    afresh = _losing_an_extreme(vectors, side, other)
+    # Few pairs are binned afresh, and of those many alike: occurrences of a word have their outliers in the same dimensions.
+    indices, places = vectors.outliers_of(other)
+    rows = side[indices]
+    value = vectors.values[rows, places]
+    lost = vectors.inlier[rows, places] & ((value == vectors.low[rows]) | (value == vectors.high[rows]))
+    afresh = np.unique(indices[lost])
     if afresh.size:
         side, other = side[afresh], other[afresh]
-        values = vectors.values[side]
-        low, high = masked_range(values, vectors.kept(side, other))
-        codes[afresh] = np.where(vectors.inlier[side], bin_codes(values, low, high, np.full(len(side), bins), kind), bins)
+        width = vectors.values.shape[1]
+        left_out = [pair * width + place for pair, place in (vectors.outliers_of(side), vectors.outliers_of(other))]
+        low, high = range_without(vectors.values[side], np.concatenate(left_out))
+        distinct, place_of = _distinct(side, low, high)
+        fresh = bin_codes(vectors.values[side[distinct]], low[distinct], high[distinct], np.full(len(distinct), bins), kind)
+        pair, place = vectors.outliers_of(side[distinct])
+        fresh[pair, place] = bins
+        codes[afresh] = fresh[place_of]
     return codes
 
 
-def _losing_an_extreme(vectors: Vectors, side: Indices, other: Indices) -> Indices:
-    """The pairs in which one of the other side's few outliers is where this side has its smallest or largest inlier."""
-    starts, places = vectors.outliers
-    counts = starts[other + 1] - starts[other]
-    pair = np.repeat(np.arange(len(side)), counts)
-    within = np.arange(len(pair)) - np.repeat(np.cumsum(counts) - counts, counts)
-    row, place = side[pair], places[np.repeat(starts[other], counts) + within]
-    value = vectors.values[row, place]
-    lost = vectors.inlier[row, place] & ((value == vectors.low[row]) | (value == vectors.high[row]))
-    return np.unique(pair[lost])
+def _distinct(*keys: npt.NDArray[Any]) -> tuple[Indices, Indices]:
+    """Which places (K,) hold different keys, and for each place (N,) where its own key is among those.
+
+    A quarter of what `numpy.unique` takes over the rows of a matrix.
+    """
+    order = np.lexsort(keys)
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = np.logical_or.reduce([key[order[1:]] != key[order[:-1]] for key in keys])
+    place_of = np.empty(len(order), dtype=np.intp)
+    place_of[order] = np.cumsum(begins) - 1
+    return order[begins], place_of

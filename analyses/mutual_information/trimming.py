@@ -47,6 +47,14 @@ class Vectors:
         dimensions = self.inlier.shape[1]
         return np.searchsorted(flat, np.arange(len(self.inlier) + 1) * dimensions), flat % max(dimensions, 1)
 
+    def outliers_of(self, rows: Indices) -> tuple[Indices, Indices]:
+        """Where some vectors (R,) have outliers: place k is in the dimension dimensions[k] of rows[indices[k]]; returns both (K,)."""
+        starts, places = self.outliers
+        counts = starts[rows + 1] - starts[rows]
+        indices = np.repeat(np.arange(len(rows)), counts)
+        within = np.arange(len(indices)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return indices, places[np.repeat(starts[rows], counts) + within]
+
     def kept(self, first: Indices, second: Indices) -> Mask:
         """(P, D) the dimensions that neither vector of a pair has as an outlier."""
         return self.inlier[first] & self.inlier[second]
@@ -92,7 +100,11 @@ def _prepare_compiled(compiled: ModuleType, values: Array, trim: float | None) -
 
 def masked_range(values: Array, mask: Mask) -> tuple[Array, Array]:
     """Smallest and largest of the masked values along the last axis; (inf, -inf) where none is left."""
-    left_out = np.flatnonzero(~mask)
+    return range_without(values, np.flatnonzero(~mask))
+
+
+def range_without(values: Array, left_out: Indices) -> tuple[Array, Array]:
+    """The same without the values at some places of the flattened matrix."""
     rest = values.copy()
     rest.reshape(-1)[left_out] = np.inf
     low = rest.min(axis=-1, initial=np.inf)
