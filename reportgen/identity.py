@@ -16,9 +16,7 @@ from analyses.progress import Progress
 from analyses.protocol import Analysis
 from reportgen.cache import code_version
 from reportgen.resources import templates_directory
-
-# Settings that only documents use, such as the title of the course: other ones need no new computation.
-PRESENTATION = "document"
+from reportgen.settings import PRESENTATION
 
 
 def inputs_of(settings: pydantic.BaseModel, progress: Progress) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from reportgen.bundle import (
     write_dataset,
 )
 from reportgen.cache import Cache, cache_key
-from reportgen.identity import PRESENTATION, computation_code, inputs_of, rendering_code
-from reportgen.settings import load_study
+from reportgen.identity import computation_code, inputs_of, rendering_code
+from reportgen.settings import PRESENTATION, load_study
 
 if TYPE_CHECKING:
     import xarray

@@ -25,6 +25,8 @@ DEFAULT_STUDY = "coffee"
 _PREFIX = "REPORTGEN_"
 # Variables that are not keys of a study: read by the command line (its options) and by other parts.
 NOT_KEYS = frozenset({"ACTIVATIONS", "BASE_URL", "CACHE", "DEBUG", "FORMAT", "LANG", "MODEL", "OFFLINE", "OUT", "TEXT"})
+# The section of settings that only documents use, such as the title of the course: other ones need no new computation.
+PRESENTATION = "document"
 
 Location = tuple[str | int, ...]
 
@@ -197,6 +199,9 @@ class _Source:
                 place.pop(part, None)
         if override.key == ("text",):
             self.values.pop("text_file", None)
+            # The other text need not be in the language of this one.
+            if isinstance(self.values.get(PRESENTATION), dict):
+                self.values[PRESENTATION].pop("text_language", None)
         place[override.key[-1]] = override.value
         self.origins[override.key] = override.origin
 

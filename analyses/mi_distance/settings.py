@@ -1,6 +1,7 @@
 """What one study of mutual information against token distance needs to know. Read from YAML by the caller."""
 
 import datetime
+import re
 import unicodedata
 from typing import Literal, Self
 
@@ -71,7 +72,18 @@ class DocumentSettings(_Section):
     institution: dict[str, str] = Field(default_factory=dict)
     authors: tuple[str, ...] = ()
     licence: str | None = None
+    text_language: str | None = Field(
+        None,
+        description="Code of the language that the text is in (BCP 47, such as en or vi), for screen readers.",
+    )
     date: datetime.date | None = Field(None, description="The date on the title page. There is none unless given: same input, same bytes.")
+
+    @field_validator("text_language")
+    @classmethod
+    def _is_a_code(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
+            raise ValueError(f"expected the code of a language such as en, vi or pt-BR, found {value!r}")
+        return value
 
 
 class StudySettings(_Section):

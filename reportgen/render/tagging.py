@@ -1,9 +1,12 @@
 """What the layout engine leaves undone for a tagged PDF (ISO 14289-1, PDF/UA-1), done just before the file is written."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 import pydyf
+from weasyprint.formatting_structure import boxes
+from weasyprint.layout.absolute import AbsolutePlaceholder
 
 FORMULA_MARK = "\u2061"
 PDFUA = (
@@ -26,14 +29,54 @@ def _target(pdf: pydyf.PDF, reference: bytes) -> Any:
     return pdf.objects[int(reference.split()[0])]
 
 
+def _kids(element: pydyf.Dictionary) -> list[Any]:
+    kids = element.get("K", [])
+    return kids if isinstance(kids, list) else [kids]
+
+
+def _children(pdf: pydyf.PDF, element: pydyf.Dictionary) -> list[pydyf.Dictionary]:
+    targets = [_target(pdf, kid) for kid in _kids(element) if isinstance(kid, bytes)]
+    return [target for target in targets if target.get("Type") == "/StructElem"]
+
+
 def _tree(pdf: pydyf.PDF, element: pydyf.Dictionary) -> Iterator[pydyf.Dictionary]:
     yield element
-    kids = element.get("K", [])
-    for kid in kids if isinstance(kids, list) else [kids]:
-        if isinstance(kid, bytes):
-            child = _target(pdf, kid)
-            if child.get("Type") == "/StructElem":
-                yield from _tree(pdf, child)
+    for child in _children(pdf, element):
+        yield from _tree(pdf, child)
+
+
+def _contents(box: Any) -> Iterator[Any]:
+    """The boxes of text and pictures in the order in which they are tagged."""
+    if isinstance(box, AbsolutePlaceholder):
+        box = box._box
+    if isinstance(box, (boxes.TextBox, boxes.ReplacedBox)):
+        yield box
+    elif isinstance(box, boxes.ParentBox) and not isinstance(box, boxes.MarginBox):
+        for child in box.children:
+            yield from _contents(child)
+
+
+def _name_languages(document: Any, pdf: pydyf.PDF, elements: list[pydyf.Dictionary]) -> None:
+    """Where the language changes, say to which (ISO 14289-1, 7.2), at the element that holds all of the change."""
+    of_page: dict[bytes, list[int]] = defaultdict(list)
+    for element in elements:
+        of_page[element.get("Pg", b"")] += [element.number for kid in _kids(element) if isinstance(kid, int)]
+    languages: dict[int, set[str | None]] = defaultdict(set)
+    for page, reference in zip(document.pages, pdf.page_references, strict=True):
+        for number, box in zip(of_page[reference], _contents(page._page_box), strict=True):
+            languages[number].add(box.style["lang"])
+    for element in reversed(elements):
+        for child in _children(pdf, element):
+            languages[element.number] |= languages[child.number]
+
+    def name(element: pydyf.Dictionary, around: str) -> None:
+        only = next(iter(languages[element.number])) if len(languages[element.number]) == 1 else None
+        if only not in (None, around):
+            element["Lang"] = pydyf.String(only)
+        for child in _children(pdf, element):
+            name(child, only or around)
+
+    name(elements[0], pdf.catalog["Lang"].string)
 
 
 def _say_what_heads_what(pdf: pydyf.PDF, elements: list[pydyf.Dictionary]) -> None:
@@ -98,9 +141,10 @@ def _claim_conformance(pdf: pydyf.PDF) -> None:
 
 
 def finish(document: Any, pdf: pydyf.PDF) -> None:
-    """WeasyPrint's ``finisher``: scopes of table heads, formulas, running heads, words for links, and the claim to PDF/UA-1."""
+    """WeasyPrint's ``finisher``: languages, scopes of table heads, formulas, running heads, words for links, the claim to PDF/UA-1."""
     root = _target(pdf, pdf.catalog["StructTreeRoot"])
     elements = list(_tree(pdf, _target(pdf, root["K"][0])))
+    _name_languages(document, pdf, elements)
     _say_what_heads_what(pdf, elements)
     _tag_formulas(elements)
     _gather_links(pdf, elements[0], None, _target(pdf, root["ParentTree"])["Nums"])

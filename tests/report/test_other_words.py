@@ -5,12 +5,13 @@ import unicodedata
 
 import pytest
 
+from analyses.errors import InputError
 from analyses.mi_distance import analysis
 from analyses.models.embedded import embedded_folder
 from analyses.progress import SilentProgress
 from analyses.words import find_occurrences
 from reportgen.render import Assets, build_document, load_languages, render_html
-from reportgen.settings import load_study, study_name
+from reportgen.settings import load_study, option_overrides, study_name
 
 WORDS = {"ca-phe": "cà phê", "river": "river"}
 
@@ -35,6 +36,19 @@ def test_the_built_in_text_has_near_and_far_occurrences(name, word):
     assert max(distances) > 100
 
 
+def test_another_text_is_not_said_to_be_in_the_first_one_s_language(tmp_path):
+    (tmp_path / "other.txt").write_text("Cà phê rồi lại cà phê.", encoding="utf-8")
+    assert load_study("coffee", environment={})[1].document.text_language == "en"
+    assert load_study("coffee", option_overrides(text=tmp_path / "other.txt"), {})[1].document.text_language is None
+
+
+def test_a_language_is_given_by_its_code(tmp_path):
+    study = tmp_path / "study.yaml"
+    study.write_text("name: mine\nword: tea\ntext: Tea and tea.\ndocument:\n  text_language: English\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 5: document\.text_language: expected the code of a language such as en, vi or pt-BR"):
+        load_study(study, environment={})
+
+
 @pytest.fixture(scope="module", params=WORDS)
 def documents(request, tiny_gpt2):
     """The report of a built-in study in each language, computed on a model of three layers with GPT-2's real tokenizer."""
@@ -46,18 +60,20 @@ def documents(request, tiny_gpt2):
     results = analysis.run(small, SilentProgress())
     facts, figures, tables, assets = analysis.facts(results), analysis.figures(results), analysis.tables(results), Assets.default()
     languages = load_languages(*assets.directories)
-    return settings.word, {
+    return settings, {
         code: build_document(analysis.templates, facts, figures, tables, [languages[code]], assets=assets) for code in ("vi", "en")
     }
 
 
 def test_titles_and_prose_follow_the_word(documents):
-    word, by_code = documents
+    settings, by_code = documents
+    word = settings.word
     for code, document in by_code.items():
         assert f"“{word}”" in document.title[code]
         assert word in document.running_title[code]
         page = render_html(document)
         assert page.count(word) > 7
+        assert f'<blockquote class="study-text" lang="{settings.document.text_language}">' in page
         # The lesson's own word has nothing to do in a report on another one.
         visible = re.sub(r"<(style|script).*?</\1>|data:[^\"]*|<[^>]*>", " ", page, flags=re.DOTALL)
         assert "coffee" not in visible.lower()

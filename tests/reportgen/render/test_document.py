@@ -139,7 +139,7 @@ def test_facts_may_not_hide_a_function(build: Build) -> None:
 
 def test_what_cannot_be_tested_is_a_dash_and_words_never_nan(documents: dict[str, Document]) -> None:
     table = next(item for item in documents["en"].items() if isinstance(item, TableItem) and item.id == "layers")
-    assert table.grid.rows[1][-1].html == '<span aria-hidden="true">–</span><span class="spoken">not testable</span>'
+    assert table.grid.rows[1][-1].html == '<span aria-hidden="true">–</span><span class="spoken">no value</span>'
     assert not any(re.search("nan", str(cell.html), re.IGNORECASE) for row in table.grid.rows for cell in row)
 
 

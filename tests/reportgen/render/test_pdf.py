@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,11 @@ from pypdf.generic import DictionaryObject, NullObject
 from reportgen.render import Assets, Document, render_pdf
 from reportgen.render.document import TextItem
 from reportgen.render.pdf import OPERATOR, WHOLE, _OwnAssetsOnly
+
+WORDS = {
+    "vi": ("Khoảng cách có làm phai một từ không?", "được ủng hộ", "Giảng viên", "Trích dẫn báo cáo này"),
+    "en": ("Does distance wear a word out?", "supported", "Lecturer", "Cite this report"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +103,51 @@ def test_formulas_and_figures_are_tagged_with_words(readers: dict[str, PdfReader
     assert len(formulas) == 2
     assert "alpha equals five percent" in formulas
     assert [words.split(":")[0] for words in figures] == ["Line chart over 30 layers", "Scatter plot"]
+
+
+def spoken(reader: PdfReader) -> dict[str, str]:
+    """What a screen reader would say in each language, by the elements' own language or that of what holds them."""
+    numbers = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages) if page.indirect_reference}
+    texts: dict[tuple[int, Any], str] = defaultdict(str)
+    for number, page in enumerate(reader.pages):
+        mark = [None]
+
+        def begins(operator: bytes, operands: Any, *_: Any, mark: list[Any] = mark) -> None:
+            if operator == b"BDC":
+                mark[0] = operands[1].get("/MCID")
+
+        def reads(text: str, *_: Any, mark: list[Any] = mark, number: int = number) -> None:
+            texts[number, mark[0]] += text
+
+        page.extract_text(visitor_operand_before=begins, visitor_text=reads)
+
+    said: dict[str, str] = defaultdict(str)
+
+    def walk(element: DictionaryObject, language: str) -> None:
+        language = element.get("/Lang", language)
+        kids = element.get("/K", [])
+        for kid in kids if isinstance(kids, list) else [kids]:
+            if isinstance(kid, int):
+                said[language] += " " + texts[numbers[element.raw_get("/Pg").idnum], kid].strip()
+            elif kid.get_object().get("/Type") == "/StructElem":
+                walk(kid.get_object(), language)
+
+    root = reader.trailer["/Root"]
+    walk(root["/StructTreeRoot"]["/K"][0].get_object(), root["/Lang"])
+    return {language: " ".join(text.split()) for language, text in said.items()}
+
+
+def test_each_part_is_spoken_in_its_language(readers: dict[str, PdfReader]) -> None:
+    both = spoken(readers["vi-en"])
+    assert set(both) == {"vi", "en"}
+    for code in ("vi", "en"):
+        (alone,) = spoken(readers[code]).items()
+        assert alone[0] == code
+        other = both["en" if code == "vi" else "vi"]
+        for words in WORDS[code]:
+            assert words in alone[1]
+            assert words in both[code]
+            assert words not in other
 
 
 def test_lists_hold_items_only(readers: dict[str, PdfReader]) -> None:
