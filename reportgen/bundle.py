@@ -8,7 +8,6 @@ same bytes. netCDF-3 knows no 64-bit integers and no booleans: xarray stores the
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy
 
 from analyses.errors import InputError
+from analyses.models.hashes import content_sha256
 from analyses.protocol import Results
 from reportgen.atomic import put_folder, staging_folder
 
@@ -114,14 +114,14 @@ def verify_bundle(path: Path) -> dict[str, str]:
         file = path / name
         if not file.is_file():
             raise InputError(f"{file} is missing: the bundle is incomplete, make it again")
-        if _sha256(file) != expected:
+        if content_sha256(file) != expected:
             raise InputError(f"{file} was changed after the bundle was made (its SHA-256 differs from {_SUMS}); make the bundle again")
     return sums
 
 
 def bundle_digest(path: Path) -> str:
     """Return one SHA-256 for the whole bundle: that of its ``SHA256SUMS``."""
-    return _sha256(path / _SUMS)
+    return content_sha256(path / _SUMS)
 
 
 def check_replaceable(path: Path) -> None:
@@ -201,7 +201,7 @@ def _write_files(results: Results, tables: Callable[[Results], Mapping[str, pand
         with (folder / "tables" / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             table.to_csv(file, index=False, lineterminator="\n")
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in names]
+    lines = [f"{content_sha256(folder / name)}  {name}\n" for name in names]
     (folder / _SUMS).write_bytes("".join(lines).encode())
 
 
@@ -234,8 +234,3 @@ def _read_sums(file: Path) -> dict[str, str]:
             raise InputError(f"{file}, line {number}: expected a SHA-256, two spaces and a file of the bundle; make the bundle again")
         sums[match[2]] = match[1]
     return sums
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
