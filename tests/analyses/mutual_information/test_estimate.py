@@ -58,6 +58,17 @@ def test_histogram_equals_numpy_histogram2d_and_sklearn(bins, kind):
     np.testing.assert_allclose(mutual_information(x, y, bins=bins), expected, rtol=0, atol=1e-12)
 
 
+def test_outliers_in_the_same_dimensions_of_many_vectors():
+    """As massive activations are; where one vector holds its largest inlier there, its bins change with each of the others, alike."""
+    vectors = np.random.default_rng(23).normal(size=(8, 300))
+    vectors[2:, 40], vectors[:2, 40] = 50.0, 3.9
+    vectors[5:, 41], vectors[:5, 41] = -60.0, -3.8
+    first, second = np.triu_indices(8, 1)
+    values = pairwise_mutual_information(vectors, first, second, ["histogram"])["histogram"]
+    expected = [plug_in_by_histogram2d(*trimmed(vectors[i], vectors[j]), 15) for i, j in zip(first, second, strict=True)]
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
+
+
 def test_freedman_diaconis_bins_are_numpys():
     x, y = np.random.default_rng(1).normal(size=(2, 6, 400))
     y = y + y**3 / 30

@@ -1,0 +1,50 @@
+import threading
+import time
+
+import pytest
+
+from analyses.mutual_information import threads
+
+
+@pytest.fixture(params=[1, 2, 5])
+def processors(request, monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("jobs", [0, 1, 2, 40])
+def test_every_job_is_done_once(processors, jobs):
+    assert sorted(threads.share_out(lambda number: number * number, range(jobs))) == [number * number for number in range(jobs)]
+
+
+def test_jobs_run_side_by_side(monkeypatch):
+    """Each of two jobs waits for the other to have begun."""
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    both = threading.Barrier(2, timeout=10)
+    names = set(threads.share_out(lambda _: (both.wait(), threading.current_thread().name)[1], range(2)))
+    assert len(names) == 2
+    assert threading.current_thread().name in names
+
+
+def test_a_failure_is_raised_and_begins_no_further_job(processors):
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        if number == 0:
+            raise ValueError("no")
+        time.sleep(0.01)
+
+    with pytest.raises(ValueError, match="no"):
+        list(threads.share_out(work, range(1000)))
+    assert len(begun) < 500
+
+
+def test_who_stops_asking_stops_the_work(processors):
+    begun = []
+    results = threads.share_out(lambda number: (begun.append(number), time.sleep(0.01)), range(1000))
+    next(results)
+    results.close()
+    count = len(begun)
+    time.sleep(0.05)
+    assert len(begun) <= count + processors
