@@ -199,9 +199,10 @@ class _Source:
                 place.pop(part, None)
         if override.key == ("text",):
             self.values.pop("text_file", None)
-            # The other text need not be in the language of this one.
-            if isinstance(self.values.get(PRESENTATION), dict):
-                self.values[PRESENTATION].pop("text_language", None)
+            # The other text need not be in the language that the file says of its own.
+            language = (PRESENTATION, "text_language")
+            if language not in self.origins and isinstance(self.values.get(PRESENTATION), dict):
+                self.values[PRESENTATION].pop(language[1], None)
         place[override.key[-1]] = override.value
         self.origins[override.key] = override.origin
 

@@ -25,8 +25,11 @@ def share_out(work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Re
     pending, finished = deque(jobs), deque[Result]()
 
     def help_out() -> None:
-        for job in _taken(pending):
-            finished.append(work(job))
+        try:
+            for job in _taken(pending):
+                finished.append(work(job))
+        finally:
+            pending.clear()
 
     helpers = [_pool().submit(help_out) for _ in range(min(processors(), len(pending)) - 1)]
     try:

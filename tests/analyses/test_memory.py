@@ -6,7 +6,7 @@ import sys
 import pytest
 
 FAULTS = """
-import resource, sys
+import resource
 import numpy as np
 from analyses.memory import keep_free_memory, return_free_memory
 

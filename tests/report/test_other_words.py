@@ -39,7 +39,9 @@ def test_the_built_in_text_has_near_and_far_occurrences(name, word):
 def test_another_text_is_not_said_to_be_in_the_first_one_s_language(tmp_path):
     (tmp_path / "other.txt").write_text("Cà phê rồi lại cà phê.", encoding="utf-8")
     assert load_study("coffee", environment={})[1].document.text_language == "en"
-    assert load_study("coffee", option_overrides(text=tmp_path / "other.txt"), {})[1].document.text_language is None
+    other = option_overrides(text=tmp_path / "other.txt")
+    assert load_study("coffee", other, {})[1].document.text_language is None
+    assert load_study("coffee", other, {"REPORTGEN_DOCUMENT__TEXT_LANGUAGE": "vi"})[1].document.text_language == "vi"
 
 
 def test_a_language_is_given_by_its_code(tmp_path):

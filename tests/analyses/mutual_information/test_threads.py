@@ -26,13 +26,17 @@ def test_jobs_run_side_by_side(monkeypatch):
     assert threading.current_thread().name in names
 
 
-def test_a_failure_is_raised_and_begins_no_further_job(processors):
-    begun = []
+@pytest.mark.parametrize("fails", ["the calling thread", "a helper"])
+def test_a_failure_is_raised_and_begins_no_further_job(fails, monkeypatch):
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    both, here, begun = threading.Barrier(2, timeout=10), threading.current_thread(), []
 
     def work(number):
         begun.append(number)
-        if number == 0:
-            raise ValueError("no")
+        if number < 2:
+            both.wait()
+            if (threading.current_thread() is here) == (fails == "the calling thread"):
+                raise ValueError("no")
         time.sleep(0.01)
 
     with pytest.raises(ValueError, match="no"):
