@@ -68,13 +68,23 @@ def read_input(settings: StudySettings, progress: Progress) -> StudyInput:
         The model is not to be had.
     """
     if settings.activations_file is not None:
-        return from_file(Path(settings.activations_file))
+        return from_file(Path(settings.activations_file), settings.word)
     return _from_model(settings, progress)
 
 
-def from_file(file: Path) -> StudyInput:
-    """Read ``activation`` and ``token_position`` (and the control and untrained vectors, if there) from an .npz or .nc file."""
-    return from_arrays(_load(file), str(file), None, {"model": {"source": "ready activations", "file": file.name}})
+def from_file(file: Path, word: str) -> StudyInput:
+    """Read ``activation`` and ``token_position`` (and the control and untrained vectors, if there) from an .npz or .nc file.
+
+    Raises
+    ------
+    InputError
+        The arrays do not fit, or the file says (``word``) that they were captured at another word than the study's.
+    """
+    content = _load(file)
+    captured = str(content.get("word", word))
+    if captured.casefold() != word.casefold():
+        raise InputError(f'{file}: its vectors are those of the word "{captured}", not "{word}"; give --word "{captured}" or another file')
+    return from_arrays(content, str(file), None, {"model": {"source": "ready activations", "file": file.name}})
 
 
 def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, Any] | None, provenance: dict[str, Any]) -> StudyInput:
@@ -121,7 +131,8 @@ def _load(file: Path) -> Mapping[str, np.ndarray]:
                 return {name: archive[name] for name in archive.files}
         if file.suffix == ".nc":
             with xr.open_dataset(file) as dataset:
-                return {str(name): dataset[name].values for name in dataset.variables}
+                # A file from a bundle names its word in an attribute.
+                return {**dataset.attrs, **{str(name): dataset[name].values for name in dataset.variables}}
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: cannot be read as activations ({str(error).splitlines()[0]})") from None
     raise InputError(f"{file}: expected a file of activations that ends in .npz or .nc")

@@ -99,7 +99,8 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         "conclusions": conclude(verdicts),
         "estimator_agreement": _estimator_agreement(plain),
     }
-    return Results(dataset, vectors.to_dataset(), study)
+    # Vectors that are read again must not pass for those of another word.
+    return Results(dataset, vectors.to_dataset().assign_attrs(word=settings.word), study)
 
 
 def _all_estimators(

@@ -9,6 +9,7 @@ from analyses.mi_distance import analysis
 from analyses.mi_distance.inputs import from_file, read_input
 from analyses.mi_distance.settings import StudySettings
 from analyses.progress import SilentProgress
+from reportgen.bundle import write_dataset
 
 ARRAYS = ("activation", "token_position", "control_activation", "control_token_position", "control_token_word", "untrained_activation")
 
@@ -41,7 +42,7 @@ def assert_same(found, content):
 
 
 def test_npz_is_read_back(write, content):
-    found = from_file(write())
+    found = from_file(write(), "tea")
     assert_same(found, content)
     assert found.text is None
     assert found.provenance["model"]["file"] == "vectors.npz"
@@ -50,12 +51,12 @@ def test_npz_is_read_back(write, content):
 def test_netcdf_as_the_study_writes_it_is_read_back(tmp_path, make_input, content):
     file = tmp_path / "activations.nc"
     make_input(occurrences=4, layers=2, dimensions=10, control_tokens=6).to_dataset().to_netcdf(file, engine="scipy")
-    assert_same(from_file(file), content)
+    assert_same(from_file(file, "tea"), content)
 
 
 def test_activation_and_position_are_enough(write, content):
     bare = {name: content[name] for name in ("activation", "token_position")}
-    assert_same(from_file(write(**{name: None for name in ARRAYS if name not in bare})), bare)
+    assert_same(from_file(write(**{name: None for name in ARRAYS if name not in bare}), "tea"), bare)
 
 
 @pytest.mark.parametrize(
@@ -82,23 +83,39 @@ def test_activation_and_position_are_enough(write, content):
 def test_what_does_not_fit_is_said_in_one_line(write, changes, says):
     file = write(**changes)
     with pytest.raises(InputError) as error:
-        from_file(file)
+        from_file(file, "tea")
     assert says in str(error.value)
     assert str(file) in str(error.value)
     assert "\n" not in str(error.value)
 
 
+def test_vectors_of_another_word_are_refused(tmp_path, write, make_input):
+    """A report about one word must not be made from the vectors of another."""
+    file = tmp_path / "activations.nc"
+    dataset = make_input(occurrences=4, layers=2, dimensions=10, control_tokens=6).to_dataset()
+    write_dataset(dataset.assign_attrs(word="cà phê"), file)
+    assert from_file(file, "Cà phê").activation.shape == (2, 2, 4, 10)
+    for other in (file, write(word=np.array("cà phê"))):
+        with pytest.raises(InputError) as error:
+            from_file(other, "tea")
+        assert str(error.value) == f'{other}: its vectors are those of the word "cà phê", not "tea"; give --word "cà phê" or another file'
+
+
+def test_a_study_says_which_word_its_vectors_are_of(results_of, small_settings):
+    assert results_of(occurrences=5).activations.attrs == {"word": small_settings.word}
+
+
 @pytest.mark.parametrize("name", ["missing.npz", "missing.nc", "missing"])
 def test_a_missing_file(tmp_path, name):
     with pytest.raises(InputError, match="no such file"):
-        from_file(tmp_path / name)
+        from_file(tmp_path / name, "tea")
 
 
 @pytest.mark.parametrize("name", ["text.npz", "text.nc", "text.csv"])
 def test_a_file_of_another_kind(tmp_path, name):
     (tmp_path / name).write_text("no activations here")
     with pytest.raises(InputError) as error:
-        from_file(tmp_path / name)
+        from_file(tmp_path / name, "tea")
     assert "\n" not in str(error.value)
     assert name in str(error.value)
 
@@ -106,7 +123,7 @@ def test_a_file_of_another_kind(tmp_path, name):
 def test_a_pickle_is_never_opened(tmp_path):
     np.savez(tmp_path / "objects.npz", activation=np.array([{"a": 1}], dtype=object))
     with pytest.raises(InputError, match="cannot be read as activations"):
-        from_file(tmp_path / "objects.npz")
+        from_file(tmp_path / "objects.npz", "tea")
 
 
 TEXT = unicodedata.normalize(
