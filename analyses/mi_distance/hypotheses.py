@@ -222,10 +222,10 @@ def conjunction(verdicts: Sequence[str]) -> str:
 
 
 def judge(measured: Measured, control: str, settings: HypothesisSettings) -> list[dict[str, Any]]:
-    """The verdicts of all statements for every estimator under one control, as they stand in study.json."""
+    """The verdicts of all statements that were measured, for every estimator under one control, as they stand in study.json."""
     rows = []
     for statement in STATEMENTS:
-        if control != "none" and not statement.about_word:
+        if not all(part.measure in measured.estimate for part in statement.parts):
             continue
         for index, estimator in enumerate(ESTIMATORS):
             if not statement.about_word and estimator == "nearest_neighbour":
