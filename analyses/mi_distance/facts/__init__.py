@@ -23,7 +23,7 @@ from analyses.mi_distance.facts.layers import (
     significant_counts,
     tau_description,
 )
-from analyses.mi_distance.facts.statements import conclusion_lists, statement_facts, verdict_table
+from analyses.mi_distance.facts.statements import conclusion_lists, part_table, statement_facts, verdict_table
 from analyses.mi_distance.figure_captions import captions as figure_captions
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.robustness_facts import robustness_facts
@@ -50,6 +50,7 @@ def facts(results: Results) -> dict[str, Any]:
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
         "conclusion_lists": conclusion_lists(statements),
         "verdict_table": verdict_table(study),
+        "part_table": part_table(study),
         "significance": significance_table(dataset, settings["alpha"]),
         "significant": significant_counts(dataset, settings["alpha"]),
         "bias": bias_shares(dataset),
@@ -57,7 +58,7 @@ def facts(results: Results) -> dict[str, Any]:
         "controls": control_facts(dataset, study),
         "power": power_facts(dataset),
         "robustness": robustness_facts(results),
-        "shift": shift_facts(study),
+        "shift": shift_facts(dataset, study),
         "testable": study["occurrences"] > 3,
         "reproduce": reproduction(study),
         "captions": figure_captions(results) | table_captions(study),
