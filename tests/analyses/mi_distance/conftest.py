@@ -48,7 +48,7 @@ def small_settings() -> StudySettings:
         activations_file="made-up.npz",
         detail_layer=1,
         permutations=199,
-        controls={"draws": 100, "pairs_per_distance": 4},
+        controls={"pairs_per_distance": 4},
         robustness={"enabled": False},
     )
 

@@ -56,7 +56,7 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
         word="coffee",
         text="coffee",
         permutations=99,
-        controls={"draws": 100, "pairs_per_distance": 3},
+        controls={"pairs_per_distance": 3},
         estimation={"trim": trim},
         robustness={"simulations": 100, "trim": (None, 4.0), "neighbours": (3,)},
     )
