@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -308,9 +308,11 @@ def _behind_neutral_prefix(
         with progress.stage("prefix_left_out", 0):
             pass
         return {}, {"control_prefix": _described(prefix) | {"left_out": "too_long"}}
-    of_word, of_others = (
-        [Occurrence(word.start, word.end, _tokens_of(word, offsets)) for word in words] for words in (occurrences, others)
-    )
+
+    def there(words: list[Occurrence]) -> list[Occurrence]:
+        return [replace(word, tokens=_tokens_of(word, offsets)) for word in words]
+
+    of_word, of_others = there(occurrences), there(others)
     words = [word.tokens for word in (*of_word, *of_others)]
     vectors = _read(settings.model, text, words, progress).represented(settings.representative_token)
     arrays = {"prefix_activation": vectors[:, :, : len(of_word)], "prefix_token_position": _last_tokens(of_word)}

@@ -96,7 +96,7 @@ class StudySettings(_Section):
     text: str | None = Field(None, description="The text. In a YAML file give either text or text_file; none with ready activations.")
     prefix: str | None = Field(
         None,
-        description="Text that the model reads before the studied one, and that is not studied; neutral: the built-in paragraph in its language.",
+        description="Text that the model reads first and that is not studied; neutral: the built-in paragraph in the text's language.",
     )
     case_sensitive: bool = False
     plural: bool = Field(False, description="Let the English plural in -s or -es count as the word too.")

@@ -14,7 +14,7 @@ def title_block(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def token_count(study: Study) -> int | None:
-    return len(study["text"]["tokens"]) if study["text"] else None
+    return len(study["text"]["tokens"]) - study["text"]["prefix_tokens"] if study["text"] else None
 
 
 def model_facts(study: Study) -> dict[str, Any]:
