@@ -51,7 +51,7 @@ def _estimate(name: str, value: float) -> Spec:
 
 def _specification(results: Results) -> dict[str, Any]:
     study = results.study
-    table = specification_table(results.dataset, study["settings"])
+    table = specification_table(results.dataset, study)
     conclusions = {row["name"]: row["verdict"] for row in study["conclusions"]}
     rows = table[table["name"] == "early_layers"]
     change = float(results.dataset["specification_log_distance_change"])
@@ -167,7 +167,7 @@ def _independence(results: Results) -> dict[str, Any]:
 
 def _specification_caption(results: Results, statements: tuple[str, ...]) -> dict[str, Any]:
     study = results.study
-    table = specification_table(results.dataset, study["settings"])
+    table = specification_table(results.dataset, study)
     hypotheses = study["settings"]["hypotheses"]
     tau_range, slope_range = hypotheses["tau_range"], hypotheses["shift_slope_range"]
     values: dict[str, Any] = {

@@ -26,20 +26,27 @@ class ControlSettings(_Section):
     """What the study of one word is held against."""
 
     different_word: bool = Field(True, description="Pairs of different words at the same token distances.")
-    pairs_per_distance: int = Field(12, ge=2, le=200, description="Different-word pairs measured at each distance, at the most.")
-    draws: int = Field(1000, ge=100, le=100_000, description="Random draws of one control pair per pair of occurrences.")
+    pairs_per_distance: int | None = Field(
+        None, ge=2, le=100_000, description="Different-word pairs measured at each distance, at the most, evenly over the text; null: all."
+    )
     untrained: bool = Field(True, description="The same architecture with seeded random weights.")
     untrained_seeds: int = Field(5, ge=1, le=100, description="Draws of random weights: the seeds seed, seed + 1, ...")
     prefix: bool = Field(True, description="The text once more behind the built-in neutral paragraph: positions shift, distances stay.")
 
 
 class HypothesisSettings(_Section):
-    """The thresholds of the five statements, fixed before the data are seen."""
+    """The thresholds of the five statements; the course's unless a study changes them."""
 
     early_until: float = Field(1 / 3, gt=0, lt=1, description="The early layers: this first part of the depth.")
     deep_from: float = Field(2 / 3, gt=0, lt=1, description="The deep layers: from this part of the depth on.")
     separation_after: float = Field(10 / 48, gt=0, lt=1, description="The taus are said to separate after this part of the depth.")
-    agreement: float = Field(0.8, gt=0.5, le=1, description="Share of the layers that must agree before a statement is supported.")
+    level_change: float = Field(
+        0.1,
+        gt=0,
+        le=10,
+        description="A profile is level in the deep layers when its fitted line changes by less than this across them (nats); 0.1 nat "
+        "is what a correlation of .43 carries between Gaussian variables.",
+    )
     tau_range: tuple[float, float] = Field((-0.65, -0.35), description="What counts as a tau of about -0.5.")
     same_tau_margin: float = Field(0.1, gt=0, lt=1, description="Taus that differ by less than this count as not separated.")
     shift_slope_range: tuple[float, float] = Field((0.9, 1.1), description="Slopes that count as a constant shift.")

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from analyses.errors import InputError
-from analyses.mi_distance.bands import Bands, bands_of
-from analyses.mi_distance.conclusions import conclude
-from analyses.mi_distance.controls import ControlPairs, draw_means, leave_one_token_out, match_control_pairs, matched_values
+from analyses.mi_distance.bands import bands_of
+from analyses.mi_distance.conclusions import conclude, primary_control
+from analyses.mi_distance.controls import ControlPairs, leave_one_token_out, match_control_pairs, matched_values, tokens_of
 from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals, number_or_none
 from analyses.mi_distance.inputs import StudyInput, read_input
 from analyses.mi_distance.layer_statistics import (
@@ -21,6 +21,7 @@ from analyses.mi_distance.layer_statistics import (
     correlation_statistics,
     over_occurrences,
 )
+from analyses.mi_distance.measures import least_squares_shift
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
 from analyses.mi_distance.robustness import robustness_variables
@@ -29,7 +30,7 @@ from analyses.mutual_information import pairwise_mutual_information
 from analyses.progress import Progress
 from analyses.protocol import Results
 from analyses.statistics.correlation import kendall_tau
-from analyses.statistics.resampling import jackknife
+from analyses.statistics.resampling import Jackknife, jackknife
 
 PAIR = ("estimator", "branch", "layer", "pair")
 CONFIDENCE = 0.95
@@ -37,12 +38,18 @@ CONFIDENCE = 0.95
 
 @dataclass
 class _Control:
-    """One control's part of the results: its variables, and the values of the study with the control taken off."""
+    """One control's part of the results: its variables, and the values of the study with the control subtracted.
+
+    `pairs` are the control's own, measured as `measured` (estimator, branch, layer, control pair); `replicates` are the adjusted values
+    without each control token in turn.
+    """
 
     variables: dict[str, Variable] = field(default_factory=dict)
     adjusted: np.ndarray | None = None
     replicates: list[np.ndarray] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)
+    pairs: ControlPairs | None = None
+    measured: np.ndarray | None = None
 
 
 def run(settings: StudySettings, progress: Progress) -> Results:
@@ -69,6 +76,8 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     bands = bands_of(layers, settings.hypotheses)
     values = _all_estimators(vectors.activation, pairs.first, pairs.second, settings, progress, "mutual_information")
     different_word = _different_word(vectors, pairs, values, settings, progress)
+    repeated_words = _repeated_words(vectors, pairs, values, different_word, settings, progress)
+    centred = _centred(vectors, pairs, settings, progress)
     untrained = _untrained(vectors, pairs, values, settings, progress)
 
     variables = _pair_variables(pairs, values)
@@ -76,12 +85,27 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     variables |= comparison_statistics(
         values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
     )
-    variables |= different_word.variables | untrained.variables
-    variables |= robustness_variables(vectors, values, pairs, bands, settings, progress, confidence=CONFIDENCE)
-    plain = measure_with_intervals(values, pairs, bands, confidence=CONFIDENCE)
+    variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
+    variables |= robustness_variables(vectors, values, pairs, bands, different_word.pairs, settings, progress, confidence=CONFIDENCE)
+
+    def measured(control: _Control, *, estimators: bool = False) -> Measured:
+        assert control.adjusted is not None
+        return measure_with_intervals(
+            control.adjusted,
+            pairs,
+            bands,
+            confidence=CONFIDENCE,
+            seed=settings.seed,
+            permutations=settings.permutations,
+            control_replicates=control.replicates,
+            estimators=estimators,
+        )
+
+    plain = measured(_Control(adjusted=values), estimators=True)
     verdicts = judge(plain, "none", settings.hypotheses)
-    for name, control in (("different_word", different_word), ("untrained", untrained)):
-        verdicts += _verdicts_without(name, control, pairs, bands, settings)
+    for name, control in (("different_word", different_word), ("repeated_words", repeated_words), ("centred", centred)):
+        if control.adjusted is not None:
+            verdicts += judge(measured(control), name, settings.hypotheses)
 
     dataset = vectors.to_dataset()[["activation", "token_position"]].assign(variables)
     dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.arange(layers))
@@ -94,10 +118,16 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         "occurrences": pairs.occurrences,
         "pairs": len(pairs),
         "bands": {name: (getattr(bands, name) + 1).tolist() for name in ("early", "deep", "separated")},
-        "controls": {"different_word": different_word.provenance or None, "untrained": untrained.provenance or None},
+        "controls": {
+            "different_word": different_word.provenance or None,
+            "repeated_words": repeated_words.provenance or None,
+            "centred": centred.provenance or None,
+            "untrained": untrained.provenance or None,
+        },
+        "primary_control": primary_control(verdicts),
         "verdicts": verdicts,
         "conclusions": conclude(verdicts),
-        "estimator_agreement": _estimator_agreement(plain),
+        "estimator_agreement": _estimator_agreement(plain, values),
     }
     # Vectors that are read again must not pass for those of another word.
     return Results(dataset, vectors.to_dataset().assign_attrs(word=settings.word), study)
@@ -145,66 +175,142 @@ def _different_word(vectors: StudyInput, pairs: Pairs, values: np.ndarray, setti
         vectors.control_token_position,
         vectors.control_token_word,
         pairs_per_distance=settings.controls.pairs_per_distance,
-        seed=settings.seed,
     )
     if control is None:
         return _Control()
     measured = _all_estimators(vectors.control_activation, control.first, control.second, settings, progress, "control")
     matched = matched_values(control, measured)
-    replicates = [values - replicate for replicate in leave_one_token_out(control, measured)]
-    variables = _control_variables(control, measured, pairs, settings) | _excess_variables(values - matched, replicates, pairs)
-    variables["control_matched_mutual_information"] = (PAIR, matched, {"long_name": "mean over the pair's controls", "units": "nats"})
+    without = leave_one_token_out(control, measured)
+    replicates = [values - replicate for replicate in without]
+    variables = _control_variables(control, measured, matched, without, pairs) | _excess_variables(values - matched, replicates, pairs)
     provenance = {
         "words": len(set(vectors.control_token_word)),
         "tokens": len(vectors.control_token_position),
         "pairs": len(control.first),
-        "draws": settings.controls.draws,
         "largest_distance_deviation": control.largest_deviation,
     }
-    return _Control(variables, values - matched, replicates, provenance)
+    return _Control(variables, values - matched, replicates, provenance, control, measured)
 
 
-def _control_variables(control: ControlPairs, measured: np.ndarray, pairs: Pairs, settings: StudySettings) -> dict[str, Variable]:
-    choice, means = draw_means(control, measured, draws=settings.controls.draws, seed=settings.seed)
-    tau = np.stack([kendall_tau(pairs.distance, measured[..., indices]) for indices in choice], axis=-1)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, (tail, 1 - tail), axis=-1)
-    tau_low, tau_high = np.quantile(tau, (tail, 1 - tail), axis=-1)
+def _control_variables(
+    control: ControlPairs, measured: np.ndarray, matched: np.ndarray, without: list[np.ndarray], pairs: Pairs
+) -> dict[str, Variable]:
+    """The different-word pairs; the interval of their mean leaves out one token after the other."""
+    mean = jackknife(matched.mean(axis=-1), np.stack([replicate.mean(axis=-1) for replicate in without], axis=-1))
     dims = ("estimator", "branch", "layer", "control_pair")
+    name = "control_mean_mutual_information"
     return {
         "control_first": (("control_pair",), control.first, {"long_name": "index of the earlier control token"}),
         "control_second": (("control_pair",), control.second, {"long_name": "index of the later control token"}),
         "control_distance": (("control_pair",), control.distance, {"long_name": "difference of the token positions", "units": "tokens"}),
         "control_weight": (("pair", "control_pair"), control.weight, {"long_name": "share of each control pair in a pair's control mean"}),
         "control_mutual_information": (dims, measured, {"long_name": "mutual information of two different words", "units": "nats"}),
-        "control_mean_mutual_information": (BRANCH_LAYER, means.mean(axis=-1), {"long_name": "mean over the draws", "units": "nats"}),
-        "control_mean_mutual_information_low": (BRANCH_LAYER, low, {"long_name": "2.5 % point of the draws", "units": "nats"}),
-        "control_mean_mutual_information_high": (BRANCH_LAYER, high, {"long_name": "97.5 % point of the draws", "units": "nats"}),
-        "control_kendall_tau": (BRANCH_LAYER, tau.mean(axis=-1), {"long_name": "mean tau of the draws"}),
-        "control_kendall_tau_low": (BRANCH_LAYER, tau_low, {"long_name": "2.5 % point of the draws' tau"}),
-        "control_kendall_tau_high": (BRANCH_LAYER, tau_high, {"long_name": "97.5 % point of the draws' tau"}),
+        "control_matched_mutual_information": (PAIR, matched, {"long_name": "mean over the pair's controls", "units": "nats"}),
+        name: (BRANCH_LAYER, mean.estimate, {"long_name": "its mean over the pairs", "units": "nats"}),
+        f"{name}_low": (BRANCH_LAYER, mean.low, {"long_name": "lower end of its 95 % interval, tokens left out", "units": "nats"}),
+        f"{name}_high": (BRANCH_LAYER, mean.high, {"long_name": "upper end of its 95 % interval, tokens left out", "units": "nats"}),
+        "control_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, matched), {"long_name": "tau of the pairs' control means"}),
     }
 
 
-def _excess_variables(excess: np.ndarray, replicates: list[np.ndarray], pairs: Pairs) -> dict[str, Variable]:
-    """The word-specific excess with an interval that carries both errors: of the occurrences and of the control tokens."""
+def _mean_over_pairs(values: np.ndarray, _distance: np.ndarray) -> np.ndarray:
+    return values.mean(axis=-1)
 
-    def mean(values: np.ndarray, _distance: np.ndarray) -> np.ndarray:
-        return values.mean(axis=-1)
 
-    over_words = over_occurrences(mean, excess, pairs)
+def _with_control_error(values: np.ndarray, replicates: list[np.ndarray], pairs: Pairs) -> tuple[Jackknife, np.ndarray, np.ndarray]:
+    """The mean over pairs with an interval that carries both errors: of the occurrences and of the control tokens."""
+    over_words = over_occurrences(_mean_over_pairs, values, pairs)
     over_tokens = jackknife(over_words.estimate, np.stack([replicate.mean(axis=-1) for replicate in replicates], axis=-1))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         widening = np.sqrt(over_words.standard_error**2 + over_tokens.standard_error**2) / over_words.standard_error
     low = over_words.estimate - widening * (over_words.estimate - over_words.low)
     high = over_words.estimate + widening * (over_words.high - over_words.estimate)
+    return over_words, low, high
+
+
+def _excess_variables(excess: np.ndarray, replicates: list[np.ndarray], pairs: Pairs) -> dict[str, Variable]:
+    mean, low, high = _with_control_error(excess, replicates, pairs)
     return {
         "excess_mutual_information": (PAIR, excess, {"long_name": "same-word minus different-word mutual information", "units": "nats"}),
-        "word_specific_excess": (BRANCH_LAYER, over_words.estimate, {"long_name": "its mean over the pairs", "units": "nats"}),
+        "word_specific_excess": (BRANCH_LAYER, mean.estimate, {"long_name": "its mean over the pairs", "units": "nats"}),
         "word_specific_excess_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % jackknife interval", "units": "nats"}),
         "word_specific_excess_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
         "word_specific_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, excess), {"long_name": "tau of the excess"}),
     }
+
+
+def _repeated_words(
+    vectors: StudyInput, pairs: Pairs, values: np.ndarray, different_word: _Control, settings: StudySettings, progress: Progress
+) -> _Control:
+    """The text's other repeated words: is it this word, or any token that comes again?"""
+    if different_word.pairs is None or different_word.measured is None:
+        return _Control()
+    assert vectors.control_activation is not None
+    assert vectors.control_token_position is not None
+    assert vectors.control_token_word is not None
+    control = match_control_pairs(
+        pairs,
+        vectors.control_token_position,
+        vectors.control_token_word,
+        pairs_per_distance=settings.controls.pairs_per_distance,
+        same_word=True,
+    )
+    if control is None:
+        return _Control()
+    measured = _all_estimators(vectors.control_activation, control.first, control.second, settings, progress, "repeated_words")
+    matched = matched_values(control, measured)
+    tokens = tokens_of(control, different_word.pairs)
+    without = leave_one_token_out(control, measured, tokens)
+    different = leave_one_token_out(different_word.pairs, different_word.measured, tokens)
+    excess = jackknife(
+        (matched - matched_values(different_word.pairs, different_word.measured)).mean(axis=-1),
+        np.stack([(one - other).mean(axis=-1) for one, other in zip(without, different, strict=True)], axis=-1),
+    )
+    replicates = [values - replicate for replicate in without]
+    beyond, low, high = _with_control_error(values - matched, replicates, pairs)
+    words = sorted({vectors.control_token_word[index] for index in tokens_of(control)})
+    name = "repeated_words_excess"
+    difference = "word_minus_repeated_words"
+    return _Control(
+        {
+            "repeated_matched_mutual_information": (
+                PAIR,
+                matched,
+                {"long_name": "mean over other repeated words", "units": "nats"},
+            ),
+            name: (BRANCH_LAYER, excess.estimate, {"long_name": "other repeated words minus different words", "units": "nats"}),
+            f"{name}_low": (BRANCH_LAYER, excess.low, {"long_name": "lower end of its 95 % jackknife interval", "units": "nats"}),
+            f"{name}_high": (BRANCH_LAYER, excess.high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
+            difference: (BRANCH_LAYER, beyond.estimate, {"long_name": "the word minus other repeated words", "units": "nats"}),
+            f"{difference}_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % jackknife interval", "units": "nats"}),
+            f"{difference}_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
+        },
+        values - matched,
+        replicates,
+        {"words": words, "pairs": len(control.first), "largest_distance_deviation": control.largest_deviation},
+        control,
+        measured,
+    )
+
+
+def centred_on_other_words(activation: np.ndarray, control_activation: np.ndarray) -> np.ndarray:
+    """Vectors (branch, layer, vector, dimension) minus the mean vector of the text's other words, branch by branch and layer by layer.
+
+    Most of what makes any two vectors of a layer alike is a common offset: Ethayarajh 2019; Timkey & van Schijndel 2021.
+    """
+    return activation.astype(np.float64) - control_activation.astype(np.float64).mean(axis=2, keepdims=True)
+
+
+def _centred(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progress: Progress) -> _Control:
+    if not settings.controls.different_word or vectors.control_activation is None:
+        return _Control()
+    activation = centred_on_other_words(vectors.activation, vectors.control_activation)
+    measured = _all_estimators(activation, pairs.first, pairs.second, settings, progress, "centred")
+    variables: dict[str, Variable] = {
+        "centred_mutual_information": (PAIR, measured, {"long_name": "mutual information of centred vectors", "units": "nats"}),
+        "centred_mean_mutual_information": (BRANCH_LAYER, measured.mean(axis=-1), {"long_name": "its mean over pairs", "units": "nats"}),
+    }
+    return _Control(variables, measured, [], {"tokens": vectors.control_activation.shape[2]})
 
 
 def _untrained(vectors: StudyInput, pairs: Pairs, values: np.ndarray, settings: StudySettings, progress: Progress) -> _Control:
@@ -219,25 +325,18 @@ def _untrained(vectors: StudyInput, pairs: Pairs, values: np.ndarray, settings: 
         "untrained_mean_mutual_information_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % interval", "units": "nats"}),
         "untrained_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, measured), {"long_name": "tau in the untrained model"}),
     }
-    return _Control(variables, values - measured, [], {"seed": settings.seed})
+    return _Control(variables, provenance={"seed": settings.seed})
 
 
-def _verdicts_without(name: str, control: _Control, pairs: Pairs, bands: Bands, settings: StudySettings) -> list[dict[str, Any]]:
-    """The verdicts once more with a control taken off; none where the study has no such control."""
-    if control.adjusted is None:
-        return []
-    measured = measure_with_intervals(control.adjusted, pairs, bands, confidence=CONFIDENCE, control_replicates=control.replicates)
-    return judge(measured, name, settings.hypotheses)
-
-
-def _estimator_agreement(plain: Measured) -> dict[str, dict[str, float | None]]:
-    """How the nearest-neighbour layer means follow those of each other estimator: slope, concordance, rank correlation."""
+def _estimator_agreement(plain: Measured, values: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """How the nearest-neighbour layer means follow those of each other estimator, and what a single layer makes of the slope."""
     names = ("shift_slope", "shift_concordance", "shift_rank_correlation")
-    return {
-        estimator: {name: number_or_none(float(plain.estimate[name][index])) for name in names}
-        for index, estimator in enumerate(ESTIMATORS)
-        if estimator != "nearest_neighbour"
-    }
+    agreement: dict[str, dict[str, float | None]] = {}
+    for index, estimator in enumerate(ESTIMATORS):
+        if estimator != "nearest_neighbour":
+            agreement[estimator] = {name: number_or_none(float(plain.estimate[name][index])) for name in names}
+            agreement[estimator] |= least_squares_shift(values, index)
+    return agreement
 
 
 def _versions() -> dict[str, str]:

@@ -25,7 +25,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "verdict_parts": _parts(results.study["verdicts"]),
     }
     if "specification" in dataset.dims:
-        found["specifications"] = specification_table(dataset, results.study["settings"])
+        found["specifications"] = specification_table(dataset, results.study)
         found["calibration"] = calibration_table(dataset)
     if "simulated_test" in dataset.dims:
         found["error_rates"] = error_rate_table(dataset)

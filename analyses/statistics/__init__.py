@@ -17,12 +17,14 @@ from analyses.statistics.resampling import (
     Jackknife,
     Mantel,
     MantelDifference,
+    RelabelledTau,
     jackknife,
     jackknife_mean,
     leave_one_out,
     leave_two_out,
     mantel,
     mantel_difference,
+    relabelled_tau,
 )
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "KendallResult",
     "Mantel",
     "MantelDifference",
+    "RelabelledTau",
     "adjust",
     "clip_tau",
     "concordance",
@@ -47,5 +50,6 @@ __all__ = [
     "mantel_difference",
     "minimal_detectable_difference",
     "occurrences_needed",
+    "relabelled_tau",
     "spearman",
 ]

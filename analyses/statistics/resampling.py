@@ -58,6 +58,20 @@ class MantelDifference:
     exact: bool
 
 
+@dataclass(frozen=True)
+class RelabelledTau:
+    """A weighted sum of Kendall taus, half the width of its interval, and its two-sided p, all (...); and how many relabellings.
+
+    The interval estimate -+ half_width leaves out zero exactly where p is at or below 1 - confidence. Both are NaN where not testable.
+    """
+
+    estimate: Array
+    half_width: Array
+    p: Array
+    permutations: int
+    exact: bool
+
+
 def leave_one_out(first: npt.ArrayLike, second: npt.ArrayLike, occurrences: int) -> npt.NDArray[np.bool_]:
     """Which pairs stay when each occurrence in turn is left out.
 
@@ -263,6 +277,80 @@ def mantel_difference(
     untestable = np.isnan(difference) | np.isnan(p)
     p[untestable], error[untestable] = np.nan, np.nan
     return MantelDifference(difference.reshape(shape), error.reshape(shape), p.reshape(shape), relabelling.total, relabelling.exact)
+
+
+def relabelled_tau(
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    distance: npt.ArrayLike,
+    values: npt.ArrayLike,
+    weights: npt.ArrayLike,
+    *,
+    permutations: int = 9999,
+    seed: int,
+    confidence: float = 0.95,
+) -> RelabelledTau:
+    """Test and interval of sums of taus, such as the mean over all layers, by relabelling the occurrences in all layers together.
+
+    Parameters
+    ----------
+    first, second, distance, permutations, seed : as for `mantel`.
+    values : (..., R, N) R series of mutual information, such as the layers of both branches.
+    weights : (..., M, R) M sums of the R taus: 1/R each for their mean, +1/L and -1/L for a difference of two means. A weight of zero
+        leaves its series out, which may then be constant or hold NaN.
+
+    Returns
+    -------
+    RelabelledTau
+        Fields (..., M). NaN for T <= 3, where all weights are zero, and where a series with a weight has no tau.
+
+    Notes
+    -----
+    The values of a pair stay together and are given to other pairs of occurrences (Mantel 1967; see `mantel`), so whatever layers and
+    branches share stays shared. What is relabelled is the sum itself: with 7 occurrences the jackknife of a tau is far too wide, and
+    half of the effects that this test finds would be missed. The interval inverts the test of "no relation to distance": all values
+    closer to the estimate than the largest abs(sum) whose tail share is above 1 - confidence.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    series, pairs = data.shape[-2:]
+    shape = data.shape[:-2]
+    sums = np.asarray(weights, dtype=np.float64)
+    count = sums.shape[-2]
+    sums = np.broadcast_to(sums, (*shape, count, series)).reshape(-1, count, series)
+    data = data.reshape(-1, series, pairs)
+    relabelling = _Relabelling(first, second, distance, permutations, seed)
+    tau = kendall_tau(distance, data)
+    usable = np.isfinite(tau)
+    estimate = np.einsum("gmr,gr->gm", sums, np.where(usable, tau, 0.0))
+    untestable = ~(sums != 0).any(axis=-1) | ((sums != 0) & ~usable[:, None]).any(axis=-1)
+    estimate = np.where(untestable, np.nan, estimate)
+    half, p = np.full(estimate.shape, np.nan), np.full(estimate.shape, np.nan)
+    if relabelling.testable and not untestable.all():
+        # tau-b is linear in the signs of the pairs of pairs, so that one row of them stands for a whole sum of taus.
+        untied_distances = np.count_nonzero(relabelling.distance_signs)
+        combined = np.empty((*estimate.shape, len(relabelling.left)), dtype=np.float64)
+        for group, rows in enumerate(data):
+            kept = np.where(usable[group, :, None], rows, 0.0)
+            signs = relabelling.signs(kept)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                scale = 1 / np.sqrt(float(untied_distances) * np.count_nonzero(signs, axis=-1))
+            combined[group] = (sums[group] * np.where(usable[group], scale, 0.0)) @ signs
+        rows = combined.reshape(-1, combined.shape[-1])
+        spread = np.abs(np.concatenate(list(relabelling.numerators(rows))))
+        half, p = (found.reshape(estimate.shape) for found in _inverted(spread, np.abs(estimate.ravel()), relabelling, confidence))
+        half, p = np.where(untestable, np.nan, half), np.where(untestable, np.nan, p)
+    return RelabelledTau(
+        estimate.reshape(*shape, count), half.reshape(*shape, count), p.reshape(*shape, count), relabelling.total, relabelling.exact
+    )
+
+
+def _inverted(spread: Array, observed: Array, relabelling: "_Relabelling", confidence: float) -> tuple[Array, Array]:
+    """Half widths and p from the absolute sums under all relabellings (relabelling, sum) and as observed (sum,)."""
+    tolerance = 1e-9  # sums of taus differ in their last digits where they are equal
+    p = relabelling.share((spread >= observed - tolerance).sum(axis=0))
+    # A value is rejected when at most this many relabelled ones reach it.
+    rejected = (1 - confidence) * relabelling.total if relabelling.exact else (1 - confidence) * (relabelling.total + 1) - 1
+    return np.sort(spread, axis=0)[::-1][int(np.floor(rejected + tolerance))] + tolerance, p
 
 
 class _Relabelling:

@@ -54,7 +54,7 @@ class _Group:
 
 def specification_curves(results: Results) -> list[FigureSpec]:
     """One figure for the statements in nats, one for those on tau, one for the shift."""
-    table = specification_table(results.dataset, results.study["settings"])
+    table = specification_table(results.dataset, results.study)
     return [_figure(name, statements, table, results) for name, statements in FIGURES.items()]
 
 
