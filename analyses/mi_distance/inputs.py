@@ -150,7 +150,7 @@ def _behind_prefix_from(
     content: Mapping[str, np.ndarray], activation: np.ndarray, where: str, occurrences: int, control_tokens: int | None
 ) -> dict[str, np.ndarray]:
     """The arrays of the same words behind the neutral prefix, as far as they are there."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for name, count in (("prefix", occurrences), ("prefix_control", control_tokens)):
         vectors = _vectors(content, f"{name}_activation", activation, where)
         if vectors is None or count is None:

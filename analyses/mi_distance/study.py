@@ -12,7 +12,7 @@ from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.conclusions import conclude, primary_control
 from analyses.mi_distance.controls import ControlPairs, leave_one_token_out, match_control_pairs, matched_values, tokens_of
 from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals, number_or_none
-from analyses.mi_distance.inputs import StudyInput, read_input
+from analyses.mi_distance.inputs import StudyInput, read_input, untrained_seeds
 from analyses.mi_distance.layer_statistics import (
     BRANCH_LAYER,
     Variable,
@@ -24,6 +24,7 @@ from analyses.mi_distance.layer_statistics import (
 from analyses.mi_distance.measures import least_squares_shift
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
+from analyses.mi_distance.position import position_of
 from analyses.mi_distance.robustness import robustness_variables
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_mutual_information
@@ -78,7 +79,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     different_word = _different_word(vectors, pairs, values, settings, progress)
     repeated_words = _repeated_words(vectors, pairs, values, different_word, settings, progress)
     centred = _centred(vectors, pairs, settings, progress)
-    untrained = _untrained(vectors, pairs, values, settings, progress)
+    untrained = _untrained(vectors, pairs, settings, progress)
 
     variables = _pair_variables(pairs, values)
     variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
@@ -88,11 +89,11 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
     variables |= robustness_variables(vectors, values, pairs, bands, different_word.pairs, settings, progress, confidence=CONFIDENCE)
 
-    def measured(control: _Control, *, estimators: bool = False) -> Measured:
+    def measured(control: _Control, *, estimators: bool = False, at: Pairs = pairs) -> Measured:
         assert control.adjusted is not None
         return measure_with_intervals(
             control.adjusted,
-            pairs,
+            at,
             bands,
             confidence=CONFIDENCE,
             seed=settings.seed,
@@ -106,6 +107,18 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     for name, control in (("different_word", different_word), ("repeated_words", repeated_words), ("centred", centred)):
         if control.adjusted is not None:
             verdicts += judge(measured(control), name, settings.hypotheses)
+    position = position_of(
+        vectors,
+        pairs,
+        values,
+        different_word.adjusted,
+        different_word.pairs,
+        settings,
+        estimate=lambda activation, first, second, stage: _all_estimators(activation, first, second, settings, progress, stage),
+        measure=lambda some, at: measured(_Control(adjusted=some), at=at),
+    )
+    variables |= position.variables
+    verdicts += position.verdicts
 
     dataset = vectors.to_dataset()[["activation", "token_position"]].assign(variables)
     dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.arange(layers))
@@ -123,6 +136,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
             "repeated_words": repeated_words.provenance or None,
             "centred": centred.provenance or None,
             "untrained": untrained.provenance or None,
+            "prefix": position.provenance or None,
         },
         "primary_control": primary_control(verdicts),
         "verdicts": verdicts,
@@ -313,19 +327,32 @@ def _centred(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progres
     return _Control(variables, measured, [], {"tokens": vectors.control_activation.shape[2]})
 
 
-def _untrained(vectors: StudyInput, pairs: Pairs, values: np.ndarray, settings: StudySettings, progress: Progress) -> _Control:
+def _untrained(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progress: Progress) -> _Control:
+    """The same measures in the untrained model, for each draw of its weights; nothing is subtracted, for MI of two networks does not."""
     if not settings.controls.untrained or vectors.untrained_activation is None:
         return _Control()
-    measured = _all_estimators(vectors.untrained_activation, pairs.first, pairs.second, settings, progress, "untrained")
-    low, high = branch_intervals(measured, pairs)
+    draws = [
+        _all_estimators(activation, pairs.first, pairs.second, settings, progress, "untrained")
+        for activation in vectors.untrained_activation
+    ]
+    measured = np.stack(draws)
     variables: dict[str, Variable] = {
-        "untrained_mutual_information": (PAIR, measured, {"long_name": "mutual information in the untrained model", "units": "nats"}),
-        "untrained_mean_mutual_information": (BRANCH_LAYER, measured.mean(axis=-1), {"long_name": "its mean over pairs", "units": "nats"}),
-        "untrained_mean_mutual_information_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % interval", "units": "nats"}),
-        "untrained_mean_mutual_information_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % interval", "units": "nats"}),
-        "untrained_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, measured), {"long_name": "tau in the untrained model"}),
+        "untrained_mutual_information": (
+            ("untrained_seed", *PAIR),
+            measured,
+            {"long_name": "mutual information in the untrained model", "units": "nats"},
+        ),
     }
-    return _Control(variables, provenance={"seed": settings.seed})
+    for name, values, unit in (
+        ("untrained_mean_mutual_information", measured.mean(axis=-1), "nats"),
+        ("untrained_kendall_tau", kendall_tau(pairs.distance, measured), "1"),
+    ):
+        variables |= {
+            name: (BRANCH_LAYER, values.mean(axis=0), {"long_name": "its mean over the draws of random weights", "units": unit}),
+            f"{name}_low": (BRANCH_LAYER, values.min(axis=0), {"long_name": "its lowest value over the draws", "units": unit}),
+            f"{name}_high": (BRANCH_LAYER, values.max(axis=0), {"long_name": "its highest value over the draws", "units": unit}),
+        }
+    return _Control(variables, provenance={"seeds": untrained_seeds(settings)[: len(measured)]})
 
 
 def _estimator_agreement(plain: Measured, values: np.ndarray) -> dict[str, dict[str, float | None]]:
