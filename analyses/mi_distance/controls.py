@@ -73,8 +73,25 @@ def matched_values(control: ControlPairs, values: np.ndarray) -> np.ndarray:
     return values @ control.weight.T
 
 
-def leave_one_token_out(control: ControlPairs, values: np.ndarray, tokens: np.ndarray | None = None) -> list[np.ndarray]:
-    """`matched_values` once without each control token; a pair whose matches would all go keeps its mean over all of them.
+def matched_medians(control: ControlPairs, values: np.ndarray) -> np.ndarray:
+    """For each pair of occurrences the median over its control pairs: values (..., C) -> (..., N).
+
+    What is ranked against distance is held against the median. The distribution over different-word pairs is skewed to the right, and
+    more so at short distances, so that most values lie below its mean there: a rank correlation would take that for a rise.
+    """
+    return _medians(control.weight > 0, values)
+
+
+def _medians(used: np.ndarray, values: np.ndarray) -> np.ndarray:
+    rows, pair = np.unique(used, axis=0, return_inverse=True)  # pairs at one distance have the same controls
+    medians = np.stack([np.median(values[..., row], axis=-1) for row in rows], axis=-1)
+    return np.asarray(medians[..., pair.ravel()])
+
+
+def leave_one_token_out(
+    control: ControlPairs, values: np.ndarray, tokens: np.ndarray | None = None, *, medians: bool = False
+) -> list[np.ndarray]:
+    """`matched_values` (or `matched_medians`) once without each control token; a pair whose matches would all go keeps all of them.
 
     `tokens` names the tokens to leave out in turn, where two controls are to lose the same ones; those of `control` unless given.
     """
@@ -83,10 +100,38 @@ def leave_one_token_out(control: ControlPairs, values: np.ndarray, tokens: np.nd
         kept = control.weight * ((control.first != token) & (control.second != token))
         total = kept.sum(axis=1, keepdims=True)
         weight = np.where(total > 0, kept / np.where(total > 0, total, 1), control.weight)
-        replicates.append(values @ weight.T)
+        replicates.append(_medians(weight > 0, values) if medians else values @ weight.T)
     return replicates
 
 
 def tokens_of(*controls: ControlPairs) -> np.ndarray:
     """The control tokens that take part in any of the pairs."""
     return np.unique(np.concatenate([end for control in controls for end in (control.first, control.second)]))
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """Values with a control subtracted, (..., pair), and once without each control token; for means, and for ranks.
+
+    For means the mean over a pair's control pairs is subtracted, for ranks their median (see `matched_medians`).
+    """
+
+    values: np.ndarray
+    replicates: list[np.ndarray]
+    ranked: np.ndarray
+    ranked_replicates: list[np.ndarray]
+
+
+def subtract(control: ControlPairs, measured: np.ndarray, values: np.ndarray) -> Adjusted:
+    """`values` (..., N) minus the control pairs' `measured` (..., C)."""
+    return Adjusted(
+        values - matched_values(control, measured),
+        [values - each for each in leave_one_token_out(control, measured)],
+        values - matched_medians(control, measured),
+        [values - each for each in leave_one_token_out(control, measured, medians=True)],
+    )
+
+
+def plain(values: np.ndarray) -> Adjusted:
+    """Values with nothing subtracted."""
+    return Adjusted(values, [], values, [])

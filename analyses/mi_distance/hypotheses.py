@@ -15,11 +15,13 @@ import numpy as np
 import scipy.stats
 
 from analyses.mi_distance.bands import Bands
+from analyses.mi_distance.controls import Adjusted
 from analyses.mi_distance.measures import (
     OF_TAUS,
     agreeing_layers,
     measure_bands,
     measure_estimators,
+    measure_taus,
     shift_slopes_without_a_layer,
     tau_weights,
 )
@@ -82,14 +84,13 @@ class Measured:
 
 
 def measure_with_intervals(
-    values: np.ndarray,
+    adjusted: Adjusted,
     pairs: Pairs,
     bands: Bands,
     *,
     confidence: float,
     seed: int,
     permutations: int = 9999,
-    control_replicates: Sequence[np.ndarray] = (),
     estimators: bool = False,
     reference: np.ndarray | None = None,
 ) -> Measured:
@@ -97,10 +98,8 @@ def measure_with_intervals(
 
     Parameters
     ----------
-    values : (estimator, branch, layer, pair), nats; for a control, with the control subtracted
+    adjusted : values (estimator, branch, layer, pair) in nats, with a control subtracted or none (`controls.plain`)
     seed, permutations : of the relabellings, where not all of them are listed
-    control_replicates : `values` again, once with each control token left out: the control's own sampling error, whose
-        jackknife variance is added to that of the measures of means
     estimators : also what the statement on the estimators speaks of
     reference : as for `measure_estimators`
 
@@ -109,17 +108,32 @@ def measure_with_intervals(
     Jackknife after Tukey (1958); Efron & Stein (1981) show that its variance is biased upwards, so the interval errs
     on the side of caution. Student's t with T - 1 degrees of freedom. The interval of `shift_slope` is widened to what it would be
     with the estimate without any one layer. Taus: `analyses.statistics.relabelled_tau`, cut at the largest value there can be.
+    A control has an error of its own, which its tokens give in the same way: of means its variance is added, of taus the squares of
+    the two half widths are.
     """
+    values = adjusted.values
 
     def of_means(some: np.ndarray) -> dict[str, np.ndarray]:
         return measure_bands(some, bands) | (measure_estimators(some, reference) if estimators else {})
 
     estimate = of_means(values)
-    low, high = _intervals_of_means(of_means, estimate, values, pairs, confidence, control_replicates)
+    low, high = _intervals_of_means(of_means, estimate, values, pairs, confidence, adjusted.replicates)
     if estimators:
         without = shift_slopes_without_a_layer(values, reference)
         low["shift_slope"] += np.minimum(without.min(axis=-1) - estimate["shift_slope"], 0)
         high["shift_slope"] += np.maximum(without.max(axis=-1) - estimate["shift_slope"], 0)
+    for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, confidence, permutations, seed).items():
+        estimate[name], low[name], high[name] = centre, centre - half, centre + half
+        largest = {"mean_tau": 1.0, "tau_difference": 2.0}[name]
+        low[name], high[name] = np.maximum(low[name], -largest), np.minimum(high[name], largest)
+    return Measured(estimate, low, high, agreeing_layers(values, adjusted.ranked, pairs.distance, bands, reference), len(bands.deep))
+
+
+def _intervals_of_taus(
+    adjusted: Adjusted, pairs: Pairs, bands: Bands, confidence: float, permutations: int, seed: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Estimate and half width of each measure of taus."""
+    values = adjusted.ranked
     taus = relabelled_tau(
         pairs.first,
         pairs.second,
@@ -130,11 +144,15 @@ def measure_with_intervals(
         seed=seed,
         confidence=confidence,
     )
-    for index, (name, largest) in enumerate(zip(OF_TAUS, (1.0, 2.0), strict=True)):
+    control = [measure_taus(replicate, pairs.distance, bands) for replicate in adjusted.ranked_replicates]
+    found = {}
+    for index, name in enumerate(OF_TAUS):
         centre, half = taus.estimate[:, index], taus.half_width[:, index]
-        estimate[name] = centre
-        low[name], high[name] = np.maximum(centre - half, -largest), np.minimum(centre + half, largest)
-    return Measured(estimate, low, high, agreeing_layers(values, pairs.distance, bands, reference), len(bands.deep))
+        if control:
+            own = jackknife(centre, np.stack([each[name] for each in control], axis=-1), confidence)
+            half = np.hypot(half, own.high - own.estimate)
+        found[name] = (centre, half)
+    return found
 
 
 def _intervals_of_means(
@@ -237,7 +255,13 @@ def judge(measured: Measured, control: str, settings: HypothesisSettings) -> lis
 
 def judge_statement(statement: Statement, index: int, measured: Measured, settings: HypothesisSettings) -> dict[str, Any]:
     """The verdict of one statement by the estimator at `index` of `measured`, with the numbers of the part that decided it."""
-    parts = [_judge_part(part, index, measured, settings) for part in statement.parts]
+    parts: list[dict[str, Any]] = []
+    for part in statement.parts:
+        judged = _judge_part(part, index, measured, settings)
+        # How strong a relation is can be asked only where there is one: near zero, "not about -.5" would be said of any two tokens.
+        if part.rule == "tau_range" and judged["verdict"] in ("supported", "contradicted") and parts[0]["verdict"] != "supported":
+            judged |= {"verdict": "inconclusive", "side": None}
+        parts.append(judged)
     verdict = conjunction([part["verdict"] for part in parts])
     deciding = next(part for part in parts if part["verdict"] == verdict)
     numbers = {key: deciding[key] for key in ("estimate", "low", "high", "agreeing_layers", "layers")}

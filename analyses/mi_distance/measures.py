@@ -140,16 +140,16 @@ def least_squares_shift(values: np.ndarray, index: int) -> dict[str, float | Non
 
 
 def agreeing_layers(
-    values: np.ndarray, distance: np.ndarray, bands: Bands, reference: np.ndarray | None = None
+    values: np.ndarray, ranked: np.ndarray, distance: np.ndarray, bands: Bands, reference: np.ndarray | None = None
 ) -> dict[str, tuple[np.ndarray, int]]:
     """In how many layers (estimator,), and of how many, each measure has the direction that its statement gives it.
 
-    Printed beside the verdict, which does not depend on it. `tau_difference` has no stated direction: there, a layer agrees when it
-    has the sign of the mean over the layers.
+    Printed beside the verdict, which does not depend on it. `ranked` are the values for the taus. `tau_difference` has no stated
+    direction: there, a layer agrees when it has the sign of the mean over the layers.
     """
     means = values.mean(axis=-1)
     attention, mlp = means[:, ATTENTION], means[:, MLP]
-    tau = kendall_tau(distance, values)
+    tau = kendall_tau(distance, ranked)
     separation = (tau[:, ATTENTION] - tau[:, MLP])[:, bands.separated]
     mean_sign = np.sign(np.nansum(separation, axis=-1, keepdims=True))
     order = np.sign(attention - mlp)

@@ -11,22 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.controls import ControlPairs, matched_values
+from analyses.mi_distance.controls import Adjusted, ControlPairs, plain, subtract
 from analyses.mi_distance.hypotheses import Measured, judge
 from analyses.mi_distance.inputs import StudyInput
 from analyses.mi_distance.layer_statistics import BRANCH_LAYER, Variable
 from analyses.mi_distance.pairs import Pairs, pairs_of
 from analyses.mi_distance.settings import StudySettings
 from analyses.statistics.correlation import kendall_tau, partial_kendall_tau
-from analyses.statistics.resampling import UNTESTABLE_OCCURRENCES, RelabelledTau, relabelled_partial_tau, relabelled_tau
+from analyses.statistics.resampling import UNTESTABLE_OCCURRENCES, jackknife, relabelled_partial_tau, relabelled_tau
 
 # Mutual information (estimator, branch, layer, pair) of vectors (branch, layer, vector, dimension): vectors, first, second, stage.
 Estimate = Callable[[np.ndarray, np.ndarray, np.ndarray, str], np.ndarray]
-# Every measure of values (estimator, branch, layer, pair) at pairs, with intervals.
-Measure = Callable[[np.ndarray, Pairs], Measured]
+# Every measure of values at pairs, with intervals.
+Measure = Callable[[Adjusted, Pairs], Measured]
 
 PAIR = ("estimator", "branch", "layer", "pair")
-# The statements on distance: nothing else changes its meaning with the pairs or the prefix.
+# The statements on distance: nothing else is about what the pairs left out or the prefix change.
 STATEMENTS = ("negative_tau", "tau_separation")
 PLAIN, EXCESS = "", "word_specific_"
 
@@ -44,7 +44,7 @@ def position_of(
     vectors: StudyInput,
     pairs: Pairs,
     values: np.ndarray,
-    excess: np.ndarray | None,
+    excess: Adjusted | None,
     control: ControlPairs | None,
     settings: StudySettings,
     *,
@@ -61,7 +61,7 @@ def position_of(
     estimate, measure : as the study estimates and measures
     """
     found = Position()
-    studied = {PLAIN: values} if excess is None else {PLAIN: values, EXCESS: excess}
+    studied = {PLAIN: plain(values)} if excess is None else {PLAIN: plain(values), EXCESS: excess}
     for kind, some in studied.items():
         _without_first(found, kind, some, vectors.token_position, pairs, settings, measure)
         _given_position(found, kind, some, vectors.token_position, pairs, settings)
@@ -81,15 +81,13 @@ def _judge(found: Position, kind: str, look: str, measured: Measured, settings: 
 
 
 def _without_first(
-    found: Position, kind: str, values: np.ndarray, position: np.ndarray, pairs: Pairs, settings: StudySettings, measure: Measure
+    found: Position, kind: str, some: Adjusted, position: np.ndarray, pairs: Pairs, settings: StudySettings, measure: Measure
 ) -> None:
     # Two pairs at the least are needed for a tau.
-    if pairs.occurrences < UNTESTABLE_OCCURRENCES + 1:
+    if pairs.occurrences <= UNTESTABLE_OCCURRENCES:
         return
-    tau = []
-    for occurrence in range(pairs.occurrences):
-        kept = pairs.without(occurrence)
-        tau.append(kendall_tau(pairs.distance[kept], values[..., kept]))
+    kept = [pairs.without(occurrence) for occurrence in range(pairs.occurrences)]
+    tau = [kendall_tau(pairs.distance[each], some.ranked[..., each]) for each in kept]
     found.variables |= {
         f"{kind}kendall_tau_without_first": (BRANCH_LAYER, tau[0], {"long_name": "tau of the pairs without the first occurrence"}),
         f"{kind}mean_tau_without_occurrence": (
@@ -98,7 +96,13 @@ def _without_first(
             {"long_name": "mean tau over branches and layers of the pairs without each occurrence"},
         ),
     }
-    _judge(found, kind, "without_first", measure(values[..., pairs.without(0)], pairs_of(position[1:])), settings)
+    first_gone = Adjusted(
+        some.values[..., kept[0]],
+        [each[..., kept[0]] for each in some.replicates],
+        some.ranked[..., kept[0]],
+        [each[..., kept[0]] for each in some.ranked_replicates],
+    )
+    _judge(found, kind, "without_first", measure(first_gone, pairs_of(position[1:])), settings)
 
 
 def _mean_over_layers(tau: np.ndarray) -> np.ndarray:
@@ -109,28 +113,32 @@ def _mean_over_layers(tau: np.ndarray) -> np.ndarray:
         return np.where(finite.any(axis=-1), np.where(finite, flat, 0).sum(axis=-1) / finite.sum(axis=-1), np.nan)
 
 
-def _given_position(found: Position, kind: str, values: np.ndarray, position: np.ndarray, pairs: Pairs, settings: StudySettings) -> None:
+def _given_position(found: Position, kind: str, some: Adjusted, position: np.ndarray, pairs: Pairs, settings: StudySettings) -> None:
     earlier = position[pairs.first]
     mean = relabelled_partial_tau(
         pairs.first,
         pairs.second,
         pairs.distance,
         earlier,
-        values.reshape(len(values), -1, values.shape[-1]),
+        some.ranked.reshape(len(some.ranked), -1, len(pairs)),
         permutations=settings.permutations,
         seed=settings.seed,
     )
-    partial = partial_kendall_tau(pairs.distance, earlier, values)
+    replicates = [_mean_over_layers(partial_kendall_tau(pairs.distance, earlier, each)) for each in some.ranked_replicates]
     found.variables[f"{kind}partial_kendall_tau"] = (
         BRANCH_LAYER,
-        partial,
+        partial_kendall_tau(pairs.distance, earlier, some.ranked),
         {"long_name": "partial tau of mutual information and distance given the earlier occurrence's position (Kendall 1942)"},
     )
-    found.variables |= _interval(f"{kind}partial_mean_tau", mean, "mean partial tau over branches and layers")
+    description = "mean partial tau over branches and layers"
+    found.variables |= _interval(f"{kind}partial_mean_tau", mean.estimate, mean.half_width, replicates, description)
 
 
-def _interval(name: str, found: RelabelledTau, description: str) -> dict[str, Variable]:
-    estimate, half = found.estimate, found.half_width
+def _interval(name: str, estimate: np.ndarray, half: np.ndarray, replicates: list[np.ndarray], description: str) -> dict[str, Variable]:
+    """Three variables (estimator,); `replicates` are the estimate without each control token, whose error is added as for the measures."""
+    if replicates:
+        own = jackknife(estimate, np.stack(replicates, axis=-1))
+        half = np.hypot(half, own.high - own.estimate)
     return {
         name: (("estimator",), estimate, {"long_name": description}),
         f"{name}_low": (("estimator",), estimate - half, {"long_name": "lower end of its 95 % interval, occurrences relabelled"}),
@@ -140,7 +148,7 @@ def _interval(name: str, found: RelabelledTau, description: str) -> dict[str, Va
 
 def _behind_prefix(
     found: Position,
-    studied: dict[str, np.ndarray],
+    studied: dict[str, Adjusted],
     vectors: StudyInput,
     pairs: Pairs,
     control: ControlPairs | None,
@@ -152,40 +160,28 @@ def _behind_prefix(
     assert vectors.prefix_token_position is not None
     there = pairs_of(vectors.prefix_token_position)
     measured = estimate(vectors.prefix_activation, pairs.first, pairs.second, "prefix")
-    found.variables["prefix_token_distance"] = (
-        ("pair",),
-        there.distance,
-        {"long_name": "difference of the token positions behind the neutral prefix", "units": "tokens"},
-    )
-    found.variables["prefix_mutual_information"] = (
-        PAIR,
-        measured,
-        {"long_name": "mutual information of the two occurrences behind the neutral prefix", "units": "nats"},
-    )
-    behind = {PLAIN: measured}
+    behind = {PLAIN: plain(measured)}
+    found.variables |= {
+        "prefix_token_distance": (("pair",), there.distance, {"long_name": "token distance behind the neutral prefix", "units": "tokens"}),
+        "prefix_mutual_information": (PAIR, measured, {"long_name": "mutual information behind the neutral prefix", "units": "nats"}),
+    }
     if EXCESS in studied and control is not None and vectors.prefix_control_activation is not None:
         different = estimate(vectors.prefix_control_activation, control.first, control.second, "prefix")
-        matched = matched_values(control, different)
-        behind[EXCESS] = measured - matched
+        behind[EXCESS] = excess = subtract(control, different, measured)
+        of_control = ("estimator", "branch", "layer", "control_pair")
+        ranked = "same-word minus the median of different-word pairs there, for ranks"
         found.variables |= {
-            "prefix_control_mutual_information": (
-                ("estimator", "branch", "layer", "control_pair"),
-                different,
-                {"long_name": "mutual information of two different words behind the neutral prefix", "units": "nats"},
-            ),
-            "prefix_control_matched_mutual_information": (PAIR, matched, {"long_name": "mean over the pair's controls", "units": "nats"}),
+            "prefix_control_mutual_information": (of_control, different, {"long_name": "of two different words there", "units": "nats"}),
             "prefix_excess_mutual_information": (
                 PAIR,
-                behind[EXCESS],
-                {"long_name": "same-word minus different-word mutual information behind the neutral prefix", "units": "nats"},
+                excess.values,
+                {"long_name": "same-word minus different-word pairs' mean there", "units": "nats"},
             ),
+            "prefix_ranked_excess_mutual_information": (PAIR, excess.ranked, {"long_name": ranked, "units": "nats"}),
         }
     for kind, some in behind.items():
-        found.variables[f"{kind}prefix_kendall_tau"] = (
-            BRANCH_LAYER,
-            kendall_tau(there.distance, some),
-            {"long_name": "tau behind the neutral prefix"},
-        )
+        tau = kendall_tau(there.distance, some.ranked)
+        found.variables[f"{kind}prefix_kendall_tau"] = (BRANCH_LAYER, tau, {"long_name": "tau behind the neutral prefix"})
         if (there.distance == pairs.distance).all():
             found.variables |= _change(kind, studied[kind], some, pairs, settings)
         _judge(found, kind, "prefix", measure(some, there), settings)
@@ -196,24 +192,27 @@ def _behind_prefix(
     }
 
 
-def _change(kind: str, here: np.ndarray, behind: np.ndarray, pairs: Pairs, settings: StudySettings) -> dict[str, Variable]:
+def _change(kind: str, here: Adjusted, behind: Adjusted, pairs: Pairs, settings: StudySettings) -> dict[str, Variable]:
     """Mean tau behind the prefix minus mean tau without it; both sides are relabelled together, so that what they share stays shared."""
-    both = np.concatenate([some.reshape(len(some), -1, some.shape[-1]) for some in (behind, here)], axis=1)
+    both = np.concatenate([some.ranked.reshape(len(some.ranked), -1, len(pairs)) for some in (behind, here)], axis=1)
     series = both.shape[1] // 2
     varies = np.ptp(both, axis=-1) > 0
-    # A layer that has no tau on one side is left out on both, as in the difference of the branches.
-    usable = np.tile(varies[:, :series] & varies[:, series:], 2)
-    sign = np.repeat([1.0, -1.0], series)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        weights = np.where(usable, sign / (usable.sum(axis=-1, keepdims=True) / 2), 0.0)
+    weights = []
+    for sign, side in ((1.0, varies[:, :series]), (-1.0, varies[:, series:])):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weights.append(np.where(side, sign / side.sum(axis=-1, keepdims=True), 0.0))
     change = relabelled_tau(
         pairs.first,
         pairs.second,
         pairs.distance,
         both,
-        weights[:, None],
+        np.concatenate(weights, axis=1)[:, None],
         permutations=settings.permutations,
         seed=settings.seed,
     )
-    squeezed = RelabelledTau(change.estimate[..., 0], change.half_width[..., 0], change.p[..., 0], change.permutations, change.exact)
-    return _interval(f"{kind}prefix_tau_change", squeezed, "mean tau behind the neutral prefix minus mean tau without it")
+    replicates = [
+        _mean_over_layers(kendall_tau(pairs.distance, there)) - _mean_over_layers(kendall_tau(pairs.distance, without))
+        for there, without in zip(behind.ranked_replicates, here.ranked_replicates, strict=True)
+    ]
+    description = "mean tau behind the neutral prefix minus mean tau without it"
+    return _interval(f"{kind}prefix_tau_change", change.estimate[:, 0], change.half_width[:, 0], replicates, description)

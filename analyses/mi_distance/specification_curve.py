@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.controls import ControlPairs, leave_one_token_out, matched_values
+from analyses.mi_distance.controls import Adjusted, ControlPairs, plain, subtract
 from analyses.mi_distance.hypotheses import STATEMENTS, Statement, judge_statement, measure_with_intervals
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import StudySettings
@@ -113,7 +113,7 @@ def _measured(
 
 def specified_values(
     vectors: Vectors, pairs: Pairs, settings: StudySettings, advance: Callable[[int], None]
-) -> dict[str, tuple[list[Specification], np.ndarray, list[np.ndarray]]]:
+) -> dict[str, tuple[list[Specification], Adjusted]]:
     """Mutual information under every specification, by what the values are.
 
     Parameters
@@ -122,26 +122,23 @@ def specified_values(
 
     Returns
     -------
-    control -> specifications, values (specification, branch, layer, pair) in nats, and the values without each control token
+    control -> specifications, and values (specification, branch, layer, pair) in nats
     """
     tokens = tuple(vectors.activations)
-    plain = [_measured(activation, pairs.first, pairs.second, settings, advance) for activation in vectors.activations.values()]
-    found = {"none": (specifications(settings, tokens, ("none",)), np.concatenate(plain), list[np.ndarray]())}
+
+    def of_pairs(activations: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate([_measured(each, pairs.first, pairs.second, settings, advance) for each in activations])
+
+    values = of_pairs(vectors.activations.values())
+    adjusted = {"none": plain(values)}
     if vectors.control is not None:
         control_activation, control = vectors.control
         offset = control_activation.astype(np.float64).mean(axis=2, keepdims=True)
-        centred = [_measured(each - offset, pairs.first, pairs.second, settings, advance) for each in vectors.activations.values()]
         # The other words have one representation; where the word has two, both are held against it.
         different = _measured(control_activation, control.first, control.second, settings, advance)
-        matched, without = matched_values(control, different), leave_one_token_out(control, different)
-        replicates = [np.concatenate([values - each for values in plain]) for each in without]
-        excess = np.concatenate([values - matched for values in plain])
-        found = {
-            "different_word": (specifications(settings, tokens, ("different_word",)), excess, replicates),
-            "none": found["none"],
-            "centred": (specifications(settings, tokens, ("centred",)), np.concatenate(centred), []),
-        }
-    return found
+        adjusted["different_word"] = subtract(control, np.concatenate([different] * len(tokens)), values)
+        adjusted["centred"] = plain(of_pairs(each - offset for each in vectors.activations.values()))
+    return {control: (specifications(settings, tokens, (control,)), adjusted[control]) for control in vectors.controls}
 
 
 def steps(settings: StudySettings, vectors: Vectors) -> int:
@@ -177,15 +174,14 @@ def specification_variables(
     listed: list[Specification] = []
     columns: list[list[dict[str, Any] | None]] = []
     changes = []
-    for control, (some, values, replicates) in specified_values(vectors, pairs, settings, advance).items():
+    for control, (some, adjusted) in specified_values(vectors, pairs, settings, advance).items():
         measured = measure_with_intervals(
-            values,
+            adjusted,
             pairs,
             bands,
             confidence=confidence,
             seed=settings.seed,
             permutations=settings.permutations,
-            control_replicates=replicates,
             estimators=control == "none",
             reference=references(some, settings.estimation.neighbours),
         )
@@ -197,7 +193,8 @@ def specification_variables(
             columns.append(judged)
         listed += some
         # Rank correlation sees the order of the distances only; recorded so that a reader need not take it on trust.
-        changes.append(np.abs(kendall_tau(np.log(pairs.distance), values) - kendall_tau(pairs.distance, values)).ravel())
+        ranked = adjusted.ranked
+        changes.append(np.abs(kendall_tau(np.log(pairs.distance), ranked) - kendall_tau(pairs.distance, ranked)).ravel())
     shape = (len(STATEMENTS), len(listed))
     numbers = {name: np.full(shape, np.nan) for name in ("estimate", "low", "high")}
     verdicts = np.full(shape, NOT_APPLICABLE, dtype=object)

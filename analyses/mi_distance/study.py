@@ -10,7 +10,16 @@ import numpy as np
 from analyses.errors import InputError
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.conclusions import conclude, primary_control
-from analyses.mi_distance.controls import ControlPairs, leave_one_token_out, match_control_pairs, matched_values, tokens_of
+from analyses.mi_distance.controls import (
+    Adjusted,
+    ControlPairs,
+    leave_one_token_out,
+    match_control_pairs,
+    matched_values,
+    plain,
+    subtract,
+    tokens_of,
+)
 from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals, number_or_none
 from analyses.mi_distance.inputs import StudyInput, read_input, untrained_seeds
 from analyses.mi_distance.layer_statistics import (
@@ -41,13 +50,11 @@ CONFIDENCE = 0.95
 class _Control:
     """One control's part of the results: its variables, and the values of the study with the control subtracted.
 
-    `pairs` are the control's own, measured as `measured` (estimator, branch, layer, control pair); `replicates` are the adjusted values
-    without each control token in turn.
+    `pairs` are the control's own, measured as `measured` (estimator, branch, layer, control pair).
     """
 
     variables: dict[str, Variable] = field(default_factory=dict)
-    adjusted: np.ndarray | None = None
-    replicates: list[np.ndarray] = field(default_factory=list)
+    adjusted: Adjusted | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     pairs: ControlPairs | None = None
     measured: np.ndarray | None = None
@@ -89,24 +96,22 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
     variables |= robustness_variables(vectors, values, pairs, bands, different_word.pairs, settings, progress, confidence=CONFIDENCE)
 
-    def measured(control: _Control, *, estimators: bool = False, at: Pairs = pairs) -> Measured:
-        assert control.adjusted is not None
+    def measured(adjusted: Adjusted, at: Pairs = pairs, *, estimators: bool = False) -> Measured:
         return measure_with_intervals(
-            control.adjusted,
+            adjusted,
             at,
             bands,
             confidence=CONFIDENCE,
             seed=settings.seed,
             permutations=settings.permutations,
-            control_replicates=control.replicates,
             estimators=estimators,
         )
 
-    plain = measured(_Control(adjusted=values), estimators=True)
-    verdicts = judge(plain, "none", settings.hypotheses)
+    of_plain = measured(plain(values), estimators=True)
+    verdicts = judge(of_plain, "none", settings.hypotheses)
     for name, control in (("different_word", different_word), ("repeated_words", repeated_words), ("centred", centred)):
         if control.adjusted is not None:
-            verdicts += judge(measured(control), name, settings.hypotheses)
+            verdicts += judge(measured(control.adjusted), name, settings.hypotheses)
     position = position_of(
         vectors,
         pairs,
@@ -115,7 +120,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         different_word.pairs,
         settings,
         estimate=lambda activation, first, second, stage: _all_estimators(activation, first, second, settings, progress, stage),
-        measure=lambda some, at: measured(_Control(adjusted=some), at=at),
+        measure=measured,
     )
     variables |= position.variables
     verdicts += position.verdicts
@@ -141,7 +146,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         "primary_control": primary_control(verdicts),
         "verdicts": verdicts,
         "conclusions": conclude(verdicts),
-        "estimator_agreement": _estimator_agreement(plain, values),
+        "estimator_agreement": _estimator_agreement(of_plain, values),
     }
     # Vectors that are read again must not pass for those of another word.
     return Results(dataset, vectors.to_dataset().assign_attrs(word=settings.word), study)
@@ -193,24 +198,23 @@ def _different_word(vectors: StudyInput, pairs: Pairs, values: np.ndarray, setti
     if control is None:
         return _Control()
     measured = _all_estimators(vectors.control_activation, control.first, control.second, settings, progress, "control")
-    matched = matched_values(control, measured)
-    without = leave_one_token_out(control, measured)
-    replicates = [values - replicate for replicate in without]
-    variables = _control_variables(control, measured, matched, without, pairs) | _excess_variables(values - matched, replicates, pairs)
+    adjusted = subtract(control, measured, values)
+    variables = _control_variables(control, measured, values, adjusted, pairs) | _excess_variables(adjusted, pairs)
     provenance = {
         "words": len(set(vectors.control_token_word)),
         "tokens": len(vectors.control_token_position),
         "pairs": len(control.first),
         "largest_distance_deviation": control.largest_deviation,
     }
-    return _Control(variables, values - matched, replicates, provenance, control, measured)
+    return _Control(variables, adjusted, provenance, control, measured)
 
 
 def _control_variables(
-    control: ControlPairs, measured: np.ndarray, matched: np.ndarray, without: list[np.ndarray], pairs: Pairs
+    control: ControlPairs, measured: np.ndarray, values: np.ndarray, adjusted: Adjusted, pairs: Pairs
 ) -> dict[str, Variable]:
     """The different-word pairs; the interval of their mean leaves out one token after the other."""
-    mean = jackknife(matched.mean(axis=-1), np.stack([replicate.mean(axis=-1) for replicate in without], axis=-1))
+    matched = values - adjusted.values
+    mean = jackknife(matched.mean(axis=-1), np.stack([(values - each).mean(axis=-1) for each in adjusted.replicates], axis=-1))
     dims = ("estimator", "branch", "layer", "control_pair")
     name = "control_mean_mutual_information"
     return {
@@ -242,14 +246,16 @@ def _with_control_error(values: np.ndarray, replicates: list[np.ndarray], pairs:
     return over_words, low, high
 
 
-def _excess_variables(excess: np.ndarray, replicates: list[np.ndarray], pairs: Pairs) -> dict[str, Variable]:
-    mean, low, high = _with_control_error(excess, replicates, pairs)
+def _excess_variables(excess: Adjusted, pairs: Pairs) -> dict[str, Variable]:
+    mean, low, high = _with_control_error(excess.values, excess.replicates, pairs)
+    ranked = "same-word mutual information minus the median of different-word pairs, for ranks"
     return {
-        "excess_mutual_information": (PAIR, excess, {"long_name": "same-word minus different-word mutual information", "units": "nats"}),
-        "word_specific_excess": (BRANCH_LAYER, mean.estimate, {"long_name": "its mean over the pairs", "units": "nats"}),
+        "excess_mutual_information": (PAIR, excess.values, {"long_name": "same-word minus different-word pairs' mean", "units": "nats"}),
+        "ranked_excess_mutual_information": (PAIR, excess.ranked, {"long_name": ranked, "units": "nats"}),
+        "word_specific_excess": (BRANCH_LAYER, mean.estimate, {"long_name": "mean excess over the pairs", "units": "nats"}),
         "word_specific_excess_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % jackknife interval", "units": "nats"}),
         "word_specific_excess_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
-        "word_specific_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, excess), {"long_name": "tau of the excess"}),
+        "word_specific_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, excess.ranked), {"long_name": "tau of the excess"}),
     }
 
 
@@ -280,8 +286,8 @@ def _repeated_words(
         (matched - matched_values(different_word.pairs, different_word.measured)).mean(axis=-1),
         np.stack([(one - other).mean(axis=-1) for one, other in zip(without, different, strict=True)], axis=-1),
     )
-    replicates = [values - replicate for replicate in without]
-    beyond, low, high = _with_control_error(values - matched, replicates, pairs)
+    adjusted = subtract(control, measured, values)
+    beyond, low, high = _with_control_error(adjusted.values, adjusted.replicates, pairs)
     words = sorted({vectors.control_token_word[index] for index in tokens_of(control)})
     name = "repeated_words_excess"
     difference = "word_minus_repeated_words"
@@ -299,8 +305,7 @@ def _repeated_words(
             f"{difference}_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % jackknife interval", "units": "nats"}),
             f"{difference}_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
         },
-        values - matched,
-        replicates,
+        adjusted,
         {"words": words, "pairs": len(control.first), "largest_distance_deviation": control.largest_deviation},
         control,
         measured,
@@ -324,7 +329,7 @@ def _centred(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progres
         "centred_mutual_information": (PAIR, measured, {"long_name": "mutual information of centred vectors", "units": "nats"}),
         "centred_mean_mutual_information": (BRANCH_LAYER, measured.mean(axis=-1), {"long_name": "its mean over pairs", "units": "nats"}),
     }
-    return _Control(variables, measured, [], {"tokens": vectors.control_activation.shape[2]})
+    return _Control(variables, plain(measured), {"tokens": vectors.control_activation.shape[2]})
 
 
 def _untrained(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progress: Progress) -> _Control:
@@ -355,13 +360,13 @@ def _untrained(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progr
     return _Control(variables, provenance={"seeds": untrained_seeds(settings)[: len(measured)]})
 
 
-def _estimator_agreement(plain: Measured, values: np.ndarray) -> dict[str, dict[str, float | None]]:
+def _estimator_agreement(of_plain: Measured, values: np.ndarray) -> dict[str, dict[str, float | None]]:
     """How the nearest-neighbour layer means follow those of each other estimator, and what a single layer makes of the slope."""
     names = ("shift_slope", "shift_concordance", "shift_rank_correlation")
     agreement: dict[str, dict[str, float | None]] = {}
     for index, estimator in enumerate(ESTIMATORS):
         if estimator != "nearest_neighbour":
-            agreement[estimator] = {name: number_or_none(float(plain.estimate[name][index])) for name in names}
+            agreement[estimator] = {name: number_or_none(float(of_plain.estimate[name][index])) for name in names}
             agreement[estimator] |= least_squares_shift(values, index)
     return agreement
 
