@@ -7,24 +7,22 @@ import xarray as xr
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
 from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
-from analyses.mi_distance.names import CONTROLS
 from analyses.mi_distance.value_specs import interval, is_number, key, number
 
 
 def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
-    present = {name: study["controls"].get(name) for name in CONTROLS[1:]}
+    present = study["controls"]
     controls: dict[str, Any] = {
         "present": any(present.values()),
         **present,
         "order": {},
-        "untrained_order": {},
         "excess": {},
         "headline": None,
     }
-    for control, target in (("different_word", "order"), ("untrained", "untrained_order")):
-        if present[control]:
-            controls[target] = {band: [_order(study, band, estimator, control) for estimator in CO_PRIMARY] for band in ("early", "deep")}
     if present["different_word"]:
+        controls["order"] = {
+            band: [_order(study, band, estimator, "different_word") for estimator in CO_PRIMARY] for band in ("early", "deep")
+        }
         controls["excess"] = _excess(dataset, study)
         controls["headline"] = _headline(controls["order"]["deep"])
     return controls
