@@ -111,7 +111,7 @@ def _prefix(dataset: xr.Dataset, study: Study, kind: str, everything: Mapping[st
     if change is None:
         return {"key": "position.prefix.uncompared", "values": values}
     for estimator, (estimate, low, high) in change.items():
-        values |= {f"{estimator}_change": number(estimate, 2, unit=True), f"{estimator}_change_interval": interval(low, high, 2, unit=True)}
+        values |= {f"{estimator}_change": number(estimate, 3, unit=True), f"{estimator}_change_interval": interval(low, high, 3, unit=True)}
     return {"key": f"position.prefix.{_direction(everything, behind, change)}", "values": values}
 
 

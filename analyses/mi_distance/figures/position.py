@@ -54,7 +54,7 @@ def position_profile(results: Results) -> FigureSpec:
 
     def draw(labels: Labels) -> Drawing:
         last = len(subjects) - 1
-        rows = [Row(1.45, x_labels=index == last) for index in range(len(subjects))]
+        rows = [Row(1.7, x_labels=index == last) for index in range(len(subjects))]
         canvas, hover = Canvas(labels, rows, right=1.3, gap=0.16), Hover()
         for row, (kind, looks) in enumerate(subjects.items()):
             for axes, branch in zip(canvas.axes[row], BRANCHES, strict=True):
