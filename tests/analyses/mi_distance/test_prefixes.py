@@ -46,7 +46,9 @@ def test_language_is_the_given_one_or_that_of_the_letters(text, given, language)
     assert neutral_prefix(settings(text=text, document={"text_language": given})).language == language
 
 
-@pytest.mark.parametrize(("word", "name"), [("river", "en-1"), ("Library", "en-2"), ("reading  room", "en-2"), ("lib", "en-1"), ("the", "en-1")])
+@pytest.mark.parametrize(
+    ("word", "name"), [("river", "en-1"), ("Library", "en-2"), ("reading  room", "en-2"), ("lib", "en-1"), ("the", "en-1")]
+)
 def test_the_paragraph_is_one_without_the_word(word, name):
     found = neutral_prefix(settings(word=word))
     assert found.name == name
