@@ -19,6 +19,8 @@ _STAGES = {
     "mutual_information": "Estimating mutual information",
     "statistics": "Computing statistics",
     "control": "Measuring the control words",
+    "repeated_words": "Measuring other repeated words",
+    "centred": "Measuring centred vectors",
     "robustness": "Varying the choices",
     "calibration": "Calibrating the estimators",
     "simulation": "Simulating error rates",

@@ -58,9 +58,7 @@ def match_control_pairs(
         window = int(np.sort(difference)[FEWEST_MATCHES - 1])
         matches = np.flatnonzero(difference <= window)
         deviation = max(deviation, window)
-        if pairs_per_distance is not None and len(matches) > pairs_per_distance:
-            matches = matches[np.linspace(0, len(matches) - 1, pairs_per_distance).round().astype(np.intp)]
-        chosen[step] = matches
+        chosen[step] = matches if pairs_per_distance is None else _evenly(matches, pairs_per_distance)
     used = np.unique(np.concatenate(list(chosen.values())))
     weight = np.zeros((len(pairs), len(used)))
     for row, step in enumerate(pairs.distance.tolist()):
@@ -122,14 +120,36 @@ class Adjusted:
     ranked_replicates: list[np.ndarray]
 
 
-def subtract(control: ControlPairs, measured: np.ndarray, values: np.ndarray) -> Adjusted:
-    """`values` (..., N) minus the control pairs' `measured` (..., C)."""
+def subtract(control: ControlPairs, measured: np.ndarray, values: np.ndarray, tokens: np.ndarray | None = None) -> Adjusted:
+    """`values` (..., N) minus the control pairs' `measured` (..., C); `tokens` as for `leave_one_token_out`."""
     return Adjusted(
         values - matched_values(control, measured),
-        [values - each for each in leave_one_token_out(control, measured)],
+        [values - each for each in leave_one_token_out(control, measured, tokens)],
         values - matched_medians(control, measured),
-        [values - each for each in leave_one_token_out(control, measured, medians=True)],
+        [values - each for each in leave_one_token_out(control, measured, tokens, medians=True)],
     )
+
+
+def thinned(control: ControlPairs, pairs_per_distance: int) -> tuple[ControlPairs, np.ndarray]:
+    """The same control with at most so many pairs at each distance, evenly over the text, and their indices among its pairs."""
+    keep = np.zeros(len(control.first), dtype=bool)
+    rows = np.unique(control.weight > 0, axis=0)
+    kept_rows = {row.tobytes(): _evenly(np.flatnonzero(row), pairs_per_distance) for row in rows}
+    for indices in kept_rows.values():
+        keep[indices] = True
+    weight = np.zeros_like(control.weight)
+    for row, used in zip(weight, control.weight > 0, strict=True):
+        indices = kept_rows[used.tobytes()]
+        row[indices] = 1 / len(indices)
+    return ControlPairs(
+        control.first[keep], control.second[keep], control.distance[keep], weight[:, keep], control.largest_deviation
+    ), np.flatnonzero(keep)
+
+
+def _evenly(indices: np.ndarray, most: int) -> np.ndarray:
+    if len(indices) <= most:
+        return indices
+    return np.asarray(indices[np.linspace(0, len(indices) - 1, most).round().astype(np.intp)])
 
 
 def plain(values: np.ndarray) -> Adjusted:

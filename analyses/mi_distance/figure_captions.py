@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from analyses.mi_distance.facts.rows import where
 from analyses.mi_distance.figures.comparisons import bonferroni_threshold, critical_z
 from analyses.mi_distance.figures.detail import compressed_beyond, first_pair, pair_values
 from analyses.mi_distance.figures.estimators import fitted_line, layer_means
@@ -307,7 +308,6 @@ def _control_profile(results: Results) -> Values:
     values: Values = {
         "control_pairs": int(provenance["pairs"]),
         "words": int(provenance["words"]),
-        "draws": int(provenance["draws"]),
         "matching": key("figure.control_profile.matched")
         if deviation == 0
         else key("figure.control_profile.nearly_matched", deviation=deviation),
@@ -319,7 +319,7 @@ def _control_profile(results: Results) -> Values:
         values |= (
             _span(f"{branch}_same", same[index]) | _span(f"{branch}_control", control[index]) | _span(f"{branch}_excess", excess[index])
         )
-        values[f"{branch}_above"] = int((excess[index] > 0).sum())
+        values[f"{branch}_above"] = where({"histogram": int((excess[index] > 0).sum())}, len(excess[index]))
     return values
 
 

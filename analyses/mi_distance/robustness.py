@@ -4,13 +4,12 @@ import numpy as np
 
 from analyses.mi_distance.bands import Bands
 from analyses.mi_distance.calibration import CORRELATIONS, REPETITIONS, calibration_variables
-from analyses.mi_distance.controls import ControlPairs
 from analyses.mi_distance.error_rates import TESTS, error_rate_variables
 from analyses.mi_distance.inputs import StudyInput
 from analyses.mi_distance.layer_statistics import Variable
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import StudySettings
-from analyses.mi_distance.specification_curve import Vectors, specification_variables, steps
+from analyses.mi_distance.specification_curve import Control, Vectors, specification_variables, steps
 from analyses.progress import Progress
 
 
@@ -19,7 +18,7 @@ def robustness_variables(
     values: np.ndarray,
     pairs: Pairs,
     bands: Bands,
-    control: ControlPairs | None,
+    control: Control | None,
     settings: StudySettings,
     progress: Progress,
     *,
@@ -30,7 +29,7 @@ def robustness_variables(
     Parameters
     ----------
     values : (estimator, branch, layer, pair), nats
-    control : the different-word pairs, where the study has them
+    control : the different words, where the study has them
     """
     if not settings.robustness.enabled:
         return {}
@@ -38,7 +37,7 @@ def robustness_variables(
     activations: dict[str, np.ndarray] = {own: vectors.activation}
     if vectors.alternative_activation is not None:
         activations["mean" if own == "last" else "last"] = vectors.alternative_activation
-    varied = Vectors(activations, None if control is None else (np.asarray(vectors.control_activation), control))
+    varied = Vectors(activations, control)
     with progress.stage("robustness", steps(settings, varied)) as advance:
         variables = specification_variables(varied, pairs, bands, settings, confidence=confidence, advance=advance)
     with progress.stage("calibration", len(CORRELATIONS) * REPETITIONS) as advance:

@@ -87,6 +87,8 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
         if verdict != conclusion and counts.get(verdict, 0)
     ]
     outcome = "all" if same == len(rows) else ("some" if same else "none")
+    if outcome == "all" and conclusion == "not_testable":
+        outcome = "untestable"
     values: dict[str, Any] = {
         "number": int(rows["statement"].iloc[0]),
         "statement": key(f"statement.{name}.short"),
@@ -114,8 +116,27 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
         "count": len(rows),
         "key": f"specification.{outcome}",
         "values": values,
+        "by_control": _by_control(rows),
+        "control": next(row["control"] for row in study["conclusions"] if row["name"] == name),
         "spread": spread,
     }
+
+
+def _by_control(rows: pd.DataFrame) -> dict[str, Any] | None:
+    """The verdicts apart by what the values are, where that is varied and makes a difference."""
+    groups = []
+    for control, of_control in rows.groupby("control", sort=False):
+        counts = of_control["verdict"].value_counts()
+        found = [
+            {"key": "specification.other", "as": "key", "values": {"verdict": key(f"verdict.{verdict}"), "count": int(counts[verdict])}}
+            for verdict in VERDICTS
+            if counts.get(verdict, 0)
+        ]
+        values = {"control": key(f"specification.control.{control}"), "verdicts": listed(found)}
+        groups.append({"key": "specification.group", "as": "key", "values": values})
+    if len(groups) < 2 or rows["verdict"].nunique() == 1:
+        return None
+    return {"key": "specification.by_control", "values": {"groups": {"values": groups, "as": "list"}}}
 
 
 def _calibration(results: Results) -> dict[str, Any]:

@@ -69,6 +69,9 @@ class RobustnessSettings(_Section):
     bins: tuple[int | Literal["fd"], ...] = (8, 10, 15, 20, 30, "fd")
     trim: tuple[float | None, ...] = (None, 3.0, 4.0, 5.0)
     neighbours: tuple[int, ...] = (3, 5)
+    pairs_per_distance: int = Field(
+        8, ge=1, le=100_000, description="Different-word pairs at each distance under other choices than the study's own, at the most."
+    )
     simulations: int = Field(2000, ge=100, le=100_000, description="Data sets in the simulation of the tests' error rates.")
 
 

@@ -12,8 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.controls import Adjusted, ControlPairs, plain, subtract
+from analyses.mi_distance.controls import Adjusted, ControlPairs, plain, subtract, thinned, tokens_of
 from analyses.mi_distance.hypotheses import STATEMENTS, Statement, judge_statement, measure_with_intervals
+from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_mutual_information
@@ -46,14 +47,26 @@ class Specification:
 
 
 @dataclass(frozen=True)
+class Control:
+    """The other words' vectors (branch, layer, token, dimension), their pairs, and these as the study itself measured them.
+
+    `measured` is (estimator, branch, layer, control pair), in the order of `names.ESTIMATORS`.
+    """
+
+    activation: np.ndarray
+    pairs: ControlPairs
+    measured: np.ndarray
+
+
+@dataclass(frozen=True)
 class Vectors:
     """What is measured: the occurrences by each representation of the word (branch, layer, occurrence, dimension).
 
-    `control` are the vectors of the other words with their pairs, where the study has them.
+    `control` is there where the study has control words.
     """
 
     activations: Mapping[str, np.ndarray]
-    control: tuple[np.ndarray, ControlPairs] | None = None
+    control: Control | None = None
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -132,13 +145,41 @@ def specified_values(
     values = of_pairs(vectors.activations.values())
     adjusted = {"none": plain(values)}
     if vectors.control is not None:
-        control_activation, control = vectors.control
-        offset = control_activation.astype(np.float64).mean(axis=2, keepdims=True)
-        # The other words have one representation; where the word has two, both are held against it.
-        different = _measured(control_activation, control.first, control.second, settings, advance)
-        adjusted["different_word"] = subtract(control, np.concatenate([different] * len(tokens)), values)
+        control = vectors.control
+        offset = control.activation.astype(np.float64).mean(axis=2, keepdims=True)
+        adjusted["different_word"] = _minus_control(control, values, settings, tokens, advance)
         adjusted["centred"] = plain(of_pairs(each - offset for each in vectors.activations.values()))
     return {control: (specifications(settings, tokens, (control,)), adjusted[control]) for control in vectors.controls}
+
+
+def _minus_control(
+    control: Control, values: np.ndarray, settings: StudySettings, tokens: tuple[str, ...], advance: Callable[[int], None]
+) -> Adjusted:
+    """`values` (specification, branch, layer, pair) minus the different-word pairs under the same choices.
+
+    Measuring all of these pairs under every choice would take most of a study's time, so other choices than the study's own use
+    `robustness.pairs_per_distance` of them at each distance; the study's own specifications keep all.
+    """
+    fewer, _ = thinned(control.pairs, settings.robustness.pairs_per_distance)
+    everyone = tokens_of(control.pairs)
+    # The other words have one representation; where the word has two, both are held against it.
+    different = _measured(control.activation, fewer.first, fewer.second, settings, advance)
+    varied = subtract(fewer, np.concatenate([different] * len(tokens)), values, everyone)
+    listed = specifications(settings, tokens)
+    for index, own in enumerate(ESTIMATORS):
+        places = [place for place, one in enumerate(listed) if _is_own(one, own, settings)]
+        exact = subtract(control.pairs, control.measured[index], values[places], everyone)
+        for all_of, some in ((varied.values, exact.values), (varied.ranked, exact.ranked)):
+            all_of[places] = some
+        for all_of, some in zip(varied.replicates + varied.ranked_replicates, exact.replicates + exact.ranked_replicates, strict=True):
+            all_of[places] = some
+    return varied
+
+
+def _is_own(one: Specification, estimator: str, settings: StudySettings) -> bool:
+    own = settings.estimation
+    same = one.estimator == estimator and one.trim == own.trim and one.token == settings.representative_token
+    return same and one.bins in (None, own.bins) and one.neighbours in (None, own.neighbours)
 
 
 def steps(settings: StudySettings, vectors: Vectors) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analyses.errors import InputError
-from analyses.mi_distance.bands import bands_of
+from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude, primary_control
 from analyses.mi_distance.controls import (
     Adjusted,
@@ -36,6 +36,7 @@ from analyses.mi_distance.pairs import Pairs, pairs_of
 from analyses.mi_distance.position import position_of
 from analyses.mi_distance.robustness import robustness_variables
 from analyses.mi_distance.settings import StudySettings
+from analyses.mi_distance.specification_curve import Control
 from analyses.mutual_information import pairwise_mutual_information
 from analyses.progress import Progress
 from analyses.protocol import Results
@@ -84,7 +85,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     bands = bands_of(layers, settings.hypotheses)
     values = _all_estimators(vectors.activation, pairs.first, pairs.second, settings, progress, "mutual_information")
     different_word = _different_word(vectors, pairs, values, settings, progress)
-    repeated_words = _repeated_words(vectors, pairs, values, different_word, settings, progress)
+    repeated_words = _repeated_words(vectors, pairs, values, bands, different_word, settings, progress)
     centred = _centred(vectors, pairs, settings, progress)
     untrained = _untrained(vectors, pairs, settings, progress)
 
@@ -94,7 +95,9 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
     )
     variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
-    variables |= robustness_variables(vectors, values, pairs, bands, different_word.pairs, settings, progress, confidence=CONFIDENCE)
+    variables |= robustness_variables(
+        vectors, values, pairs, bands, _for_robustness(vectors, different_word), settings, progress, confidence=CONFIDENCE
+    )
 
     def measured(adjusted: Adjusted, at: Pairs = pairs, *, estimators: bool = False) -> Measured:
         return measure_with_intervals(
@@ -209,6 +212,12 @@ def _different_word(vectors: StudyInput, pairs: Pairs, values: np.ndarray, setti
     return _Control(variables, adjusted, provenance, control, measured)
 
 
+def _for_robustness(vectors: StudyInput, different_word: _Control) -> Control | None:
+    if different_word.pairs is None or different_word.measured is None or vectors.control_activation is None:
+        return None
+    return Control(vectors.control_activation, different_word.pairs, different_word.measured)
+
+
 def _control_variables(
     control: ControlPairs, measured: np.ndarray, values: np.ndarray, adjusted: Adjusted, pairs: Pairs
 ) -> dict[str, Variable]:
@@ -260,7 +269,13 @@ def _excess_variables(excess: Adjusted, pairs: Pairs) -> dict[str, Variable]:
 
 
 def _repeated_words(
-    vectors: StudyInput, pairs: Pairs, values: np.ndarray, different_word: _Control, settings: StudySettings, progress: Progress
+    vectors: StudyInput,
+    pairs: Pairs,
+    values: np.ndarray,
+    bands: Bands,
+    different_word: _Control,
+    settings: StudySettings,
+    progress: Progress,
 ) -> _Control:
     """The text's other repeated words: is it this word, or any token that comes again?"""
     if different_word.pairs is None or different_word.measured is None:
@@ -306,10 +321,33 @@ def _repeated_words(
             f"{difference}_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
         },
         adjusted,
-        {"words": words, "pairs": len(control.first), "largest_distance_deviation": control.largest_deviation},
+        {
+            "words": words,
+            "pairs": len(control.first),
+            "largest_distance_deviation": control.largest_deviation,
+            "word_minus_repeated_deep": _deep_difference(adjusted, pairs, bands),
+        },
         control,
         measured,
     )
+
+
+def _deep_difference(adjusted: Adjusted, pairs: Pairs, bands: Bands) -> dict[str, dict[str, dict[str, float | None]]]:
+    """The mean over the deep layers with its interval: estimator -> branch -> estimate, low, high."""
+    if not len(bands.deep):
+        return {}
+    of_deep = [values[:, :, bands.deep].mean(axis=2) for values in (adjusted.values, *adjusted.replicates)]
+    mean, low, high = _with_control_error(of_deep[0], of_deep[1:], pairs)
+    return {
+        estimator: {
+            branch: {
+                name: number_or_none(float(ends[index, column]))
+                for name, ends in (("estimate", mean.estimate), ("low", low), ("high", high))
+            }
+            for column, branch in enumerate(BRANCHES)
+        }
+        for index, estimator in enumerate(ESTIMATORS)
+    }
 
 
 def centred_on_other_words(activation: np.ndarray, control_activation: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from analyses.mi_distance.facts.layers import (
     tau_description,
 )
 from analyses.mi_distance.facts.position import position_facts
-from analyses.mi_distance.facts.statements import conclusion_lists, statement_facts, verdict_table
+from analyses.mi_distance.facts.statements import conclusion_lists, part_table, statement_facts, verdict_table
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.figure_captions import captions as figure_captions
 from analyses.mi_distance.names import VERDICTS
@@ -52,6 +52,7 @@ def facts(results: Results) -> dict[str, Any]:
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
         "conclusion_lists": conclusion_lists(statements),
         "verdict_table": verdict_table(study),
+        "part_table": part_table(study),
         "significance": significance_table(dataset, settings["alpha"]),
         "significant": significant_counts(dataset, settings["alpha"]),
         "bias": bias_shares(dataset),
@@ -62,7 +63,7 @@ def facts(results: Results) -> dict[str, Any]:
         "untrained": untrained_facts(dataset, study),
         "power": power_facts(dataset),
         "robustness": robustness_facts(results),
-        "shift": shift_facts(study),
+        "shift": shift_facts(dataset, study),
         "testable": study["occurrences"] > 3,
         "reproduce": reproduction(study),
         "captions": figure_captions(results) | table_captions(study),

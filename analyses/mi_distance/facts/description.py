@@ -62,7 +62,7 @@ def table_captions(study: Study) -> dict[str, dict[str, Any]]:
     counts = {name: study[name] for name in ("layers", "pairs", "occurrences")} | {
         "alpha": number(study["settings"]["alpha"], 2, unit=True)
     }
-    return dict.fromkeys(("significance", "verdicts", "deep_parts", "layers_histogram", "layers_nearest_neighbour", "made_with"), counts)
+    return dict.fromkeys(("significance", "verdicts", "parts", "layers_histogram", "layers_nearest_neighbour", "made_with"), counts)
 
 
 def reproduction(study: Study) -> dict[str, Any]:

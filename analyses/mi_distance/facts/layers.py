@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study
+from analyses.mi_distance.facts.rows import Study, verdict_row
 from analyses.mi_distance.names import CORRECTIONS, ESTIMATORS
 from analyses.mi_distance.value_specs import is_number, key, number, percent
 
@@ -100,12 +100,52 @@ def power_facts(dataset: xr.Dataset) -> dict[str, Any] | None:
     return found
 
 
-def shift_facts(study: Study) -> dict[str, Any] | None:
+def shift_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
+    """How the histogram and the nearest-neighbour layer means go together, and what their known bias alone would make of it."""
     agreement = study["estimator_agreement"]["histogram"]
-    if not all(is_number(value) for value in agreement.values()):
+    names = ("shift_slope", "shift_concordance", "shift_rank_correlation")
+    if not all(is_number(agreement[name]) for name in names):
         return None
-    return {
+    found: dict[str, Any] = {
         "slope": number(agreement["shift_slope"], 2),
         "concordance": number(agreement["shift_concordance"], 3, unit=True),
         "rank_correlation": number(agreement["shift_rank_correlation"], 3, unit=True),
+        "one_layer": None,
+        "predicted": _predicted(dataset, study),
     }
+    if is_number(agreement["least_squares_slope_without"]):
+        values = {
+            "whole": number(agreement["least_squares_slope"], 2),
+            "without": number(agreement["least_squares_slope_without"], 2),
+            "layer": int(agreement["most_influential_layer"]) + 1,
+        }
+        found["one_layer"] = {"key": "shift.one_layer", "values": values}
+    return found
+
+
+def _predicted(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
+    """The slope that the calibration on Gaussian pairs predicts over the histogram's range of layer means, against the interval."""
+    slope = predicted_slope(dataset)
+    row = verdict_row(study, "constant_shift", "histogram")
+    if slope is None or row is None or not is_number(row["low"]):
+        return None
+    side = "above" if slope > row["high"] else "below" if slope < row["low"] else "inside"
+    return {"key": f"shift.predicted.{side}", "values": {"predicted": number(slope, 2)}}
+
+
+def predicted_slope(dataset: xr.Dataset) -> float | None:
+    """Median slope between the layer means of the histogram and what nearest neighbours give Gaussian pairs of the same histogram MI.
+
+    None without a calibration, or where fewer than two layer means lie in its range.
+    """
+    if "calibration_mean" not in dataset:
+        return None
+    histogram, near = (dataset.calibration_mean.sel(calibrated_estimator=name).to_numpy() for name in ("histogram", "nearest_neighbour"))
+    order = np.argsort(histogram)
+    means = np.unique(dataset.mean_mutual_information.sel(estimator="histogram").to_numpy())
+    means = means[(means >= histogram.min()) & (means <= histogram.max())]
+    if len(means) < 2:
+        return None
+    expected = np.interp(means, histogram[order], near[order])
+    first, second = np.triu_indices(len(means), k=1)
+    return float(np.median((expected[second] - expected[first]) / (means[second] - means[first])))

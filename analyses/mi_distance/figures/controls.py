@@ -44,7 +44,7 @@ def _series(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, na
     x, (value, low, high) = rows["layer"].to_numpy(), (rows[name].to_numpy() for name in names)
     curve(axes, x, value, style, low=low, high=high)
     branch = str(rows["branch"].iloc[0])
-    interval_name = "figure.hover.draws" if names is CONTROL else "figure.hover.seeds" if names is UNTRAINED else "figure.hover.interval"
+    interval_name = "figure.hover.seeds" if names is UNTRAINED else "figure.hover.interval"
     texts = value_texts(canvas.words, text, branch, x, (value, low, high), interval_name)
     hover_points(axes, hover, f"{branch}-{names[0]}", x, value, texts)
     return last_finite(value)
