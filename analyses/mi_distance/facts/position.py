@@ -121,10 +121,10 @@ def _direction(before: Mapping[str, Any], after: Mapping[str, Any], change: Mapp
         one, other = before[estimator][0], after[estimator][0]
         if low <= 0 <= high:
             outcomes.add("open")
-        elif one * other < 0:
-            outcomes.add("turned")
+        elif abs(other) < abs(one):
+            outcomes.add("weaker")
         else:
-            outcomes.add("weaker" if abs(other) < abs(one) else "stronger")
+            outcomes.add("turned" if one * other < 0 else "stronger")
     if "open" in outcomes:
         return "open"
     return outcomes.pop() if len(outcomes) == 1 else "mixed"

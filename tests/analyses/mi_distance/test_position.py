@@ -111,8 +111,8 @@ def test_an_effect_of_distance_stays_in_every_look():
 def test_an_effect_of_the_first_occurrence_goes_with_it():
     found = position(world(BY_FIRST))
     tau = found.variables["mean_tau_without_occurrence"][1][0]
-    assert abs(tau[0]) < 0.2
-    assert (tau[1:] < -0.2).all()
+    assert abs(tau[0]) < 0.1
+    assert (tau[1:] < -0.1).all()
     assert shared_verdict(found, "without_first") == "inconclusive"
 
 
@@ -226,7 +226,7 @@ NOTHING = np.zeros(len(PAIRS))
         (2 * BY_POSITION, NOTHING, {"prefix.weaker", "partial.open"}, "partly"),
         (BY_POSITION, BY_POSITION, {"prefix.open", "partial.open"}, "unseparated"),
         (BY_FIRST, None, {"without_first.nearer", "partial.open"}, "none"),
-        (BY_DISTANCE, -BY_DISTANCE, {"prefix.turned", "partial.negative"}, "stays"),
+        (BY_POSITION, -BY_DISTANCE, {"prefix.turned", "partial.open"}, "unseparated"),
     ],
 )
 def test_the_sentences_turn_with_the_world(planted, here, behind, sentences, answer):
@@ -268,6 +268,7 @@ def test_directions_are_literal():
         if word in ("weaker", "stronger"):
             for name in estimators:
                 assert (abs(after[name][0]) < abs(before[name][0])) == (word == "weaker")
+                assert word == "weaker" or after[name][0] * before[name][0] > 0
         if word == "turned":
             assert all(after[name][0] * before[name][0] < 0 for name in estimators)
 
