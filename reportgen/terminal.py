@@ -14,6 +14,8 @@ _STAGES = {
     "load": "Loading the model",
     "capture": "Capturing activations",
     "untrained": "Measuring the untrained twin",
+    "prefix": "Measuring behind the prefix",
+    "prefix_left_out": "Neutral prefix left out: the text would be too long for the model behind it",
     "mutual_information": "Estimating mutual information",
     "statistics": "Computing statistics",
     "control": "Measuring the control words",

@@ -5,7 +5,7 @@ numbers call for. Nothing here is in a language.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,12 @@ from analyses.mi_distance.figures.comparisons import bonferroni_threshold, criti
 from analyses.mi_distance.figures.detail import compressed_beyond, first_pair, pair_values
 from analyses.mi_distance.figures.estimators import fitted_line, layer_means
 from analyses.mi_distance.figures.marks import key, select
+from analyses.mi_distance.figures.position import SUBJECTS, drawn
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
+from analyses.mi_distance.position import PLAIN
 from analyses.mi_distance.robustness_facts import robustness_captions
-from analyses.mi_distance.value_specs import number
+from analyses.mi_distance.value_specs import listed, number
 from analyses.protocol import Results
 from analyses.statistics.resampling import EXACT_OCCURRENCES
 
@@ -39,6 +41,8 @@ def captions(results: Results) -> dict[str, Values]:
     }
     if "word_specific_excess" in results.dataset:
         makers["control_profile"] = _control_profile
+    if "kendall_tau_without_first" in results.dataset:
+        makers["position_profile"] = _position_profile
     if "untrained_mean_mutual_information" in results.dataset:
         makers["untrained_profile"] = _untrained_profile
     common = _common(results)
@@ -319,12 +323,45 @@ def _control_profile(results: Results) -> Values:
     return values
 
 
+def _position_profile(results: Results) -> Values:
+    subjects = drawn(results)
+
+    def of_subject(kind: str) -> Mapping[str, Any]:
+        looks = [
+            key(
+                "figure.position_profile.alt_look",
+                look=key(f"position.look.{look}"),
+                **{branch: number(float(np.nanmean(values)), 2, unit=True) for branch, values in zip(BRANCHES, tau, strict=True)},
+            )
+            if all(_exists(values) for values in tau)
+            else key("figure.position_profile.alt_no_tau", look=key(f"position.look.{look}"))
+            for look, tau in ((look, _array(results, name)) for look, name in subjects[kind].items())
+        ]
+        subject = key(f"position.subject.{SUBJECTS[kind]}")
+        return key("figure.position_profile.alt_subject", subject=subject, looks=listed(looks))
+
+    shown = {SUBJECTS[kind]: of_subject(kind) for kind in subjects}
+    return {
+        "looks": listed([key(f"position.look.{look}") for look in subjects[PLAIN]]),
+        "subjects": key("figure.position_profile.alt_two", **shown) if len(shown) > 1 else shown[SUBJECTS[PLAIN]],
+    }
+
+
+def _seeds(seeds: Sequence[int]) -> Mapping[str, Any]:
+    """Seeds are names: they are written without separators."""
+    if len(seeds) == 1:
+        return key("figure.untrained_profile.seed", seed=str(seeds[0]))
+    return key("figure.untrained_profile.seeds", count=len(seeds), first=str(seeds[0]), last=str(seeds[-1]))
+
+
 def _untrained_profile(results: Results) -> Values:
     trained, untrained = _array(results, "mean_mutual_information"), _array(results, "untrained_mean_mutual_information")
     tau, untrained_tau = _array(results, "kendall_tau"), _array(results, "untrained_kendall_tau")
     values: Values = {
-        "seed": str(results.study["controls"]["untrained"]["seed"]),
-        "intervals": _intervals(results, "mean_mutual_information", "bands"),
+        "seeds": _seeds(results.study["controls"]["untrained"]["seeds"]),
+        "intervals": key("figure.untrained_profile.bands")
+        if _exists(_array(results, "mean_mutual_information_low"))
+        else key("figure.untrained_profile.no_bands", occurrences=int(results.study["occurrences"])),
     }
     for index, branch in enumerate(BRANCHES):
         values |= _span(f"{branch}_trained", trained[index]) | _span(f"{branch}_untrained", untrained[index])

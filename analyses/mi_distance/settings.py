@@ -30,6 +30,8 @@ class ControlSettings(_Section):
         None, ge=2, le=100_000, description="Different-word pairs measured at each distance, at the most, evenly over the text; null: all."
     )
     untrained: bool = Field(True, description="The same architecture with seeded random weights.")
+    untrained_seeds: int = Field(5, ge=1, le=100, description="Draws of random weights: the seeds seed, seed + 1, ...")
+    prefix: bool = Field(True, description="The text once more behind the built-in neutral paragraph: positions shift, distances stay.")
 
 
 class HypothesisSettings(_Section):
@@ -102,6 +104,10 @@ class StudySettings(_Section):
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     word: str = Field(min_length=1, description="The target word, as it stands in the text.")
     text: str | None = Field(None, description="The text. In a YAML file give either text or text_file; none with ready activations.")
+    prefix: str | None = Field(
+        None,
+        description="Text that the model reads first and that is not studied; neutral: the built-in paragraph in the text's language.",
+    )
     case_sensitive: bool = False
     plural: bool = Field(False, description="Let the English plural in -s or -es count as the word too.")
     representative_token: Literal["last", "mean"] = Field("last", description="Which vector stands for a word of several tokens.")
@@ -119,7 +125,7 @@ class StudySettings(_Section):
     seed: int = Field(20, ge=0, le=2**32 - 1)
     document: DocumentSettings = Field(default_factory=DocumentSettings)
 
-    @field_validator("word", "text")
+    @field_validator("word", "text", "prefix")
     @classmethod
     def _normalised(cls, value: str | None) -> str | None:
         if value is None:
@@ -133,4 +139,6 @@ class StudySettings(_Section):
     def _has_a_source(self) -> Self:
         if self.text is None and self.activations_file is None:
             raise ValueError("text: expected a text (key text or text_file), or ready activations (key activations_file)")
+        if self.prefix is not None and self.activations_file is not None:
+            raise ValueError("prefix: ready activations have no text that it could stand before; leave prefix or activations_file out")
         return self

@@ -21,7 +21,7 @@ from analyses.mi_distance.controls import (
     tokens_of,
 )
 from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals, number_or_none
-from analyses.mi_distance.inputs import StudyInput, read_input
+from analyses.mi_distance.inputs import StudyInput, read_input, untrained_seeds
 from analyses.mi_distance.layer_statistics import (
     BRANCH_LAYER,
     Variable,
@@ -33,6 +33,7 @@ from analyses.mi_distance.layer_statistics import (
 from analyses.mi_distance.measures import least_squares_shift
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
+from analyses.mi_distance.position import position_of
 from analyses.mi_distance.robustness import robustness_variables
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.specification_curve import Control
@@ -86,7 +87,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     different_word = _different_word(vectors, pairs, values, settings, progress)
     repeated_words = _repeated_words(vectors, pairs, values, bands, different_word, settings, progress)
     centred = _centred(vectors, pairs, settings, progress)
-    untrained = _untrained(vectors, pairs, values, settings, progress)
+    untrained = _untrained(vectors, pairs, settings, progress)
 
     variables = _pair_variables(pairs, values)
     variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
@@ -98,10 +99,10 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         vectors, values, pairs, bands, _for_robustness(vectors, different_word), settings, progress, confidence=CONFIDENCE
     )
 
-    def measured(adjusted: Adjusted, *, estimators: bool = False) -> Measured:
+    def measured(adjusted: Adjusted, at: Pairs = pairs, *, estimators: bool = False) -> Measured:
         return measure_with_intervals(
             adjusted,
-            pairs,
+            at,
             bands,
             confidence=CONFIDENCE,
             seed=settings.seed,
@@ -114,6 +115,18 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     for name, control in (("different_word", different_word), ("repeated_words", repeated_words), ("centred", centred)):
         if control.adjusted is not None:
             verdicts += judge(measured(control.adjusted), name, settings.hypotheses)
+    position = position_of(
+        vectors,
+        pairs,
+        values,
+        different_word.adjusted,
+        different_word.pairs,
+        settings,
+        estimate=lambda activation, first, second, stage: _all_estimators(activation, first, second, settings, progress, stage),
+        measure=measured,
+    )
+    variables |= position.variables
+    verdicts += position.verdicts
 
     dataset = vectors.to_dataset()[["activation", "token_position"]].assign(variables)
     dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.arange(layers))
@@ -131,6 +144,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
             "repeated_words": repeated_words.provenance or None,
             "centred": centred.provenance or None,
             "untrained": untrained.provenance or None,
+            "prefix": position.provenance or None,
         },
         "primary_control": primary_control(verdicts),
         "verdicts": verdicts,
@@ -356,19 +370,32 @@ def _centred(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progres
     return _Control(variables, plain(measured), {"tokens": vectors.control_activation.shape[2]})
 
 
-def _untrained(vectors: StudyInput, pairs: Pairs, values: np.ndarray, settings: StudySettings, progress: Progress) -> _Control:
+def _untrained(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progress: Progress) -> _Control:
+    """The same measures in the untrained model, for each draw of its weights; nothing is subtracted, for MI of two networks does not."""
     if not settings.controls.untrained or vectors.untrained_activation is None:
         return _Control()
-    measured = _all_estimators(vectors.untrained_activation, pairs.first, pairs.second, settings, progress, "untrained")
-    low, high = branch_intervals(measured, pairs)
+    draws = [
+        _all_estimators(activation, pairs.first, pairs.second, settings, progress, "untrained")
+        for activation in vectors.untrained_activation
+    ]
+    measured = np.stack(draws)
     variables: dict[str, Variable] = {
-        "untrained_mutual_information": (PAIR, measured, {"long_name": "mutual information in the untrained model", "units": "nats"}),
-        "untrained_mean_mutual_information": (BRANCH_LAYER, measured.mean(axis=-1), {"long_name": "its mean over pairs", "units": "nats"}),
-        "untrained_mean_mutual_information_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % interval", "units": "nats"}),
-        "untrained_mean_mutual_information_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % interval", "units": "nats"}),
-        "untrained_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, measured), {"long_name": "tau in the untrained model"}),
+        "untrained_mutual_information": (
+            ("untrained_seed", *PAIR),
+            measured,
+            {"long_name": "mutual information in the untrained model", "units": "nats"},
+        ),
     }
-    return _Control(variables, provenance={"seed": settings.seed})
+    for name, values, unit in (
+        ("untrained_mean_mutual_information", measured.mean(axis=-1), "nats"),
+        ("untrained_kendall_tau", kendall_tau(pairs.distance, measured), "1"),
+    ):
+        variables |= {
+            name: (BRANCH_LAYER, values.mean(axis=0), {"long_name": "its mean over the draws of random weights", "units": unit}),
+            f"{name}_low": (BRANCH_LAYER, values.min(axis=0), {"long_name": "its lowest value over the draws", "units": unit}),
+            f"{name}_high": (BRANCH_LAYER, values.max(axis=0), {"long_name": "its highest value over the draws", "units": unit}),
+        }
+    return _Control(variables, provenance={"seeds": untrained_seeds(settings)[: len(measured)]})
 
 
 def _estimator_agreement(of_plain: Measured, values: np.ndarray) -> dict[str, dict[str, float | None]]:

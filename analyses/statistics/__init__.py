@@ -9,6 +9,7 @@ from analyses.statistics.correlation import (
     kendall,
     kendall_interval,
     kendall_tau,
+    partial_kendall_tau,
     spearman,
 )
 from analyses.statistics.multiplicity import adjust
@@ -24,6 +25,7 @@ from analyses.statistics.resampling import (
     leave_two_out,
     mantel,
     mantel_difference,
+    relabelled_partial_tau,
     relabelled_tau,
 )
 
@@ -50,6 +52,8 @@ __all__ = [
     "mantel_difference",
     "minimal_detectable_difference",
     "occurrences_needed",
+    "partial_kendall_tau",
+    "relabelled_partial_tau",
     "relabelled_tau",
     "spearman",
 ]

@@ -83,6 +83,30 @@ def kendall_tau(distance: npt.ArrayLike, values: npt.ArrayLike) -> Array:
     return tau.reshape(shape)
 
 
+def partial_kendall_tau(distance: npt.ArrayLike, given: npt.ArrayLike, values: npt.ArrayLike) -> Array:
+    """Kendall's tau-b of each row of `values` against `distance`, given a third variable.
+
+    Parameters
+    ----------
+    distance, given : (N,) such as token distance, and the position of a pair's earlier occurrence.
+    values : (..., N)
+
+    Returns
+    -------
+    (...) in [-1, 1]; NaN where one of the three taus does not exist, and where `given` orders the others without exception.
+
+    Notes
+    -----
+    (tau_xy - tau_xz tau_yz) / sqrt((1 - tau_xz^2)(1 - tau_yz^2)): Kendall (1942), Partial rank correlation, Biometrika 32, 277-283.
+    """
+    of_distance, of_given = kendall_tau(distance, values), kendall_tau(given, values)
+    between = kendall_tau(given, np.asarray(distance, dtype=np.float64))
+    room = (1 - between**2) * (1 - of_given**2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        partial = (of_distance - between * of_given) / np.sqrt(room)
+    return np.where(room > 1e-12, np.clip(partial, -1.0, 1.0), np.nan)
+
+
 def dense_ranks(values: Array) -> npt.NDArray[np.float32]:
     """Ranks 1, 2, ... along the last axis, equal for ties: the order of the values in half the memory. A NaN makes its row NaN."""
     return stats.rankdata(values, method="dense", axis=-1).astype(np.float32)

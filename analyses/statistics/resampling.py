@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from analyses.statistics.correlation import CHUNK_ELEMENTS, dense_ranks, kendall_tau, pair_signs
+from analyses.statistics.correlation import CHUNK_ELEMENTS, dense_ranks, kendall_tau, pair_signs, partial_kendall_tau
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -342,6 +342,65 @@ def relabelled_tau(
     return RelabelledTau(
         estimate.reshape(*shape, count), half.reshape(*shape, count), p.reshape(*shape, count), relabelling.total, relabelling.exact
     )
+
+
+def relabelled_partial_tau(
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    distance: npt.ArrayLike,
+    given: npt.ArrayLike,
+    values: npt.ArrayLike,
+    *,
+    permutations: int = 9999,
+    seed: int,
+    confidence: float = 0.95,
+) -> RelabelledTau:
+    """The mean of partial taus over many series, with test and interval by relabelling the occurrences in all of them together.
+
+    Parameters
+    ----------
+    first, second, distance, permutations, seed, confidence : as for `relabelled_tau`.
+    given : (N,) the third variable of each pair.
+    values : (..., R, N) R series of mutual information, such as the layers of both branches; a series without a partial tau is left out.
+
+    Returns
+    -------
+    RelabelledTau
+        Fields (...). NaN for T <= 3 and where no series has a partial tau.
+
+    Notes
+    -----
+    Values go to other pairs, whose distance and third variable stay together. The numerator tau_xy - tau_xz tau_yz is linear in the signs
+    of the pairs of pairs and is relabelled; the denominators are those of the data. The interval inverts the test, as in
+    `relabelled_tau`.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    shape, (series, pairs) = data.shape[:-2], data.shape[-2:]
+    data = data.reshape(-1, series, pairs)
+    x, z = np.asarray(distance, dtype=np.float64), np.asarray(given, dtype=np.float64)
+    partial = partial_kendall_tau(x, z, data)
+    usable = np.isfinite(partial)
+    with np.errstate(invalid="ignore"):
+        estimate = np.where(usable.any(axis=-1), np.where(usable, partial, 0).sum(axis=-1) / usable.sum(axis=-1), np.nan)
+    half, p = np.full(estimate.shape, np.nan), np.full(estimate.shape, np.nan)
+    by_distance, by_given = (_Relabelling(first, second, each, permutations, seed) for each in (x, z))
+    if by_distance.testable and by_given.testable and usable.any():
+        between = float(kendall_tau(z, x))
+        of_given = kendall_tau(z, data)
+        combined = np.zeros((len(data), len(by_distance.left)))
+        for group, rows in enumerate(data):
+            kept = np.flatnonzero(usable[group])
+            signs = by_distance.signs(rows[kept])
+            room = np.count_nonzero(signs, axis=-1) * (1 - between**2) * (1 - of_given[group, kept] ** 2)
+            if len(kept):
+                combined[group] = (1 / np.sqrt(room) / len(kept)) @ signs
+        untied = [np.sqrt(float(np.count_nonzero(each.distance_signs))) for each in (by_distance, by_given)]
+        # The same relabellings on both sides: they come from the same seed.
+        together = zip(by_distance.numerators(combined), by_given.numerators(combined), strict=True)
+        spread = np.abs(np.concatenate([one / untied[0] - between * other / untied[1] for one, other in together]))
+        half, p = _inverted(spread, np.abs(np.nan_to_num(estimate)), by_distance, confidence)
+        half, p = np.where(np.isnan(estimate), np.nan, half), np.where(np.isnan(estimate), np.nan, p)
+    return RelabelledTau(estimate.reshape(shape), half.reshape(shape), p.reshape(shape), by_distance.total, by_distance.exact)
 
 
 def _inverted(spread: Array, observed: Array, relabelling: "_Relabelling", confidence: float) -> tuple[Array, Array]:

@@ -23,7 +23,9 @@ from analyses.mi_distance.facts.layers import (
     significant_counts,
     tau_description,
 )
+from analyses.mi_distance.facts.position import position_facts
 from analyses.mi_distance.facts.statements import conclusion_lists, part_table, statement_facts, verdict_table
+from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.figure_captions import captions as figure_captions
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.robustness_facts import robustness_facts
@@ -56,6 +58,9 @@ def facts(results: Results) -> dict[str, Any]:
         "bias": bias_shares(dataset),
         "tau": tau_description(dataset, settings["alpha"]),
         "controls": control_facts(dataset, study),
+        "position": position_facts(dataset, study),
+        "study_prefix": study["provenance"].get("prefix"),
+        "untrained": untrained_facts(dataset, study),
         "power": power_facts(dataset),
         "robustness": robustness_facts(results),
         "shift": shift_facts(dataset, study),

@@ -14,7 +14,7 @@ def title_block(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def token_count(study: Study) -> int | None:
-    return len(study["text"]["tokens"]) if study["text"] else None
+    return len(study["text"]["tokens"]) - study["text"]["prefix_tokens"] if study["text"] else None
 
 
 def model_facts(study: Study) -> dict[str, Any]:
@@ -36,7 +36,12 @@ def text_segments(study: Study) -> dict[str, Any] | None:
         segments.append({"text": text[occurrence["start"] : occurrence["end"]], "occurrence": index, "position": occurrence["tokens"][-1]})
         end = occurrence["end"]
     segments.append({"text": text[end:], "occurrence": None})
-    return {"segments": segments, "splits": (splits := _splits(study)), "tokens_per_word": max(len(split["pieces"]) for split in splits)}
+    return {
+        "segments": segments,
+        "prefix_tokens": study["text"]["prefix_tokens"],
+        "splits": (splits := _splits(study)),
+        "tokens_per_word": max(len(split["pieces"]) for split in splits),
+    }
 
 
 def _splits(study: Study) -> list[dict[str, Any]]:

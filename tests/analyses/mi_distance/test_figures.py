@@ -66,7 +66,7 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
         control_activation=vectors(control_position, 0.5) if controls else None,
         control_token_position=control_position if controls else None,
         control_token_word=tuple(f"w{index % 30}" for index in range(len(control_position))) if controls else None,
-        untrained_activation=vectors(position, 0.1) if controls else None,
+        untrained_activation=np.stack([vectors(position, 0.1) for _ in range(3)]) if controls else None,
         text=None,
         provenance={},
     )
