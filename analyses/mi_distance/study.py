@@ -21,6 +21,7 @@ from analyses.mi_distance.layer_statistics import (
     correlation_statistics,
     over_occurrences,
 )
+from analyses.mi_distance.linear_share import linear_variables
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
 from analyses.mi_distance.robustness import robustness_variables
@@ -77,6 +78,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
     )
     variables |= different_word.variables | untrained.variables
+    variables |= linear_variables(vectors.activation, values, pairs, settings)
     variables |= robustness_variables(vectors, values, pairs, bands, settings, progress, confidence=CONFIDENCE)
     plain = measure_with_intervals(values, pairs, bands, confidence=CONFIDENCE)
     verdicts = judge(plain, "none", settings.hypotheses)
