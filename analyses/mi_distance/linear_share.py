@@ -77,7 +77,7 @@ def _of_depths(linear: np.ndarray, nearest: np.ndarray, pairs: Pairs, settings: 
     for place, chosen in enumerate((bands.early, middle, bands.deep, every)):
         if not len(chosen):
             continue
-        of_pairs = [each[:, chosen].mean(axis=1) for each in (linear, nearest)]
+        of_pairs = linear[:, chosen].mean(axis=1), nearest[:, chosen].mean(axis=1)
         columns = (*(each.mean(axis=-1) for each in of_pairs), *_share(*of_pairs, pairs))
         for column, value in zip(found.values(), columns, strict=True):
             column[:, place] = value

@@ -12,7 +12,7 @@ from analyses.statistics.correlation import (
     spearman,
 )
 from analyses.statistics.multiplicity import adjust
-from analyses.statistics.power import minimal_detectable_difference, occurrences_needed
+from analyses.statistics.power import minimal_detectable_difference
 from analyses.statistics.resampling import (
     Jackknife,
     Mantel,
@@ -46,6 +46,5 @@ __all__ = [
     "mantel",
     "mantel_difference",
     "minimal_detectable_difference",
-    "occurrences_needed",
     "spearman",
 ]

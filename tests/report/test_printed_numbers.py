@@ -369,14 +369,12 @@ def result_pool(coffee):
             pool += [(of_branch.word_specific_excess_low.values > 0).sum(), (of_branch.word_specific_excess_high.values < 0).sum()]
             pool += [same[deep].mean(), of_branch.control_mean_mutual_information.values[deep].mean()]
             pool += [of_branch.word_specific_excess.values[deep].mean()]
-        detectable, needed = here.minimal_detectable_difference.values, here.occurrences_needed.values
-        pool += [detectable.min(), np.median(detectable), detectable.max(), np.median(needed), (needed <= study["occurrences"]).sum()]
-        reached = np.abs(here.mi_difference.values) >= detectable
-        pool += [reached.sum()]
+        detectable = here.minimal_detectable_difference.values
+        pool += [detectable.min(), np.median(detectable), detectable.max()]
     means = data.mean_mutual_information
     for branch in ("attention", "mlp"):
-        plug_in, corrected = (means.sel(branch=branch, estimator=name).values.mean() for name in ("histogram", "corrected"))
-        pool += [100 * (1 - corrected / plug_in)]
+        plug_in, corrected = (means.sel(branch=branch, estimator=name).values for name in ("histogram", "corrected"))
+        pool += [100 * (1 - corrected / plug_in).mean()]
     pool += [value for row in study["estimator_agreement"].values() for value in row.values()]
     return [float(value) for value in pool]
 

@@ -9,9 +9,11 @@ from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import (
     band_ends,
     model_facts,
+    nat,
     reproduction,
     table_captions,
     text_segments,
+    thresholds,
     title_block,
     token_count,
 )
@@ -25,6 +27,7 @@ from analyses.mi_distance.facts.layers import (
 )
 from analyses.mi_distance.facts.statements import conclusion_lists, statement_facts, verdict_table
 from analyses.mi_distance.figure_captions import captions as figure_captions
+from analyses.mi_distance.linear_facts import linear_facts
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.robustness_facts import robustness_facts
 from analyses.protocol import Results
@@ -37,11 +40,13 @@ def facts(results: Results) -> dict[str, Any]:
     statements = [statement_facts(row, study) for row in study["conclusions"]]
     return {
         "document": title_block(settings),
-        "headings": {"word": settings["word"], "model": model_facts(study)["label"]},
+        "headings": {"word": settings["word"], "model": model_facts(study)["called"]},
         "word": settings["word"],
         "settings": settings,
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": token_count(study)},
         "model": model_facts(study),
+        "nat": nat(),
+        "thresholds": thresholds(study),
         "source": text_segments(study),
         "bands": band_ends(study),
         "distances": {"shortest": int(dataset.token_distance.min()), "longest": int(dataset.token_distance.max())},
@@ -56,6 +61,7 @@ def facts(results: Results) -> dict[str, Any]:
         "tau": tau_description(dataset, settings["alpha"]),
         "controls": control_facts(dataset, study),
         "power": power_facts(dataset),
+        "linear": linear_facts(results),
         "robustness": robustness_facts(results),
         "shift": shift_facts(study),
         "testable": study["occurrences"] > 3,

@@ -100,9 +100,7 @@ def test_none_without_a_causal_head(tmp_path: Path, tiny_gpt2_folder: Path):
     saved("llama", tmp_path / "untrained", tiny_gpt2_folder, {})
     for name in ("bert", "headless", "untrained"):
         transformers.AutoTokenizer.from_pretrained(tiny_gpt2_folder).save_pretrained(tmp_path / name)
-        settings = ModelSettings(
-            source="folder", name=str(tmp_path / name), device="cpu", offline=True, untrained=name == "untrained"
-        )
+        settings = ModelSettings(source="folder", name=str(tmp_path / name), device="cpu", offline=True, untrained=name == "untrained")
         assert capture(settings, TEXT, [0], SilentProgress()).provenance["bits_per_byte"] is None
 
 
