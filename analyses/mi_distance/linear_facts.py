@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from analyses.mi_distance.figures.linear import AXIS, SHARE
 from analyses.mi_distance.figures.marks import key
 from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.names import BRANCHES
@@ -12,7 +13,6 @@ from analyses.protocol import Results
 
 # From this share on, at the lower end of the interval, next to nothing is said to lie beyond the correlation.
 NEARLY_ALL = 0.9
-_ENDS = ("linear_share", "linear_share_low", "linear_share_high")
 
 
 def linear_facts(results: Results) -> dict[str, Any] | None:
@@ -23,7 +23,7 @@ def linear_facts(results: Results) -> dict[str, Any] | None:
     whole = table[table["depth"] == "all"].set_index("branch")
     values: dict[str, Any] = {"limit": percent(NEARLY_ALL)}
     for branch in BRANCHES:
-        for name, end in zip(_ENDS, ("", "_low", "_high"), strict=True):
+        for name, end in zip(SHARE, ("", "_low", "_high"), strict=True):
             if is_number(whole.loc[branch, name]):
                 values[f"{branch}{end}"] = percent(whole.loc[branch, name])
     if not all(branch in values for branch in BRANCHES):
@@ -52,7 +52,10 @@ def linear_caption(results: Results) -> dict[str, Any]:
             return key("figure.linear_share.alt_none")
         return key("figure.linear_share.alt_branch", low=percent(found.min()), high=percent(found.max()), count=len(found))
 
+    drawn = results.dataset[list(SHARE)].to_array().to_numpy()
+    beyond = bool((drawn < AXIS[0]).any() or (drawn > AXIS[1]).any())
     return {
+        "cut": key("figure.linear_share.cut", low=percent(AXIS[0]), high=percent(AXIS[1])) if beyond else key("figure.linear_share.whole"),
         "intervals": key(f"figure.intervals.{bands}", occurrences=int(results.study["occurrences"])),
         **{branch: of_branch(values) for branch, values in zip(BRANCHES, share, strict=True)},
     }

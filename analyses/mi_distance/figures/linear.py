@@ -24,6 +24,8 @@ from analyses.mi_distance.value_specs import is_number, percent
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 
 SHARE = ("linear_share", "linear_share_low", "linear_share_high")
+# Where MI is next to nothing a share can be anything: what lies beyond is cut off.
+AXIS = (-0.5, 2.5)
 
 
 def linear_share(results: Results) -> FigureSpec:
@@ -54,7 +56,7 @@ def linear_share(results: Results) -> FigureSpec:
             hover_points(axes, hover, f"{branch}-share", x, share, texts.__getitem__)
             ends[branch] = last_finite(share)
         note_if_empty(canvas, axes, data["linear_share"])
-        limits(axes, data[list(SHARE)], [1])
+        limits(axes, data[list(SHARE)].clip(*AXIS), [1])
         canvas.headroom(axes)
         shade_bands(canvas, axes, results)
         layer_axis(axes, results.study["layers"])
