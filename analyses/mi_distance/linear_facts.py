@@ -44,7 +44,7 @@ def linear_facts(results: Results) -> dict[str, Any] | None:
 def linear_caption(results: Results) -> dict[str, Any]:
     """Placeholder -> value spec of the figure."""
     share = results.dataset["linear_share"].to_numpy()
-    bands = "bands" if np.isfinite(results.dataset["linear_share_low"].to_numpy()).any() else "no_bands"
+    bands = np.isfinite(results.dataset["linear_share_low"].to_numpy()).any()
 
     def of_branch(values: np.ndarray) -> Any:
         found = values[np.isfinite(values)]
@@ -56,6 +56,6 @@ def linear_caption(results: Results) -> dict[str, Any]:
     beyond = bool((drawn < AXIS[0]).any() or (drawn > AXIS[1]).any())
     return {
         "cut": key("figure.linear_share.cut", low=percent(AXIS[0]), high=percent(AXIS[1])) if beyond else key("figure.linear_share.whole"),
-        "intervals": key(f"figure.intervals.{bands}", occurrences=int(results.study["occurrences"])),
+        "intervals": key("figure.intervals.bands" if bands else "figure.linear_share.no_bands"),
         **{branch: of_branch(values) for branch, values in zip(BRANCHES, share, strict=True)},
     }
