@@ -32,7 +32,7 @@ class ControlSettings(_Section):
 
 
 class HypothesisSettings(_Section):
-    """The thresholds of the five statements, fixed before the data are seen."""
+    """The thresholds of the five statements' verdicts; by default those of the course."""
 
     early_until: float = Field(1 / 3, gt=0, lt=1, description="The early layers: this first part of the depth.")
     deep_from: float = Field(2 / 3, gt=0, lt=1, description="The deep layers: from this part of the depth on.")

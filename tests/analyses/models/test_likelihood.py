@@ -92,6 +92,21 @@ def test_half_precision_files(tmp_path: Path, tiny_gpt2_folder: Path):
     assert found == pytest.approx(expected_bits(tmp_path, tokens.ids, length), abs=1e-4)
 
 
+def test_the_head_is_never_held_as_a_whole(tmp_path: Path, tiny_gpt2_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    settings = saved("gpt2", tmp_path, tiny_gpt2_folder, {})
+    read, plain = [], likelihood._Stored.rows
+
+    def rows(stored: Any, start: int, stop: int) -> torch.Tensor:
+        found = plain(stored, start, stop)
+        read.append(found.shape)
+        return found
+
+    monkeypatch.setattr(likelihood._Stored, "rows", rows)
+    capture(settings, TEXT, [0], SilentProgress())
+    assert sum(shape[0] for shape in read) == 50257
+    assert max(shape[0] * shape[1] for shape in read) <= likelihood._VALUES
+
+
 def test_none_without_a_causal_head(tmp_path: Path, tiny_gpt2_folder: Path):
     bert = transformers.AutoConfig.for_model("bert", **SIZES)
     transformers.AutoModelForMaskedLM.from_config(bert).save_pretrained(tmp_path / "bert")
