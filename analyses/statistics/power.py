@@ -15,12 +15,17 @@ def minimal_detectable_difference(standard_error: npt.ArrayLike, occurrences: in
 
     Parameters
     ----------
-    standard_error : (...) of the difference, for example the jackknife's.
-    occurrences : T.
+    standard_error : (...) array_like
+        Of the difference, for example the jackknife's.
+    occurrences : int
+        T.
+    alpha, power : float
+        Level of the test, and how surely it is to show the difference.
 
     Returns
     -------
-    (...) in the unit of `standard_error`; NaN for T <= 3.
+    (...) float64
+        In the unit of `standard_error`; NaN for T <= 3.
 
     Notes
     -----
@@ -46,11 +51,17 @@ def occurrences_needed(
 
     Parameters
     ----------
-    difference, standard_error : (...) broadcast together; the standard error is that seen with `occurrences`.
+    difference, standard_error : (...) array_like
+        They broadcast together; the standard error is that seen with `occurrences`.
+    occurrences : int
+        T.
+    alpha, power : float
+        Level of the test, and how surely it is to show the difference.
 
     Returns
     -------
-    (...) whole numbers as floats, at least 4; infinite for a zero difference or beyond a million; NaN for T <= 3 or NaN input.
+    (...) float64
+        Whole numbers, at least 4; infinite for a zero difference or beyond a million; NaN for T <= 3 or NaN input.
     """
     sizes, errors = np.broadcast_arrays(np.abs(np.asarray(difference, dtype=np.float64)), np.asarray(standard_error, dtype=np.float64))
     if occurrences <= 3:
