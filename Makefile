@@ -11,7 +11,7 @@ STUDY ?= coffee
 OUT ?= out
 export VENV PYTHON PIP_ARGS
 
-.PHONY: report test test-fast test-browser check bench setup model format clean
+.PHONY: report test test-browser check bench setup model format clean
 
 report: setup model
 	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
@@ -20,10 +20,6 @@ test:
 	@scripts/setup.sh test
 	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
 	$(MAKE) --no-print-directory check
-
-# While working: no model, no page, no browser. Under a minute on two cores.
-test-fast:
-	$(VENV)/bin/python -m pytest -q -n 2 -m "not model and not render and not browser and not slow"
 
 # Java, Node.js and Chromium are asked for here only.
 test-browser:
