@@ -114,9 +114,7 @@ class StudySettings(_Section):
         9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences)."
     )
     detail_layer: int = Field(3, ge=1, description="The layer, numbered from 1, that is shown pair by pair.")
-    seed: int = Field(
-        20, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random; the same seed gives the same bytes."
-    )
+    seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random; the same seed gives the same bytes.")
     document: DocumentSettings = Field(default_factory=DocumentSettings)
 
     @field_validator("word", "text")

@@ -117,7 +117,7 @@ def _kind(schema: Mapping[str, Any], field: Mapping[str, Any]) -> str:
         return "date"
     words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}[str(kind)]
     limits = [
-        f"{sign} {field[name]:g}"
+        f"{sign} {_number(field[name])}"
         for name, sign in (("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most"), ("exclusiveMaximum", "below"))
         if name in field
     ]
@@ -171,8 +171,22 @@ def _sample() -> dict[str, Path]:
 def _code(value: Any) -> str:
     if value is None or value in ("", [], {}, ()):
         return "none"
-    shown = str(value).lower() if isinstance(value, bool) else f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f"`{_escaped(shown)}`"
+    return f"`{_escaped(_yaml(value))}`"
+
+
+def _yaml(value: Any) -> str:
+    """A value as a study file has it."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_yaml, value))}]"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _number(value) if isinstance(value, int | float) else str(value)
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
 def _escaped(text: str) -> str:
