@@ -138,9 +138,12 @@ def model_values(model: str, origin: str) -> dict[str, Any]:
 def study_schema(analysis: Analysis) -> dict[str, Any]:
     """Return the JSON schema of the study files of `analysis`, for editors."""
     schema = analysis.settings_type.model_json_schema()
-    properties = {"analysis": {"const": analysis.name, "description": "The kind of study."}, **schema["properties"]}
-    if "text" in properties:
-        properties["text_file"] = {"type": "string", "description": "A UTF-8 file with the text, relative to this file; instead of text."}
+    properties = {"analysis": {"const": analysis.name, "description": "The kind of study."}}
+    for key, field in schema["properties"].items():
+        properties[key] = field
+        if key == "text":
+            description = "A UTF-8 file with the text, relative to this file; instead of text."
+            properties["text_file"] = {"type": "string", "description": description}
     schema["properties"] = properties
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

@@ -65,10 +65,14 @@ class HypothesisSettings(_Section):
 class RobustnessSettings(_Section):
     """The choices that the specification curve varies."""
 
-    enabled: bool = True
-    bins: tuple[int | Literal["fd"], ...] = (8, 10, 15, 20, 30, "fd")
-    trim: tuple[float | None, ...] = (None, 3.0, 4.0, 5.0)
-    neighbours: tuple[int, ...] = (3, 5)
+    enabled: bool = Field(True, description="Repeat the study under every combination of the choices below; false saves the time.")
+    bins: tuple[int | Literal["fd"], ...] = Field(
+        (8, 10, 15, 20, 30, "fd"), description="Numbers of bins to try; fd is the Freedman-Diaconis rule, which looks at the data."
+    )
+    trim: tuple[float | None, ...] = Field(
+        (None, 3.0, 4.0, 5.0), description="Limits of the z-score to try in outlier trimming; null keeps every dimension."
+    )
+    neighbours: tuple[int, ...] = Field((3, 5), description="Numbers of neighbours to try in the nearest-neighbour estimator.")
     pairs_per_distance: int = Field(
         8, ge=1, le=100_000, description="Different-word pairs at each distance under other choices than the study's own, at the most."
     )
@@ -79,11 +83,11 @@ class DocumentSettings(_Section):
     """What the title block says. Language codes are the keys of the texts."""
 
     title: dict[str, str] = Field(default_factory=dict, description="A title per language code; computed from the word if absent.")
-    course: dict[str, str] = Field(default_factory=dict)
-    lecturer: str | None = None
-    institution: dict[str, str] = Field(default_factory=dict)
-    authors: tuple[str, ...] = ()
-    licence: str | None = None
+    course: dict[str, str] = Field(default_factory=dict, description="The course that the report is for, per language code.")
+    lecturer: str | None = Field(None, description="Who teaches the course; printed under its name.")
+    institution: dict[str, str] = Field(default_factory=dict, description="The school or the institute, per language code.")
+    authors: tuple[str, ...] = Field((), description="Who is named as author, in the order given; also in the citation files.")
+    licence: str | None = Field(None, description="Under what terms the report may be used, such as CC BY 4.0.")
     text_language: str | None = Field(
         None,
         description="Code of the language that the text is in (BCP 47, such as en or vi), for screen readers.",
@@ -101,14 +105,18 @@ class DocumentSettings(_Section):
 class StudySettings(_Section):
     """One study: a word in a text, a model, and how the numbers are made."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(
+        min_length=1,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="What the study is called in files and addresses: letters, digits, dot, hyphen and underscore.",
+    )
     word: str = Field(min_length=1, description="The target word, as it stands in the text.")
     text: str | None = Field(None, description="The text. In a YAML file give either text or text_file; none with ready activations.")
     prefix: str | None = Field(
         None,
         description="Text that the model reads first and that is not studied; neutral: the built-in paragraph in the text's language.",
     )
-    case_sensitive: bool = False
+    case_sensitive: bool = Field(False, description="Let Coffee and coffee be two words.")
     plural: bool = Field(False, description="Let the English plural in -s or -es count as the word too.")
     representative_token: Literal["last", "mean"] = Field("last", description="Which vector stands for a word of several tokens.")
     model: ModelSettings = Field(default_factory=ModelSettings)
@@ -117,12 +125,12 @@ class StudySettings(_Section):
     controls: ControlSettings = Field(default_factory=ControlSettings)
     hypotheses: HypothesisSettings = Field(default_factory=HypothesisSettings)
     robustness: RobustnessSettings = Field(default_factory=RobustnessSettings)
-    alpha: float = Field(0.05, gt=0, lt=0.5)
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Level of the tests: p-values below it count as significant.")
     permutations: int = Field(
         9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences)."
     )
     detail_layer: int = Field(3, ge=1, description="The layer, numbered from 1, that is shown pair by pair.")
-    seed: int = Field(20, ge=0, le=2**32 - 1)
+    seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random; the same seed gives the same bytes.")
     document: DocumentSettings = Field(default_factory=DocumentSettings)
 
     @field_validator("word", "text", "prefix")

@@ -29,8 +29,10 @@ def kendall(distance: npt.ArrayLike, values: npt.ArrayLike) -> KendallResult:
 
     Parameters
     ----------
-    distance : (N,) token distances.
-    values : (..., N) for example mutual information in nats.
+    distance : (N,) array_like
+        Token distances.
+    values : (..., N) array_like
+        For example mutual information in nats.
 
     Returns
     -------
@@ -58,12 +60,23 @@ def kendall_tau(distance: npt.ArrayLike, values: npt.ArrayLike) -> Array:
 
     Parameters
     ----------
-    distance : (N,)
-    values : (..., N)
+    distance : (N,) array_like
+        Token distances.
+    values : (..., N) array_like
+        For example mutual information in nats.
 
     Returns
     -------
-    (...) tau-b in [-1, 1]; NaN for fewer than two pairs, a constant row or distance, or a NaN in the row.
+    (...) float64
+        tau-b in [-1, 1]; NaN for fewer than two pairs, a constant row or distance, or a NaN in the row.
+
+    Examples
+    --------
+    Of the six pairs of pairs below, five have the larger value at the smaller distance and one has not: (1 - 5) / 6.
+
+    >>> from analyses.statistics import kendall_tau
+    >>> print(f"{kendall_tau([1, 2, 3, 4], [0.9, 0.5, 0.7, 0.1]):.4f}")
+    -0.6667
     """
     x, rows, shape = _rows(distance, values)
     if len(x) < 2:
@@ -125,12 +138,17 @@ def kendall_interval(tau: npt.ArrayLike, pairs: int, confidence: float = 0.95) -
 
     Parameters
     ----------
-    tau : (...) ; clip +-1 first with `clip_tau`.
-    pairs : N, the number of observations that tau was computed from.
+    tau : (...) array_like
+        Clip +-1 first with `clip_tau`.
+    pairs : int
+        N, the number of observations that tau was computed from.
+    confidence : float
+        Level of the interval.
 
     Returns
     -------
-    low, high : (...) each; NaN for N <= 4.
+    low, high : (...) float64
+        The two limits; NaN for N <= 4.
 
     Notes
     -----
@@ -146,8 +164,10 @@ def clip_tau(tau: npt.ArrayLike, pairs: int) -> tuple[Array, npt.NDArray[np.bool
 
     Returns
     -------
-    clipped : (...)
-    flagged : (...) bool, where the value was changed.
+    clipped : (...) float64
+        tau, pulled in.
+    flagged : (...) bool
+        Where the value was changed.
     """
     values = np.asarray(tau, dtype=np.float64)
     combinations = pairs * (pairs - 1) / 2
@@ -163,13 +183,17 @@ def fisher_z(
 
     Parameters
     ----------
-    tau_first, tau_second : (...) ; clip +-1 first with `clip_tau`.
-    pairs : N, the number of observations behind each tau.
-    variance : "course" 2 / (N - 3), which is Pearson's variance (Fisher 1921) and too wide for tau; "fieller" 2 * .437 / (N - 4).
+    tau_first, tau_second : (...) array_like
+        Clip +-1 first with `clip_tau`.
+    pairs : int
+        N, the number of observations behind each tau.
+    variance : str
+        "course" 2 / (N - 3), which is Pearson's variance (Fisher 1921) and too wide for tau; "fieller" 2 * .437 / (N - 4).
 
     Returns
     -------
-    z, p : (...) each; NaN where N leaves no variance (N <= 3 or N <= 4).
+    z, p : (...) float64
+        NaN where N leaves no variance (N <= 3 or N <= 4).
     """
     offset, scale = {"course": (3, 1.0), "fieller": (4, FIELLER)}[variance]
     width = np.sqrt(2 * scale / (pairs - offset)) if pairs > offset else np.nan

@@ -12,12 +12,17 @@ def minimal_detectable_difference(standard_error: npt.ArrayLike, occurrences: in
 
     Parameters
     ----------
-    standard_error : (...) of the difference, for example the jackknife's.
-    occurrences : T.
+    standard_error : (...) array_like
+        Of the difference, for example the jackknife's.
+    occurrences : int
+        T.
+    alpha, power : float
+        Level of the test, and how surely it is to show the difference.
 
     Returns
     -------
-    (...) in the unit of `standard_error`; NaN for T <= 3.
+    (...) float64
+        In the unit of `standard_error`; NaN for T <= 3.
 
     Notes
     -----

@@ -77,11 +77,15 @@ def leave_one_out(first: npt.ArrayLike, second: npt.ArrayLike, occurrences: int)
 
     Parameters
     ----------
-    first, second : (N,) the two occurrences of each pair, 0 .. T-1.
+    first, second : (N,) array_like of int
+        The two occurrences of each pair, 0 .. T-1.
+    occurrences : int
+        T.
 
     Returns
     -------
-    (T, N) bool; row t is True for the pairs without occurrence t.
+    (T, N) bool
+        Row t is True for the pairs without occurrence t.
     """
     left = np.arange(occurrences)[:, None]
     return (np.asarray(first) != left) & (np.asarray(second) != left)
@@ -104,10 +108,15 @@ def jackknife(
 
     Parameters
     ----------
-    estimate : (...) the statistic on all occurrences.
-    leave_one_out_estimates : (..., T) the statistic without occurrence t.
-    leave_two_out_estimates : (..., T(T-1)/2) without the two occurrences of each pair (see `leave_two_out`); takes off the
-        jackknife's bias (below). For a mean over pairs `jackknife_mean` does all of it.
+    estimate : (...) array_like
+        The statistic on all occurrences.
+    leave_one_out_estimates : (..., T) array_like
+        The statistic without occurrence t.
+    confidence : float
+        Level of the interval.
+    leave_two_out_estimates : (..., T(T-1)/2) array_like, optional
+        Without the two occurrences of each pair (see `leave_two_out`); takes off the jackknife's bias (below). For a mean over
+        pairs `jackknife_mean` does all of it.
 
     Notes
     -----
@@ -144,8 +153,33 @@ def jackknife_mean(
 
     Parameters
     ----------
-    first, second : (N,) the two occurrences of each pair; every pair of occurrences 0 .. T-1 exactly once.
-    values : (..., N) for example the difference of two branches' mutual information.
+    first, second : (N,) array_like of int
+        The two occurrences of each pair; every pair of occurrences 0 .. T-1 exactly once.
+    occurrences : int
+        T.
+    values : (..., N) array_like
+        For example the difference of two branches' mutual information.
+    confidence : float
+        Level of the interval.
+
+    Examples
+    --------
+    Ten pairs of five occurrences, each pair's value being the sum of what its two occurrences bring, 1 to 5. There are five
+    independent things here, not ten: the mean over pairs is twice the mean of 1 to 5, and so is its standard error,
+    2 sqrt(2.5 / 5) = 1.414, with 4 degrees of freedom. Ten independent values would have claimed sqrt(30 / 9 / 10) = .58:
+
+    >>> import numpy as np
+    >>> from analyses.statistics import jackknife_mean
+    >>> first, second = np.triu_indices(5, 1)
+    >>> bring = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    >>> values = bring[first] + bring[second]
+    >>> found = jackknife_mean(first, second, 5, values)
+    >>> print(f"{found.estimate:.3f} +- {found.standard_error:.3f}, {found.degrees_of_freedom:.0f} degrees of freedom")
+    6.000 +- 1.414, 4 degrees of freedom
+    >>> print(f"[{found.low:.3f}, {found.high:.3f}]")  # 6 -+ 2.776 * 1.414
+    [2.074, 9.926]
+    >>> print(f"{values.std(ddof=1) / np.sqrt(10):.2f}")
+    0.58
     """
     data = np.asarray(values, dtype=np.float64)
     if occurrences <= UNTESTABLE_OCCURRENCES:
@@ -185,12 +219,18 @@ def mantel(
 
     Parameters
     ----------
-    first, second : (N,) the two occurrences of each pair; every pair of occurrences 0 .. T-1 exactly once.
-    distance : (N,) token distances.
-    values : (..., N) for example mutual information in nats.
-    permutations : relabellings to sample where T > 8; all T! are enumerated where T <= 8.
-    seed : of the sampled relabellings.
-    alternative : "less" tests for tau < 0.
+    first, second : (N,) array_like of int
+        The two occurrences of each pair; every pair of occurrences 0 .. T-1 exactly once.
+    distance : (N,) array_like
+        Token distances.
+    values : (..., N) array_like
+        For example mutual information in nats.
+    permutations : int
+        Relabellings to sample where T > 8; all T! are enumerated where T <= 8.
+    seed : int
+        Of the sampled relabellings.
+    alternative : str
+        "less" tests for tau < 0.
 
     Returns
     -------
@@ -204,6 +244,20 @@ def mantel(
     Mantel (1967), Cancer Research 27, 209-220; with Kendall's tau Dietz (1983), Systematic Zoology 32, 21-26;
     the +1 rule Phipson & Smyth (2010), Statistical Applications in Genetics and Molecular Biology 9, 39.
     Relabelling leaves the ties of both sides unchanged, so the order of tau is that of its integer numerator and comparisons are exact.
+
+    Examples
+    --------
+    Four occurrences at the tokens 0, 1, 3 and 7, whose six distances all differ, and values that fall with every step of distance:
+    of the 4! = 24 ways to hand the positions out, the real one alone is so extreme, and p is 1 / 24.
+
+    >>> import numpy as np
+    >>> from analyses.statistics import mantel
+    >>> position = np.array([0, 1, 3, 7])
+    >>> first, second = np.triu_indices(4, 1)
+    >>> distance = position[second] - position[first]
+    >>> found = mantel(first, second, distance, 1 / distance, seed=0)
+    >>> print(f"p = {found.p:.4f}, all {found.permutations} relabellings: {found.exact}")
+    p = 0.0417, all 24 relabellings: True
     """
     rows = np.asarray(values, dtype=np.float64)
     shape = rows.shape[:-1]
@@ -237,8 +291,12 @@ def mantel_difference(
 
     Parameters
     ----------
-    values_first, values_second : (..., N) for example the mutual information of the two branches.
-    first, second, distance, permutations, seed : as for `mantel`.
+    first, second, distance
+        As for `mantel`.
+    values_first, values_second : (..., N) array_like
+        For example the mutual information of the two branches.
+    permutations, seed, alternative
+        As for `mantel`; "two-sided" tests for any difference.
 
     Returns
     -------
@@ -294,10 +352,17 @@ def relabelled_tau(
 
     Parameters
     ----------
-    first, second, distance, permutations, seed : as for `mantel`.
-    values : (..., R, N) R series of mutual information, such as the layers of both branches.
-    weights : (..., M, R) M sums of the R taus: 1/R each for their mean, +1/L and -1/L for a difference of two means. A weight of zero
-        leaves its series out, which may then be constant or hold NaN.
+    first, second, distance
+        As for `mantel`.
+    values : (..., R, N) array_like
+        R series of mutual information, such as the layers of both branches.
+    weights : (..., M, R) array_like
+        M sums of the R taus: 1/R each for their mean, +1/L and -1/L for a difference of two means. A weight of zero leaves its
+        series out, which may then be constant or hold NaN.
+    permutations, seed
+        As for `mantel`.
+    confidence : float
+        Level of the interval.
 
     Returns
     -------

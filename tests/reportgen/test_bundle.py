@@ -46,6 +46,7 @@ def test_same_results_same_bytes(results, letters, bundle, tmp_path):
     assert files(rewritten) == files(bundle)
 
 
+@pytest.mark.slow
 def test_same_bytes_under_any_hash_seed(reportgen_process, tmp_path):
     written = []
     for seed in ("1", "2", "3"):

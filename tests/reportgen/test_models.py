@@ -44,6 +44,7 @@ def test_fetch_prints_the_folder(tmp_path):
     assert json.loads(call("fetch", tmp_path, "--json").stdout)["folder"] == str(tmp_path)
 
 
+@pytest.mark.model
 def test_inspect_a_small_model(tmp_path):
     transformers = pytest.importorskip("transformers")
     tokenizers = pytest.importorskip("tokenizers")
