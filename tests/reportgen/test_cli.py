@@ -26,10 +26,10 @@ def one_line(text):
     return text
 
 
-def test_help_loads_nothing_heavy_and_is_quick():
+def test_help_loads_nothing_heavy():
+    # How quick it is, `make bench` measures.
     code = """
-import sys, time
-start = time.perf_counter()
+import sys
 from reportgen.cli import app
 for arguments in (["--help"], ["run", "--help"]):
     try:
@@ -37,16 +37,11 @@ for arguments in (["--help"], ["run", "--help"]):
     except SystemExit as end:
         assert end.code == 0
 heavy = {"numpy", "torch", "xarray", "pandas", "matplotlib", "yaml", "scipy"} & set(sys.modules)
-print(time.perf_counter() - start, sorted(heavy), file=sys.stderr)
+print(sorted(heavy), file=sys.stderr)
 """
-    best = 9.0
-    for _ in range(5):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        seconds, heavy = done.stderr.strip().split(" ", 1)
-        assert heavy == "[]"
-        best = min(best, float(seconds))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
     assert "Usage: reportgen" in done.stdout
-    assert best < 0.3
 
 
 def test_no_command_shows_the_help(call):
@@ -58,7 +53,7 @@ def test_no_command_shows_the_help(call):
 def test_version(call):
     import importlib.metadata
 
-    assert call("--version").stdout == f"reportgen {importlib.metadata.version('reportgen')}\n"
+    assert call("--version").stdout == f"reportgen {importlib.metadata.version('reportgen-interpretability')}\n"
 
 
 def test_run_makes_bundle_and_documents(call, renderer, tmp_path):

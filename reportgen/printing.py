@@ -1,0 +1,47 @@
+"""Can this machine make PDFs? A page of two lines in every font of the report is printed as the report will be, and read by nobody."""
+
+import sys
+from functools import cache
+
+from analyses.installation import install_line, package_of
+
+PREFIX, TO_REMEDY = "PDF cannot be made here: ", "; remedy: "
+
+_DEBIAN = "apt-get install --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+REMEDIES = {
+    "linux": f"on Debian or Ubuntu, as root: {_DEBIAN}",
+    "darwin": "brew install pango",
+    "win32": "install Pango with MSYS2 (WeasyPrint's documentation, 'Installation on Windows'), or make --format html only",
+}
+REMEDY = REMEDIES.get(sys.platform, REMEDIES["linux"])
+
+
+@cache
+def obstacle() -> str:
+    """Return why no PDF can be made here, with the remedy, in one line; an empty string if one can.
+
+    The answer is kept for the life of the process.
+    """
+    try:
+        from reportgen.render.sample import print_sample
+
+        print_sample()
+    except ModuleNotFoundError as error:
+        package = package_of(error.name)
+        return f"{PREFIX}the Python package {package} is not installed{TO_REMEDY}{install_line([package])}"
+    except (ImportError, OSError) as error:
+        return f"{PREFIX}{_line(error)}{TO_REMEDY}{REMEDY}"
+    except Exception as error:  # whatever the layout engine meets on the sample it would meet on the report
+        return f"{PREFIX}{_line(error)}{TO_REMEDY}{REMEDY}"
+    return ""
+
+
+def _line(error: object) -> str:
+    # WeasyPrint's dependency adds a paragraph with an address to "cannot load library 'libpango-1.0-0': ...".
+    text = " ".join(str(error).split())
+    return text.partition(".  Additionally")[0] if len(text) > 200 else text
+
+
+if __name__ == "__main__":
+    if found := obstacle():
+        sys.exit(f"setup: {found}")
