@@ -120,6 +120,16 @@ choose_torch() {
     fi
 }
 
+# What nothing here uses: the C++ headers and test programs of PyTorch, and the five largest libraries' own tests; 0.25 GB.
+trim() {
+    local packages library
+    packages="$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+    rm -rf "$packages"/torch/{test,include} "$packages"/torch/bin/{test_*,*Test,protoc*,*.ptl}
+    for library in pandas scipy xarray matplotlib numpy; do
+        find "$packages/$library" -type d -name tests -prune -exec rm -rf {} +
+    done
+}
+
 stamp_of() { cat "requirements/$1.txt" pyproject.toml | sha256sum | cut -d' ' -f1; }
 stamped() { [ "$(cat "$venv/.reportgen-setup-$1" 2>/dev/null)" = "$(stamp_of "$1") ${PIP_ARGS:-} ${TORCH:-}" ]; }
 
@@ -155,5 +165,6 @@ pip install --no-compile ${PIP_ARGS:-} "${files[@]}" || fail "pip could not inst
 # The name that this distribution had before it got its own.
 ! "$venv/bin/python" -c 'import importlib.metadata; importlib.metadata.version("reportgen")' 2>/dev/null || pip uninstall --yes reportgen
 pip install --no-deps --no-build-isolation -e . || fail "pip could not install reportgen itself (its message is above)"
+trim
 "$venv/bin/python" -m reportgen.printing || exit 3
 for lock in "${locks[@]}"; do printf '%s' "$(stamp_of "$lock") ${PIP_ARGS:-} ${TORCH:-}" >"$venv/.reportgen-setup-$lock"; done
