@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Pins in requirements/ what each purpose needs, in versions that every Python of pyproject.toml's range can install:
-# run.txt (`make report`), test.txt and docs.txt on top of it (`make test`, `make docs`), and render.txt, what documents need
-# without a model. A pin that still serves is kept; `scripts/lock.sh --upgrade` takes the newest.
+# run.txt (`make report`), test.txt and docs.txt on top of it (`make test`, `make docs`), render.txt, what documents need without
+# a model, and lowest.txt, the oldest versions that pyproject.toml allows, with what the tests need (`make test-lowest`). A pin that still serves is kept; `scripts/lock.sh --upgrade` takes the newest.
 #
 # Variables: UV, the program uv (found on PATH or beside the Python of VENV).
 set -euo pipefail
@@ -25,6 +25,8 @@ compile() { # compile NAME ARGUMENT...
     "$uv" pip compile "${options[@]}" --output-file "requirements/$1.txt" "${@:2}"
 }
 compile run pyproject.toml --group build
-compile test --group test --constraint requirements/run.txt
+compile test --group test --group check --constraint requirements/run.txt
 compile docs --group docs --constraint requirements/run.txt --constraint requirements/test.txt
 "${PYTHON:-python3}" -m reportgen.requirements pyproject.toml | compile render --constraint requirements/run.txt -
+compile lowest pyproject.toml --group build --resolution lowest-direct
+compile lowest-test --group test --constraint requirements/lowest.txt

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up what `make report` needs, and nothing twice: stamps inside the environment hold the hash of what was installed.
-# With an argument also what only others need: `test` (and `docs`), `docs`, `test-browser`.
+# With an argument also what only others need: `test` (and `docs`), `docs`, `test-browser`; `lowest`: the oldest packages allowed.
 #
 # Everything that is missing on the machine is named in one message before anything is downloaded; root gets it installed. At the
 # end a page is really printed: what was set up works.
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 venv="${VENV:-.venv}"
 purpose="${1:-run}"
-case "$purpose" in run) locks=(run) ;; docs) locks=(run docs) ;; test | test-browser) locks=(run test docs) ;;
+case "$purpose" in run) locks=(run) ;; docs) locks=(run docs) ;; test | test-browser) locks=(run test docs) ;; lowest) locks=(lowest lowest-test) ;;
 *) echo "setup: unknown purpose $purpose; the head of $0 lists them" >&2 && exit 2 ;; esac
 CPU_INDEX=https://download.pytorch.org/whl/cpu
 
@@ -48,7 +48,7 @@ missing_packages() {
             { [ -n "$python" ] && "$python" -c "import ctypes; ctypes.CDLL('${library%=*}')" 2>/dev/null; } || echo "${library#*=}"
         done
     fi
-    case "$purpose" in test | test-browser) command -v pdftotext >/dev/null || echo poppler-utils ;; esac
+    case "$purpose" in test | test-browser | lowest) command -v pdftotext >/dev/null || echo poppler-utils ;; esac
     if [ "$purpose" = test-browser ]; then
         # Java for the HTML checker; Node.js and Chromium for axe-core.
         command -v java >/dev/null || echo default-jre-headless
@@ -88,7 +88,7 @@ set_up_browser() {
 
 nvidia_card() { [ -e /proc/driver/nvidia/version ] || { command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; }; }
 
-pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
+pip() { "$venv/bin/python" -m pip --quiet --quiet --disable-pip-version-check "$@"; }
 
 # The build of PyTorch that pip would take with the arguments, such as 2.13.0+cpu; nothing if it finds none.
 torch_found() {
