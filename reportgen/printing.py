@@ -29,10 +29,10 @@ def obstacle() -> str:
     except ModuleNotFoundError as error:
         package = package_of(error.name)
         return f"{PREFIX}the Python package {package} is not installed{TO_REMEDY}{install_line([package])}"
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, RuntimeError) as error:
         return f"{PREFIX}{_line(error)}{TO_REMEDY}{REMEDY}"
-    except Exception as error:  # whatever the layout engine meets on the sample it would meet on the report
-        return f"{PREFIX}{_line(error)}{TO_REMEDY}{REMEDY}"
+    except Exception as error:  # another version of the layout engine than those that pyproject.toml allows
+        return f"{PREFIX}{type(error).__name__}: {_line(error)}{TO_REMEDY}{install_line(['weasyprint', 'pydyf'])}"
     return ""
 
 

@@ -1,4 +1,5 @@
-"""A small page with all that a report asks of the layout engine: its fonts, subset and embedded, letters of both languages, tags."""
+"""A small page with all that a report asks of the layout engine: its fonts, subset and embedded, letters of both languages, a table,
+a picture, tags."""
 
 from io import BytesIO
 
@@ -10,6 +11,8 @@ from reportgen.render.html import FACES, font_faces
 from reportgen.render.pdf import SCHEME, OwnAssetsOnly, laying_out
 from reportgen.render.tagging import finish
 
+_PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'%3E%3Cpath d='M0 0h9v9z'/%3E%3C/svg%3E"
+_TABLE = '<table><thead><tr><th scope="col">MI</th></tr></thead><tbody><tr><th scope="row">1</th><td>0.5</td></tr></tbody></table>'
 _LINES = ("Thông tin tương hỗ giữa các lần xuất hiện: ạểữỹđƯ", "Mutual information between occurrences: 0.05 ≤ p − 1")
 
 
@@ -27,7 +30,7 @@ def print_sample(assets: Assets | None = None) -> bytes:
         for family, weight, style in FACES.values()
         for line in (_LINES if "Math" not in family else _LINES[1:])
     )
-    source = f'<html lang="vi"><head><title>reportgen</title><style>{css}</style></head><body>{body}</body></html>'
+    source = f'<html lang="vi"><head><title>reportgen</title><style>{css}</style></head><body>{body}{_TABLE}<img alt="MI" src="{_PICTURE}"></body></html>'
     with laying_out():
         page = weasyprint.HTML(string=source, url_fetcher=OwnAssetsOnly(assets or Assets.default()))
         target = BytesIO()
