@@ -33,6 +33,23 @@ find_python() {
     done
 }
 
+nvidia_card() { [ -e /proc/driver/nvidia/version ] || { command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; }; }
+
+# Shall PyTorch have CUDA? As TORCH says; else if there is a card for it.
+wants_cuda() { [ "${TORCH:-}" = cuda ] || { [ -z "${TORCH:-}" ] && nvidia_card; }; }
+
+# Debian's own PyTorch (2.6 or newer, from Debian 13 on) serves the system's Python where PyTorch's index cannot be reached: 0.9 GB
+# instead of the 5 GB, CUDA among it, that the package index has.
+DEBIAN_TORCH=/usr/lib/python3/dist-packages
+fits_debian_torch() {
+    grep -qx 'ID=debian' /etc/os-release 2>/dev/null && [ -z "${PIP_ARGS:-}" ] && ! wants_cuda &&
+        "${1:-false}" -c 'import sys; sys.exit(sys.version_info < (3, 13) or sys.base_prefix != "/usr")' 2>/dev/null
+}
+wants_debian_torch() {
+    fits_debian_torch "$1" && [ ! -d "$DEBIAN_TORCH/torch" ] && ! ls -d "$venv"/lib/python*/site-packages/torch >/dev/null 2>&1 &&
+        ! "$1" -c "import urllib.request; urllib.request.urlopen('$CPU_INDEX/torch/', timeout=10)" 2>/dev/null
+}
+
 # Debian's names of what is missing here, one a line; $1 is the interpreter, if there is one.
 missing_packages() {
     local python="$1" library
@@ -48,6 +65,7 @@ missing_packages() {
             { [ -n "$python" ] && "$python" -c "import ctypes; ctypes.CDLL('${library%=*}')" 2>/dev/null; } || echo "${library#*=}"
         done
     fi
+    ! wants_debian_torch "$python" || echo python3-torch
     case "$purpose" in test | test-browser | lowest) command -v pdftotext >/dev/null || echo poppler-utils ;; esac
     if [ "$purpose" = test-browser ]; then
         # Java for the HTML checker; Node.js and Chromium for axe-core.
@@ -86,8 +104,6 @@ set_up_browser() {
     printf '%s' "$lock" >tests/browser/node_modules/.reportgen-setup
 }
 
-nvidia_card() { [ -e /proc/driver/nvidia/version ] || { command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; }; }
-
 pip() { "$venv/bin/python" -m pip --quiet --quiet --disable-pip-version-check "$@"; }
 
 # The build of PyTorch that pip would take with the arguments, such as 2.13.0+cpu; nothing if it finds none.
@@ -100,18 +116,20 @@ torch_found() {
 # a build without; so may the folders and indexes that pip's settings name.
 choose_torch() {
     local here wanted
-    torch_arguments=() torch_size="0.9 GB" torch_kind="PyTorch"
+    torch_arguments=() torch_links=()
     wanted="$(sed 's/^torch==//' requirements/torch.txt)"
     here="$("$venv/bin/python" -c 'import importlib.metadata; print(importlib.metadata.version("torch"))' 2>/dev/null || true)"
-    if [ "${here%%+*}" = "$wanted" ]; then
-        torch_size="0.1 GB" torch_kind="PyTorch $here is kept"
+    if [ "$here" != "${here%+debian}" ] || { [ -z "$here" ] && fits_debian_torch "$python" && [ -d "$DEBIAN_TORCH/torch" ]; }; then
+        torch_links=("$DEBIAN_TORCH"/{torch,functorch}*) torch_size="0.2 GB" torch_kind="PyTorch is Debian's"
+    elif [ "${here%%+*}" = "$wanted" ]; then
+        torch_size="0.2 GB" torch_kind="PyTorch $here is kept"
     elif [ "$(uname -s)" != Linux ]; then
         torch_size="0.3 GB"
-    elif [ "${TORCH:-}" = cuda ] || { [ -z "${TORCH:-}" ] && nvidia_card; } || [[ "${PIP_ARGS:-}" == *index* ]]; then
+    elif wants_cuda || [[ "${PIP_ARGS:-}" == *index* ]]; then
         torch_size="3 GB" torch_kind="PyTorch with CUDA, or as PIP_ARGS says"
     else
         # shellcheck disable=SC2206 - PIP_ARGS is a list of words
-        local cpu=(--index-url "$CPU_INDEX" --timeout 10 --retries 1 ${PIP_ARGS:-})
+        local cpu=(--index-url "$CPU_INDEX" --timeout 10 --retries 0 ${PIP_ARGS:-})
         if [[ "$(torch_found "${cpu[@]}")" == *+cpu ]]; then
             torch_arguments=("${cpu[@]}") torch_size="0.4 GB" torch_kind="PyTorch without CUDA"
         else
@@ -122,9 +140,8 @@ choose_torch() {
 
 # What nothing here uses: the C++ headers and test programs of PyTorch, and the five largest libraries' own tests; 0.25 GB.
 trim() {
-    local packages library
-    packages="$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
-    rm -rf "$packages"/torch/{test,include} "$packages"/torch/bin/{test_*,*Test,protoc*,*.ptl}
+    local library
+    [ -L "$packages/torch" ] || rm -rf "$packages"/torch/{test,include} "$packages"/torch/bin/{test_*,*Test,protoc*,*.ptl}
     for library in pandas scipy xarray matplotlib numpy; do
         find "$packages/$library" -type d -name tests -prune -exec rm -rf {} +
     done
@@ -155,7 +172,16 @@ fi
 choose_torch
 say "downloading about $torch_size of Python packages into $venv ($torch_kind; pip's own cache may have them)"
 files=()
-for lock in "${locks[@]}"; do files+=(-r "requirements/$lock.txt"); done
+for lock in "${locks[@]}"; do
+    if [ ${#torch_links[@]} -gt 0 ]; then
+        grep -v '^torch==' "requirements/$lock.txt" >"$venv/$lock.txt"
+        files+=(-r "$venv/$lock.txt")
+    else
+        files+=(-r "requirements/$lock.txt")
+    fi
+done
+packages="$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+for link in ${torch_links[@]+"${torch_links[@]}"}; do ln -sfn "$link" "$packages/${link##*/}"; done
 if [ ${#torch_arguments[@]} -gt 0 ]; then
     pip install --no-compile --no-deps "${torch_arguments[@]}" -r requirements/torch.txt || fail "pip could not install PyTorch (its message is above)"
 fi
