@@ -1,7 +1,9 @@
 """Can this machine make PDFs? A page of two lines in every font of the report is printed as the report will be, and read by nobody."""
 
 import sys
+from contextlib import redirect_stdout
 from functools import cache
+from io import StringIO
 
 from analyses.installation import install_line, package_of
 
@@ -23,9 +25,11 @@ def obstacle() -> str:
     The answer is kept for the life of the process.
     """
     try:
-        from reportgen.render.sample import print_sample
+        # WeasyPrint prints a paragraph of its own about a library that it does not find.
+        with redirect_stdout(StringIO()):
+            from reportgen.render.sample import print_sample
 
-        print_sample()
+            print_sample()
     except ModuleNotFoundError as error:
         package = package_of(error.name)
         return f"{PREFIX}the Python package {package} is not installed{TO_REMEDY}{install_line([package])}"

@@ -1,4 +1,4 @@
-"""The action's steps, run one after the other as a GitHub runner runs them: expressions filled in, files for outputs, bash with its options.
+"""The action's steps, run one after the other as a runner runs them: expressions filled in, files for outputs, bash with its options.
 
 The runner's own actions (setup-python, cache) are no packages that could be installed here; in their place stands what they promise and
 what they refuse: a path must lie where their glob can look, a cache key has at most 512 characters and no comma.

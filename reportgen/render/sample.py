@@ -30,7 +30,8 @@ def print_sample(assets: Assets | None = None) -> bytes:
         for family, weight, style in FACES.values()
         for line in (_LINES if "Math" not in family else _LINES[1:])
     )
-    source = f'<html lang="vi"><head><title>reportgen</title><style>{css}</style></head><body>{body}{_TABLE}<img alt="MI" src="{_PICTURE}"></body></html>'
+    head = f"<head><title>reportgen</title><style>{css}table{{font-family:'Reportgen Sans'}}</style></head>"
+    source = f'<html lang="vi">{head}<body>{body}{_TABLE}<img alt="MI" src="{_PICTURE}"></body></html>'
     with laying_out():
         page = weasyprint.HTML(string=source, url_fetcher=OwnAssetsOnly(assets or Assets.default()))
         target = BytesIO()
