@@ -161,6 +161,7 @@ def test_every_step_as_a_runner_does_it(tmp_path, where, tiny_gpt2_folder, ready
     assert "Verdicts" in (tmp_path / "temp" / "summary.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), [("study", "a, b/../c $(touch hacked).yaml"), ("model", "x" * 600)])
 def test_any_input_makes_a_key_that_the_cache_takes(tmp_path, name, value):
     at_work = runner(tmp_path, "here", "", **{name: value})
@@ -170,6 +171,7 @@ def test_any_input_makes_a_key_that_the_cache_takes(tmp_path, name, value):
     assert not (at_work.workspace / "hacked").exists()
 
 
+@pytest.mark.slow
 def test_keys_follow_the_packages_and_the_work(tmp_path):
     def keys(folder: Path, change: bool, **inputs: str) -> dict[str, str]:
         at_work = runner(folder, "here", "", **inputs)

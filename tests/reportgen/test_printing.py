@@ -10,6 +10,7 @@ from analyses.errors import MissingError
 from reportgen import printing
 from reportgen.pipeline import IncompleteError, Rendering, render
 
+pytestmark = pytest.mark.render
 LIBRARIES = ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset", "fontconfig")
 
 
