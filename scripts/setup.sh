@@ -120,20 +120,22 @@ choose_torch() {
     wanted="$(sed 's/^torch==//' requirements/torch.txt)"
     here="$("$venv/bin/python" -c 'import importlib.metadata; print(importlib.metadata.version("torch"))' 2>/dev/null || true)"
     if [ "$here" != "${here%+debian}" ] || { [ -z "$here" ] && fits_debian_torch "$python" && [ -d "$DEBIAN_TORCH/torch" ]; }; then
-        torch_links=("$DEBIAN_TORCH"/{torch,functorch}*) torch_size="0.2 GB" torch_kind="PyTorch is Debian's"
+        torch_links=("$DEBIAN_TORCH"/{torch,functorch}*)
+        download="0.2 GB" disk=1 kind="PyTorch is Debian's"
     elif [ "${here%%+*}" = "$wanted" ]; then
-        torch_size="0.2 GB" torch_kind="PyTorch $here is kept"
+        download="0.2 GB" disk=1 kind="PyTorch $here is kept"
     elif [ "$(uname -s)" != Linux ]; then
-        torch_size="0.3 GB"
+        download="0.4 GB" disk=2 kind="PyTorch without CUDA"
     elif wants_cuda || [[ "${PIP_ARGS:-}" == *index* ]]; then
-        torch_size="3 GB" torch_kind="PyTorch with CUDA, or as PIP_ARGS says"
+        download="3 GB" disk=6 kind="PyTorch with CUDA, or as PIP_ARGS says"
     else
         # shellcheck disable=SC2206 - PIP_ARGS is a list of words
         local cpu=(--index-url "$CPU_INDEX" --timeout 10 --retries 0 ${PIP_ARGS:-})
         if [[ "$(torch_found "${cpu[@]}")" == *+cpu ]]; then
-            torch_arguments=("${cpu[@]}") torch_size="0.4 GB" torch_kind="PyTorch without CUDA"
+            torch_arguments=("${cpu[@]}")
+            download="0.4 GB" disk=2 kind="PyTorch without CUDA"
         else
-            torch_size="3 GB" torch_kind="PyTorch with CUDA, as $CPU_INDEX cannot be reached or has no build for this Python"
+            download="3 GB" disk=6 kind="PyTorch with CUDA, as $CPU_INDEX cannot be reached or has no build for this Python"
         fi
     fi
 }
@@ -170,7 +172,9 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     "$python" -m venv "$venv" || fail "could not make the environment $venv with $python"
 fi
 choose_torch
-say "downloading about $torch_size of Python packages into $venv ($torch_kind; pip's own cache may have them)"
+free="$(df -Pk . | awk 'NR == 2 {print int($4 / 1000000)}')"
+[ "$free" -ge "$disk" ] || fail "about $disk GB of disk are needed here and $free GB are free; VENV=/other/disk/venv puts the packages elsewhere"
+say "downloading about $download of Python packages ($kind; up to $disk GB in $venv), and once the model: 94 MB (0.6 GB in the cache)"
 files=()
 for lock in "${locks[@]}"; do
     if [ ${#torch_links[@]} -gt 0 ]; then
