@@ -172,7 +172,7 @@ if ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     "$python" -m venv "$venv" || fail "could not make the environment $venv with $python"
 fi
 choose_torch
-free="$(df -Pk . | awk 'NR == 2 {print int($4 / 1000000)}')"
+free="$(df -Pk "$venv" | awk 'NR == 2 {print int($4 / 1000000)}')"
 [ "$free" -ge "$disk" ] || fail "about $disk GB of disk are needed here and $free GB are free; VENV=/other/disk/venv puts the packages elsewhere"
 say "downloading about $download of Python packages ($kind; up to $disk GB in $venv), and once the model: 94 MB (0.6 GB in the cache)"
 files=()
