@@ -34,6 +34,7 @@ from reportgen.bundle import (
 )
 from reportgen.cache import Cache, cache_key
 from reportgen.identity import computation_code, inputs_of, rendering_code
+from reportgen.printing import obstacle
 from reportgen.settings import PRESENTATION, load_study
 
 if TYPE_CHECKING:
@@ -107,26 +108,25 @@ class Rendering:
                 raise InputError(f"--lang {language}: expected {registry.choices(expected)}{registry.nearest(language, expected)}")
             members_of(language, known)
 
-    def possible(self) -> tuple[Rendering, str]:
-        """Return what of this can be made on this machine, and why not the rest: an empty string if all can be.
-
-        A page is really printed.
+    def possible(self) -> Rendering:
+        """Return this without the formats that cannot be made on this machine; a page is really printed.
 
         Raises
         ------
         MissingError
-            If nothing of it can be made.
+            If none can be made.
         """
-        if "pdf" not in self.formats:
-            return self, ""
-        from reportgen.printing import obstacle
-
-        if not (problem := obstacle()):
-            return self, ""
+        if "pdf" not in self.formats or not (problem := obstacle()):
+            return self
         others = tuple(format for format in self.formats if format != "pdf")
         if not others:
             raise MissingError(problem)
-        return replace(self, formats=others), problem
+        return replace(self, formats=others)
+
+    def check_complete(self, documents: tuple[Path, ...], outcome: Outcome | None = None) -> None:
+        """Raise IncompleteError if PDFs were wanted and are not among the documents."""
+        if "pdf" in self.formats and not any(document.suffix == ".pdf" for document in documents):
+            raise IncompleteError(obstacle(), documents, outcome)
 
 
 def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
@@ -203,9 +203,8 @@ def render(
         path = save(bundle, out / "bundle")
     else:
         path = Path(bundle)
-    documents, problem = _render(path, out, rendering, progress or SilentProgress(), cache)
-    if problem:
-        raise IncompleteError(problem, documents)
+    documents = _render(path, out, rendering, progress or SilentProgress(), cache)
+    rendering.check_complete(documents)
     return documents
 
 
@@ -228,17 +227,15 @@ def run(
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
     rendering.check()
     _check_edition(_resolved(settings)[0], rendering)
-    _, problem = rendering.possible()
-    if problem:  # known now, not after minutes of computing
-        logging.getLogger("reportgen").warning("%s. The HTML will be made.", problem)
+    if rendering.possible() != rendering:  # known now, not after minutes of computing
+        logging.getLogger("reportgen").warning("%s. The rest will be made.", obstacle())
     before = bundle_digest(out / "bundle") if (out / "bundle" / "SHA256SUMS").is_file() else None
     path, results = analyze_to(settings, out, progress, cache)
-    documents, problem = _render(path, out, rendering, progress or SilentProgress(), cache)
+    documents = _render(path, out, rendering, progress or SilentProgress(), cache)
     if before != bundle_digest(path):
         _remove_outdated(out, documents, templates)
     outcome = Outcome(path, documents, results)
-    if problem:
-        raise IncompleteError(problem, documents, outcome)
+    rendering.check_complete(documents, outcome)
     return outcome
 
 
@@ -322,42 +319,37 @@ def _announce(progress: Progress, key: str) -> None:
         advance(1)
 
 
-def _render(path: Path, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[tuple[Path, ...], str]:
-    """Return the documents, and why there is no PDF among them (an empty string if there is, or none was wanted)."""
+def _render(path: Path, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
     verify_bundle(path)
-    problem = ""
     analysis = registry.analysis_named(read_study(path).get("analysis"), f"{path}/study.json")
     with _writable(out), staging_folder(out) as staging:
         with _step("the rendering"):
             if cache is None:
-                problem = _render_into(staging, path, analysis, rendering, progress)
+                _render_into(staging, path, analysis, rendering, progress)
             else:
+                choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
                 code = rendering_code(analysis, rendering.templates)
-
-                def key_of(rendering: Rendering) -> str:
-                    choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
-                    return cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
-
-                if not _copied(cache.find("documents", key_of(rendering)), staging):
-                    problem = _render_into(staging, path, analysis, rendering, progress)
-                    made = rendering.possible()[0] if problem else rendering
-                    cache.store("documents", key_of(made), lambda folder: shutil.copytree(staging, folder, dirs_exist_ok=True))
+                key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
+                if not _copied(cache.find("documents", key), staging):
+                    if rendering.possible() != rendering:
+                        return _render(path, out, rendering.possible(), progress, cache)
+                    _render_into(staging, path, analysis, rendering, progress)
+                    cache.store("documents", key, lambda folder: shutil.copytree(staging, folder, dirs_exist_ok=True))
                 else:
                     _announce(progress, "documents_kept")
-        return _publish(staging, out), problem
+        return _publish(staging, out)
 
 
-def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> str:
+def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
     # Only now: documents that are kept need none of the libraries that draw.
     rendering.check()
-    rendering, problem = rendering.possible()
+    rendering = rendering.possible()
     from reportgen.render import render_documents
 
     results = read_bundle(bundle)
     render_documents(
         results, analysis, folder, rendering.languages, rendering.formats, progress, rendering.templates, edition=rendering.edition
     )
-    return problem
 
 
 def _copied(kept: Path | None, folder: Path) -> bool:

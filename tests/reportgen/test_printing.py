@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from analyses.errors import MissingError
-from reportgen import printing
+from reportgen import pipeline, printing
 from reportgen.pipeline import IncompleteError, Rendering, render
 
 pytestmark = pytest.mark.render
@@ -16,10 +16,9 @@ LIBRARIES = ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset", "fontconfig")
 
 @pytest.fixture(autouse=True)
 def fresh_answer():
-    obstacle = printing.obstacle
-    obstacle.cache_clear()
+    printing.obstacle.cache_clear()
     yield
-    obstacle.cache_clear()
+    printing.obstacle.cache_clear()
 
 
 def test_the_sample_has_every_font_of_the_report_and_no_other():
@@ -74,7 +73,7 @@ def test_html_needs_none_of_the_libraries(tmp_path, bundle):
 
 @pytest.fixture
 def no_pdf(monkeypatch):
-    monkeypatch.setattr(printing, "obstacle", lambda: "PDF cannot be made here: no pango; remedy: install it")
+    monkeypatch.setattr(pipeline, "obstacle", lambda: "PDF cannot be made here: no pango; remedy: install it")
 
 
 def test_the_html_is_made_and_the_exit_code_is_3(no_pdf, renderer, reportgen_process, tmp_path, bundle):
@@ -93,7 +92,7 @@ def test_the_command_says_it_first_and_last(no_pdf, renderer, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["run", "letters", "--lang", "vi"])
     assert done.exit_code == 3
-    assert caplog.messages == ["PDF cannot be made here: no pango; remedy: install it. The HTML will be made."]
+    assert caplog.messages == ["PDF cannot be made here: no pango; remedy: install it. The rest will be made."]
     assert done.stderr.splitlines()[-1] == "reportgen: error: PDF cannot be made here: no pango; remedy: install it"
     assert f"{os.path.join('out', 'vi', 'report.html')}" in done.stderr
     assert "Verdicts" in done.stderr
@@ -105,7 +104,7 @@ def test_what_was_kept_without_pdf_is_not_taken_for_the_whole(no_pdf, renderer, 
     for _ in range(2):
         with pytest.raises(IncompleteError):
             render(bundle, tmp_path / "out", languages=["vi"], cache=Cache())
-    monkeypatch.setattr(printing, "obstacle", lambda: "")
+    monkeypatch.setattr(pipeline, "obstacle", lambda: "")
     documents = render(bundle, tmp_path / "out", languages=["vi"], cache=Cache())
     assert "report.pdf" in {path.name for path in documents}
 
