@@ -119,7 +119,9 @@ def _root(
     if version:
         from importlib.metadata import version as installed
 
-        typer.echo(f"reportgen {installed('reportgen')}")
+        from analyses.installation import DISTRIBUTION
+
+        typer.echo(f"reportgen {installed(DISTRIBUTION)}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -155,16 +157,21 @@ def run(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides)
     display = _display(quiet)
-    outcome = pipeline.run(
-        settings,
-        out,
-        languages=languages,
-        formats=formats,
-        edition=edition,
-        templates=templates,
-        progress=display,
-        cache=_cache(no_cache),
-    )
+    try:
+        outcome = pipeline.run(
+            settings,
+            out,
+            languages=languages,
+            formats=formats,
+            edition=edition,
+            templates=templates,
+            progress=display,
+            cache=_cache(no_cache),
+        )
+    except pipeline.IncompleteError as error:
+        if made := error.outcome:
+            _show(display, quiet, timings, made.results.study["verdicts"], [*made.documents, made.bundle])
+        raise
     verdicts = outcome.results.study["verdicts"]
     untestable = any(str(verdict["verdict"]).replace("_", " ") == "not testable" for verdict in verdicts)
     code = CHANGED if strict and untestable else DONE
@@ -220,16 +227,20 @@ def render(
     from reportgen import pipeline
 
     display = _display(quiet)
-    documents = pipeline.render(
-        bundle,
-        out,
-        languages=_languages(lang),
-        formats=_formats(format),
-        edition=edition,
-        templates=templates,
-        progress=display,
-        cache=_cache(no_cache),
-    )
+    try:
+        documents = pipeline.render(
+            bundle,
+            out,
+            languages=_languages(lang),
+            formats=_formats(format),
+            edition=edition,
+            templates=templates,
+            progress=display,
+            cache=_cache(no_cache),
+        )
+    except pipeline.IncompleteError as error:
+        _show(display, quiet, timings, [], error.documents)
+        raise
     _show(display, quiet, timings, [], documents)
     _result(as_json, DONE, bundle=bundle, documents=documents)
     return DONE
@@ -594,7 +605,9 @@ def _explained(error: BaseException) -> tuple[int, str]:
     if usage is not None:
         return BAD_INPUT, f"error: {_line(usage()).replace('Value error, ', '')} (`{_command(error)} --help` shows what is possible)"
     if isinstance(error, ModuleNotFoundError):
-        return MISSING, f"error: the Python package {error.name} is not installed: `pip install {error.name}`"
+        from analyses.installation import not_installed
+
+        return MISSING, f"error: {not_installed(error.name)}"
     from_step = type(error).__name__ == "StepError"
     message = _line(error) if from_step else f"{type(error).__name__}: {_line(error)}"
     return FAILED, f"error: {message} (REPORTGEN_DEBUG=1 shows the traceback)"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import filecmp
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pydantic
 
 from analyses.errors import InputError, MissingError
+from analyses.installation import not_installed
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results
 from reportgen import registry
@@ -32,6 +34,7 @@ from reportgen.bundle import (
 )
 from reportgen.cache import Cache, cache_key
 from reportgen.identity import computation_code, inputs_of, rendering_code
+from reportgen.printing import obstacle
 from reportgen.settings import PRESENTATION, load_study
 
 if TYPE_CHECKING:
@@ -41,11 +44,18 @@ LANGUAGES = ("vi-en", "vi", "en")
 FORMATS = ("html", "pdf")
 EDITION = "report"
 _DOCUMENTS = (*(f"{name}.{kind}" for name in ("report", "handout", "handout-key") for kind in FORMATS), "figures/*.svg")
-_LIBRARIES = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 (macOS: brew install pango)"
 
 
 class StepError(RuntimeError):
     """A step failed for a reason that is neither the user's input nor something missing (exit code 4)."""
+
+
+class IncompleteError(MissingError):
+    """No PDF can be made on this machine; all the rest was: `documents`, and after `run` its whole `outcome`."""
+
+    def __init__(self, message: str, documents: tuple[Path, ...], outcome: Outcome | None = None) -> None:
+        super().__init__(message)
+        self.documents, self.outcome = documents, outcome
 
 
 @dataclass(frozen=True)
@@ -88,17 +98,35 @@ class Rendering:
 
     def check(self) -> None:
         """Raise InputError or MissingError for what could be wrong, before anything is computed or drawn."""
-        try:
-            from reportgen.render import Assets, load_languages
-            from reportgen.render import members as members_of
-        except OSError as error:
-            raise MissingError(f"PDF needs system libraries that are not here ({_line(error)}): {_LIBRARIES}") from error
+        from reportgen.render import Assets, load_languages
+        from reportgen.render import members as members_of
+
         known = load_languages(*Assets.default(self.templates).directories)
         for language in self.languages:
             if any(member not in known for member in language.split("-")) and language not in known:
                 expected = [*LANGUAGES, *(code for code in known if code not in LANGUAGES)]
                 raise InputError(f"--lang {language}: expected {registry.choices(expected)}{registry.nearest(language, expected)}")
             members_of(language, known)
+
+    def possible(self) -> Rendering:
+        """Return this without the formats that cannot be made on this machine; a page is really printed.
+
+        Raises
+        ------
+        MissingError
+            If none can be made.
+        """
+        if "pdf" not in self.formats or not (problem := obstacle()):
+            return self
+        others = tuple(format for format in self.formats if format != "pdf")
+        if not others:
+            raise MissingError(problem)
+        return replace(self, formats=others)
+
+    def check_complete(self, documents: tuple[Path, ...], outcome: Outcome | None = None) -> None:
+        """Raise IncompleteError if PDFs were wanted and are not among the documents."""
+        if "pdf" in self.formats and not any(document.suffix == ".pdf" for document in documents):
+            raise IncompleteError(obstacle(), documents, outcome)
 
 
 def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
@@ -247,7 +275,9 @@ def render(
         path = save(bundle, out / "bundle")
     else:
         path = Path(bundle)
-    return _render(path, out, rendering, progress or SilentProgress(), cache)
+    documents = _render(path, out, rendering, progress or SilentProgress(), cache)
+    rendering.check_complete(documents)
+    return documents
 
 
 def run(
@@ -269,12 +299,16 @@ def run(
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
     rendering.check()
     _check_edition(_resolved(settings)[0], rendering)
+    if rendering.possible() != rendering:  # known now, not after minutes of computing
+        logging.getLogger("reportgen").warning("%s. The rest will be made.", obstacle())
     before = bundle_digest(out / "bundle") if (out / "bundle" / "SHA256SUMS").is_file() else None
     path, results = analyze_to(settings, out, progress, cache)
     documents = _render(path, out, rendering, progress or SilentProgress(), cache)
     if before != bundle_digest(path):
         _remove_outdated(out, documents, templates)
-    return Outcome(path, documents, results)
+    outcome = Outcome(path, documents, results)
+    rendering.check_complete(documents, outcome)
+    return outcome
 
 
 def analyze_to(
@@ -369,6 +403,8 @@ def _render(path: Path, out: Path, rendering: Rendering, progress: Progress, cac
                 code = rendering_code(analysis, rendering.templates)
                 key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
                 if not _copied(cache.find("documents", key), staging):
+                    if rendering.possible() != rendering:
+                        return _render(path, out, rendering.possible(), progress, cache)
                     _render_into(staging, path, analysis, rendering, progress)
                     cache.store("documents", key, lambda folder: shutil.copytree(staging, folder, dirs_exist_ok=True))
                 else:
@@ -379,6 +415,7 @@ def _render(path: Path, out: Path, rendering: Rendering, progress: Progress, cac
 def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
     # Only now: documents that are kept need none of the libraries that draw.
     rendering.check()
+    rendering = rendering.possible()
     from reportgen.render import render_documents
 
     results = read_bundle(bundle)
@@ -404,7 +441,7 @@ def _step(name: str) -> Iterator[None]:
     except (InputError, MissingError, StepError):
         raise
     except ModuleNotFoundError as error:
-        raise MissingError(f"{name} needs the Python package {error.name}, which is not installed: `pip install {error.name}`") from error
+        raise MissingError(f"{name}: {not_installed(error.name)}") from error
     except Exception as error:
         raise StepError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
 

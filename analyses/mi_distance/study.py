@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from analyses.errors import InputError
+from analyses.installation import DISTRIBUTION
 from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude, primary_control
 from analyses.mi_distance.controls import (
@@ -416,7 +417,7 @@ def _versions() -> dict[str, str]:
     versions = {}
     for name in ("reportgen", "numpy", "scipy", "statsmodels", "torch", "transformers", "tokenizers"):
         try:
-            versions[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(DISTRIBUTION if name == "reportgen" else name)
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from analyses.errors import InputError
 from analyses.progress import Progress, SilentProgress
@@ -14,11 +15,22 @@ from reportgen.render.files import write_atomically
 from reportgen.render.helpers import Helpers
 from reportgen.render.html import render_html
 from reportgen.render.languages import Language, load_languages
-from reportgen.render.pdf import render_pdf
+
+if TYPE_CHECKING:
+    from reportgen.render.pdf import render_pdf
 
 __all__ = ["Assets", "Document", "build_document", "files_of", "load_languages", "render_documents", "render_html", "render_pdf"]
 
 FORMATS = ("html", "pdf")
+
+
+def __getattr__(name: str) -> Any:
+    # Only PDF needs the layout engine, whose system libraries not every machine has.
+    if name == "render_pdf":
+        from reportgen.render.pdf import render_pdf
+
+        return render_pdf
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def members(code: str, languages: Mapping[str, Language]) -> list[Language]:
