@@ -109,14 +109,14 @@ class BranchReader:
         Raises
         ------
         InputError
-            A branch was not found in some block, ran more than once, or has another shape than (tokens, hidden size).
+            A branch was not found in some block, ran more than once, has another shape than (tokens, hidden size), or holds NaN
+            or infinity.
         """
-        modules = {}
-        for branch in BRANCHES:
-            catches = [caught[branch] for caught in self._caught]
-            for layer, catch in enumerate(catches):
-                self._check(catch, branch, layer)
-            modules[branch] = tuple(str(catch.module) for catch in catches)
+        # In the order in which they ran, so that what is named is where it began.
+        for layer, caught in enumerate(self._caught):
+            for branch in BRANCHES:
+                self._check(caught[branch], branch, layer)
+        modules = {branch: tuple(str(caught[branch].module) for caught in self._caught) for branch in BRANCHES}
         return self._activation, modules
 
     def _candidates(self, block: nn.Module, branch: str, override: str | None, layer: int) -> Iterator[tuple[str, nn.Module]]:
@@ -174,6 +174,8 @@ class BranchReader:
             raise InputError(f"{where} ({catch.module}) ran {catch.runs[catch.module]} times for one text; {_HINT}")
         if not catch.fits:
             raise InputError(f"{where} ({catch.module}) does not give {self._hidden_size} values for each token; {_HINT}")
+        if not torch.isfinite(self._activation[BRANCHES.index(branch), layer]).all():
+            raise InputError(f"{where} ({catch.module}) gives values that are no finite numbers; the weights of the model are damaged")
 
 
 def _class_has(module: nn.Module, words: Sequence[str]) -> bool:

@@ -83,8 +83,9 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
 
     # The weights are hashed while they are used: both read the same files, so they are read from the disk once.
     with ThreadPoolExecutor(max_workers=1) as hashing, _deterministic(), torch.inference_mode():
-        pinned = hashing.submit(provenance, settings, folder)
-        model = weights.without_weights(config) if settings.untrained else weights.load_stored(folder, config)
+        model, files = (weights.without_weights(config), ()) if settings.untrained else weights.load_stored(folder, config)
+        pinned = hashing.submit(provenance, settings, folder, files)
+        _check_vocabulary(model, tokens.ids, folder.name)
         layers = config.get_text_config().num_hidden_layers
         _, blocks = branches.find_blocks(model, layers, folder.name, attention_named=settings.branches.attention is not None)
         hidden_size = config.get_text_config().hidden_size
@@ -118,6 +119,16 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         "transformers": transformers.__version__,
     }
     return Capture(activation.numpy(), {branch: _once(paths) for branch, paths in modules.items()}, facts)
+
+
+def _check_vocabulary(model: Any, ids: Sequence[int], name: str) -> None:
+    """A tokenizer may know more tokens than the model (padding added later); the text must use none of those."""
+    rows = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    if rows is not None and max(ids) >= rows:
+        raise InputError(
+            f"model {name}: its tokenizer gives this text token number {max(ids)} and its embedding has {rows} rows; "
+            "the tokenizer belongs to another model"
+        )
 
 
 def _once(paths: Sequence[str]) -> tuple[str, ...]:
