@@ -39,7 +39,7 @@ class StoredTensor:
 
 
 @dataclass(frozen=True)
-class StoredWeights:
+class WeightHeaders:
     """The files of a model, in order, and every tensor that they hold by its name."""
 
     files: tuple[Path, ...]
@@ -93,7 +93,7 @@ def files_to_download(folder: Path) -> list[str]:
     return [file for file in files if not (folder / file).is_file()]
 
 
-def read_headers(files: Iterable[Path], name: str) -> StoredWeights:
+def read_headers(files: Iterable[Path], name: str) -> WeightHeaders:
     """What the files hold, by their headers.
 
     Raises
@@ -116,10 +116,10 @@ def read_headers(files: Iterable[Path], name: str) -> StoredWeights:
             tensors[key] = StoredTensor(file, str(entry["dtype"]), tuple(entry["shape"]))
     for key, tensor in tensors.items():
         _refuse_codes(key, tensor, name)
-    return StoredWeights(files, tensors)
+    return WeightHeaders(files, tensors)
 
 
-def refuse_scales(unused: Iterable[str], stored: StoredWeights, name: str) -> None:
+def refuse_scales(unused: Iterable[str], stored: WeightHeaders, name: str) -> None:
     """Refuse quantised weights by what lies beside them; `unused` are the keys that the model does not know."""
     for key in unused:
         if _BESIDE_CODES.search(key):
@@ -134,7 +134,7 @@ def refuse_adapter(folder: Path, name: str) -> None:
     base = _json(folder / ADAPTER).get("base_model_name_or_path")
     of = f" of {base}" if base else ""
     raise InputError(
-        f"model {name}: {ADAPTER} makes this an adapter{of}, not a whole model; merge it into its base and save that (peft: merge_and_unload)"
+        f"model {name}: {ADAPTER} makes this an adapter{of}, not a whole model; merge it into its base with peft's merge_and_unload"
     )
 
 
@@ -197,7 +197,7 @@ def _refuse_pointer(file: Path, name: str) -> None:
     with file.open("rb") as stream:
         if stream.read(len(_POINTER)) == _POINTER:
             raise MissingError(
-                f"model {name}: {file.name} is a Git LFS pointer and not the file itself; run git lfs pull in its repository"
+                f"model {name}: {file.name} is a Git LFS pointer and not the file itself; run git lfs pull in its folder"
             )
 
 

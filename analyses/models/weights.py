@@ -21,7 +21,7 @@ from analyses.errors import InputError
 from analyses.memory import return_free_memory
 from analyses.models.paging import MappedWeights
 from analyses.models.sources import ModelFolder, quiet_transformers
-from analyses.models.weight_files import FLOATS, StoredTensor, StoredWeights, read_headers, refuse_scales
+from analyses.models.weight_files import FLOATS, StoredTensor, WeightHeaders, read_headers, refuse_scales
 
 # A base model may have a pooler for classification that no language model's file holds; nothing here reads it.
 _MAY_BE_MISSING = ("pooler.",)
@@ -46,7 +46,7 @@ def load_stored(folder: ModelFolder, config: Any) -> tuple[nn.Module, tuple[Path
     return _load_as_named(folder, config, stored) or (_load_converted(folder, config, stored), stored.files)
 
 
-def _load_as_named(folder: ModelFolder, config: Any, stored: StoredWeights) -> tuple[nn.Module, tuple[Path, ...]] | None:
+def _load_as_named(folder: ModelFolder, config: Any, stored: WeightHeaders) -> tuple[nn.Module, tuple[Path, ...]] | None:
     """The model where the files name and shape every weight as it does; None where anything has to be converted.
 
     transformers prepares the conversions of all architectures first, which takes longer than all else about loading. What it
@@ -80,7 +80,7 @@ def _load_as_named(folder: ModelFolder, config: Any, stored: StoredWeights) -> t
     return model.requires_grad_(False), files
 
 
-def _tied_names(model: nn.Module, config: Any, names: Mapping[str, str]) -> dict[str, str]:
+def _tied_names(model: Any, config: Any, names: Mapping[str, str]) -> dict[str, str]:
     """Where the input embedding shares the head's matrix and the files hold it under the head's name: its name -> theirs."""
     embedding = model.get_input_embeddings()
     key = next((f"{name}.weight" for name, module in model.named_modules() if module is embedding), "")
@@ -89,10 +89,11 @@ def _tied_names(model: nn.Module, config: Any, names: Mapping[str, str]) -> dict
     headed = transformers.AutoModelForCausalLM._model_mapping.get(type(config), None)
     tied = getattr(headed, "_tied_weights_keys", None)
     heads = [head for head, source in tied.items() if source.endswith(key)] if isinstance(tied, dict) else []
-    return {key: names[head] for head in heads if head in names}
+    there = next((names[head] for head in heads if head in names), None)
+    return {} if there is None else {key: there}
 
 
-def _load_converted(folder: ModelFolder, config: Any, stored: StoredWeights) -> nn.Module:
+def _load_converted(folder: ModelFolder, config: Any, stored: WeightHeaders) -> nn.Module:
     """The model as transformers loads it."""
     precision = _stored_precision(stored)
     options = {
@@ -108,8 +109,8 @@ def _load_converted(folder: ModelFolder, config: Any, stored: StoredWeights) -> 
             model, report = transformers.AutoModel.from_pretrained(folder.path, **options)
             if _lacks_embedding_alone(model, report["missing_keys"]) and config.get_text_config().tie_word_embeddings:
                 # The files hold the shared matrix under the head's name: only the class with the head knows that.
-                headed, report = transformers.AutoModelForCausalLM.from_pretrained(folder.path, **options)
-                model = headed.base_model
+                loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(folder.path, **options)
+                model, report = loaded[0].base_model, loaded[1]
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise _unreadable(folder, error) from error
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(_MAY_BE_MISSING))
@@ -135,7 +136,7 @@ def _unreadable(folder: ModelFolder, error: Exception) -> InputError:
     return InputError(f"model {folder.name}: its weights cannot be loaded: {first_line}")
 
 
-def _refuse_unused(model: Any, wanted: Iterable[str], unused: Sequence[str], stored: StoredWeights, name: str) -> None:
+def _refuse_unused(model: Any, wanted: Iterable[str], unused: Sequence[str], stored: WeightHeaders, name: str) -> None:
     """Refuse weights that stand inside the stack of layers and that the model does not use: its configuration is of another model.
 
     Heads, and the towers of other inputs, are rightly unused. So is what the architecture itself says it ignores, and masks and
@@ -163,7 +164,7 @@ def _is_weight(tensor: StoredTensor | None) -> bool:
     return tensor is None or (tensor.kind in FLOATS and 1 <= len(tensor.shape) <= 3)
 
 
-def _stored_precision(stored: StoredWeights) -> torch.dtype:
+def _stored_precision(stored: WeightHeaders) -> torch.dtype:
     """Precision of the weights in the files: a configuration may say less than they hold, and loading would round them."""
     kinds = {tensor.kind for tensor in stored.tensors.values()}
     half = [name for name in ("BF16", "F16") if name in kinds]
