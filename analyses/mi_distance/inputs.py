@@ -15,6 +15,9 @@ from analyses.mi_distance.settings import StudySettings
 from analyses.progress import Progress
 from analyses.words import Occurrence, find_occurrences
 
+# Fewer dimensions than a histogram has bins say nothing; the estimators need at least this many to give any number.
+FEWEST_DIMENSIONS = 8
+
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
 
@@ -101,11 +104,10 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
             f"{where}: activation must be floats (branch, layer, occurrence, dimension) with {len(BRANCHES)} branches, "
             f"attention first; it is {activation.dtype} {activation.shape}"
         )
-    if not np.isfinite(activation).all():
-        raise InputError(f"{where}: activation holds values that are no finite numbers; capture it again in 32-bit precision")
-    position = np.asarray(_required(content, "token_position", where))
-    if position.shape != (activation.shape[2],) or not np.issubdtype(position.dtype, np.integer):
-        raise InputError(f"{where}: token_position must be {activation.shape[2]} whole numbers, one an occurrence; it is {position.shape}")
+    if activation.shape[3] < FEWEST_DIMENSIONS:
+        raise InputError(f"{where}: activation has {activation.shape[3]} dimensions a vector; expected at least {FEWEST_DIMENSIONS}")
+    activation = _single(activation, "activation", where)
+    position = _positions(content, activation.shape[2], where)
     control = _vectors(content, "control_activation", activation, where)
     untrained = _vectors(content, "untrained_activation", activation, where)
     if untrained is not None and untrained.shape[2] != activation.shape[2]:
@@ -119,7 +121,7 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
         words = tuple(str(word) for word in _required(content, "control_token_word", where).tolist())
         if control_position.shape != (control.shape[2],) or len(words) != control.shape[2]:
             raise InputError(f"{where}: control_token_position and control_token_word must have one entry a control token")
-    return StudyInput(activation, position.astype(np.int64), control, control_position, words, untrained, text, provenance, alternative)
+    return StudyInput(activation, position, control, control_position, words, untrained, text, provenance, alternative)
 
 
 def _load(file: Path) -> Mapping[str, np.ndarray]:
@@ -150,9 +152,32 @@ def _vectors(content: Mapping[str, np.ndarray], name: str, like: np.ndarray, whe
     values = np.asarray(content[name])
     if values.ndim != 4 or (values.shape[:2], values.shape[3]) != (like.shape[:2], like.shape[3]):
         raise InputError(f"{where}: {name} must have the branches, layers and dimensions of activation")
+    return _single(values, name, where)
+
+
+def _single(values: np.ndarray, name: str, where: str) -> np.ndarray:
+    """Finite vectors, in 32 bits where they came in 16: half precision is no type that a netCDF file can hold."""
     if not np.isfinite(values).all():
-        raise InputError(f"{where}: {name} holds values that are no finite numbers; capture it again in 32-bit precision")
-    return values
+        branch, layer = np.argwhere(~np.isfinite(values))[0][:2]
+        raise InputError(
+            f"{where}: {name} holds values that are no finite numbers, first in layer {layer + 1} of {BRANCHES[branch]}; "
+            "capture it again in 32-bit precision"
+        )
+    return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def _positions(content: Mapping[str, np.ndarray], count: int, where: str) -> np.ndarray:
+    """The occurrences' token positions: whole, from 0, each after the one before."""
+    position = np.asarray(_required(content, "token_position", where))
+    if position.shape != (count,) or not np.issubdtype(position.dtype, np.integer):
+        raise InputError(
+            f"{where}: token_position must be {count} whole numbers, one an occurrence; it is {position.dtype} {position.shape}"
+        )
+    if count and position.min() < 0:
+        raise InputError(f"{where}: token_position counts from 0; it holds {position.min()}")
+    if (np.diff(position.astype(np.int64)) <= 0).any():
+        raise InputError(f"{where}: token_position must be in ascending order, each occurrence at a token of its own; sort the occurrences")
+    return position.astype(np.int64)
 
 
 def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:

@@ -196,9 +196,7 @@ def _none_there(folder: Path, name: str) -> list[Path]:
 def _refuse_pointer(file: Path, name: str) -> None:
     with file.open("rb") as stream:
         if stream.read(len(_POINTER)) == _POINTER:
-            raise MissingError(
-                f"model {name}: {file.name} is a Git LFS pointer and not the file itself; run git lfs pull in its folder"
-            )
+            raise MissingError(f"model {name}: {file.name} is a Git LFS pointer and not the file itself; run git lfs pull in its folder")
 
 
 def _header(file: Path, name: str) -> dict[str, Any]:

@@ -54,6 +54,23 @@ def test_netcdf_as_the_study_writes_it_is_read_back(tmp_path, make_input, conten
     assert_same(from_file(file, "tea"), content)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_vectors_of_any_precision(write, content, tmp_path, kind):
+    vectors = {name: content[name].astype(kind) for name in ARRAYS if name.endswith("activation") and name in content}
+    found = from_file(write(**vectors), "tea")
+    np.testing.assert_array_equal(found.activation, vectors["activation"])
+    # What is read must also be what a bundle can hold.
+    write_dataset(found.to_dataset(), tmp_path / "again.nc")
+    np.testing.assert_array_equal(from_file(tmp_path / "again.nc", "tea").activation, vectors["activation"])
+
+
+def test_a_value_that_is_no_number_is_named_by_its_place(write, content):
+    damaged = content["activation"].copy()
+    damaged[1, 1, 2, 3] = np.inf
+    with pytest.raises(InputError, match="first in layer 2 of mlp"):
+        from_file(write(activation=damaged), "tea")
+
+
 def test_activation_and_position_are_enough(write, content):
     bare = {name: content[name] for name in ("activation", "token_position")}
     assert_same(from_file(write(**{name: None for name in ARRAYS if name not in bare}), "tea"), bare)
@@ -69,7 +86,11 @@ def test_activation_and_position_are_enough(write, content):
         ({"activation": np.full((2, 2, 4, 10), np.nan)}, "activation holds values that are no finite numbers"),
         ({"activation": np.zeros((2, 2, 4, 10), dtype=int)}, "must be floats"),
         ({"token_position": np.arange(3)}, "token_position must be 4 whole numbers"),
-        ({"token_position": np.arange(4.0)}, "token_position must be 4 whole numbers"),
+        ({"token_position": np.arange(4.0)}, "token_position must be 4 whole numbers, one an occurrence; it is float64 (4,)"),
+        ({"token_position": np.array([-1, 2, 3, 4])}, "token_position counts from 0; it holds -1"),
+        ({"token_position": np.array([1, 3, 2, 4])}, "token_position must be in ascending order"),
+        ({"token_position": np.array([1, 2, 2, 4])}, "each occurrence at a token of its own"),
+        ({"activation": np.zeros((2, 2, 4, 1))}, "activation has 1 dimensions a vector; expected at least 8"),
         ({"control_activation": np.zeros((2, 2, 6, 9))}, "control_activation must have the branches, layers and dimensions"),
         ({"control_activation": np.zeros((2, 3, 6, 10))}, "control_activation must have the branches, layers and dimensions"),
         ({"control_token_position": None}, "lacks the array 'control_token_position'"),
