@@ -1,5 +1,7 @@
 """Repeated values: the nearest-neighbour estimate against the mutual information that the distribution is known to have."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -33,7 +35,7 @@ def of_cells(edges: np.ndarray, rho: float) -> float:
     """Mutual information in nats of a standard normal pair of which only the cell between two edges is known, by integration."""
     bounds = np.concatenate([[-9.0], edges, [9.0]])
     cells = np.empty((len(bounds) - 1,) * 2)
-    for index, (low, high) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for index, (low, high) in enumerate(itertools.pairwise(bounds)):
         x = np.linspace(low, high, 2 * max(int((high - low) * 100), 10) + 1)
         below = stats.norm.cdf((bounds[None, :] - rho * x[:, None]) / np.sqrt(1 - rho**2))
         cells[index] = integrate.simpson(stats.norm.pdf(x)[:, None] * np.diff(below, axis=1), x=x, axis=0)
