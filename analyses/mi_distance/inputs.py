@@ -1,6 +1,6 @@
 """What a study computes with: the captured vectors, from a model and a text or from a file of ready activations."""
 
-import re
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,12 @@ from analyses.errors import InputError
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.settings import StudySettings
 from analyses.progress import Progress
-from analyses.words import Occurrence, find_occurrences
+from analyses.words import Occurrence, look_for, words_of
 
 # Fewer dimensions than a histogram has bins say nothing; the estimators need at least this many to give any number.
 FEWEST_DIMENSIONS = 8
 
-_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -186,10 +186,21 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
 
     assert settings.text is not None
     tokens = tokenize(settings.model, settings.text)
-    occurrences = find_occurrences(
-        settings.text, settings.word, tokens.offsets, case_sensitive=settings.case_sensitive, plural=settings.plural
+    found = look_for(
+        settings.text,
+        settings.word,
+        tokens.offsets,
+        case_sensitive=settings.case_sensitive,
+        plural=settings.plural,
+        inside_words=settings.inside_words,
+        except_in=settings.except_in,
+        language=settings.document.text_language,
+        unknown=tokens.unknown,
     )
-    others = _other_words(settings.text, tokens.offsets, occurrences) if settings.controls.different_word else []
+    if remark := found.remark(settings.word):
+        _LOG.warning(remark)
+    occurrences = list(found.occurrences)
+    others = _other_words(settings.text, tokens.offsets, [*occurrences, *found.left_out]) if settings.controls.different_word else []
     words = [*(occurrence.tokens for occurrence in occurrences), *(token for _, token in others)]
     positions = sorted({position for word in words for position in word})
     captured = capture(settings.model, settings.text, positions, progress)
@@ -219,6 +230,7 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
             "occurrences": [
                 {"start": occurrence.start, "end": occurrence.end, "tokens": list(occurrence.tokens)} for occurrence in occurrences
             ],
+            "word": found.to_dict(),
         },
         provenance={"model": dict(captured.provenance)},
         alternative_activation=alternative,
@@ -233,10 +245,10 @@ def _other_words(text: str, offsets: tuple[tuple[int, int], ...], occurrences: l
     """
     taken = {token for occurrence in occurrences for token in occurrence.tokens} | {0}
     found = []
-    for match in _WORD.finditer(text):
-        tokens = tuple(index for index, (start, end) in enumerate(offsets) if start < match.end() and end > match.start() and end > start)
+    for first, last in words_of(text):
+        tokens = tuple(index for index, (start, end) in enumerate(offsets) if start < last and end > first and end > start)
         if tokens and taken.isdisjoint(tokens):
-            found.append((match.group().casefold(), tokens))
+            found.append((text[first:last].casefold(), tokens))
             taken.update(tokens)
     return found
 

@@ -8,6 +8,8 @@ from analyses.models.configuration import context_length, load_configuration
 from analyses.models.settings import ModelSettings
 from analyses.models.sources import ModelFolder, quiet_transformers, resolve
 
+# What stands for a space in the tokens of SentencePiece and of byte-level tokenizers.
+_SPACE_SIGNS = "▁Ġ "
 # By any of these transformers finds a tokenizer.
 _TOKENIZER_FILES = {"tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tekken.json"}
 
@@ -27,12 +29,15 @@ class Tokens:
         Start and end of each token in the text, in characters; equal for a special token.
     context_length
         The most tokens that the model takes; None where nothing limits them.
+    unknown
+        The indices of the tokens that stand for what the tokenizer does not know ([UNK]).
     """
 
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
     offsets: tuple[tuple[int, int], ...]
     context_length: int | None
+    unknown: frozenset[int] = frozenset()
 
 
 def tokenize(settings: ModelSettings, text: str) -> Tokens:
@@ -71,8 +76,14 @@ def tokenize_with(folder: ModelFolder, config: Any, text: str) -> Tokens:
     if limit is not None and len(ids) > limit:
         raise InputError(f"the text has {len(ids)} tokens and model {folder.name} takes {limit}; shorten the text or choose another model")
     names = tokenizer.convert_ids_to_tokens(list(ids))
+    # A sign for a space alone is no part of the word behind it, whatever span the tokenizer gives it.
+    offsets = tuple(
+        (start, start) if not name.strip(_SPACE_SIGNS) and text[start:end].strip() else (start, end)
+        for name, (start, end) in zip(names, offsets, strict=True)
+    )
+    unknown = frozenset(index for index, number in enumerate(ids) if number == tokenizer.unk_token_id)
     pieces = tuple(text[start:end] if end > start else name for (start, end), name in zip(offsets, names, strict=True))
-    return Tokens(ids, pieces, offsets, limit)
+    return Tokens(ids, pieces, offsets, limit, unknown)
 
 
 def _tokenizer_fault(folder: ModelFolder, error: Exception) -> str:

@@ -230,3 +230,50 @@ def test_captured_vectors_serve_again_without_the_model(of_model, last, tiny_gpt
     assert again.study == direct.study
     assert again.dataset.equals(direct.dataset)
     assert again.activations.equals(direct.activations)
+
+
+def test_an_occurrence_at_the_texts_first_token_is_left_out_and_named(of_model, caplog):
+    text = "Milk is milk, and more milk, see https://a.example/milk"
+    found = of_model(word="milk", text=text)
+    assert found.text["word"] == {
+        "spellings": {"milk": 2},
+        "left_out": [{"start": 0, "end": 4, "reason": "first_token"}, {"start": 51, "end": 55, "reason": "address"}],
+        "near": {},
+    }
+    assert len(found.token_position) == 2
+    assert "milk" not in found.control_token_word
+    (record,) = caplog.records
+    assert record.getMessage().startswith("the word 'milk' counts as milk 2 ×; left out 1 × at the first token")
+
+
+def test_a_word_that_the_tokenizer_does_not_know_is_refused(tmp_path):
+    import tokenizers
+    import transformers
+
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "and": 1, "[UNK]": 2}, unk_token="[UNK]"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]").save_pretrained(tmp_path)
+    transformers.GPT2Model(transformers.GPT2Config(vocab_size=3, n_positions=16, n_embd=8, n_layer=2, n_head=2)).save_pretrained(tmp_path)
+    model = {"source": "folder", "name": str(tmp_path), "device": "cpu"}
+    settings = StudySettings(name="trial", word="coffee", text="a coffee and a coffee", model=model)
+    with pytest.raises(InputError, match="only where it does not count: 2 × where the tokenizer does not know the word"):
+        read_input(settings, SilentProgress())
+
+
+def test_a_bare_prefix_token_is_no_piece_of_the_word(tmp_path):
+    import tokenizers
+    import transformers
+
+    from analyses.models import ModelSettings, tokenize
+
+    pieces = ["<unk>", "▁", "咖", "啡", "咖啡", "好", "▁tea", "，"]
+    model = tokenizers.models.Unigram([(piece, -1.0 - index / 10) for index, piece in enumerate(pieces)], unk_id=0)
+    metaspace = tokenizers.Tokenizer(model)
+    metaspace.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=metaspace, unk_token="<unk>").save_pretrained(tmp_path)
+    config = transformers.GPT2Config(vocab_size=len(pieces), n_positions=32, n_embd=8, n_layer=2, n_head=2)
+    transformers.GPT2Model(config).save_pretrained(tmp_path)
+    tokens = tokenize(ModelSettings(source="folder", name=str(tmp_path)), "咖啡，咖啡")
+    assert tokens.pieces == ("▁", "咖啡", "，", "咖啡")
+    assert [end - start for start, end in tokens.offsets] == [0, 2, 1, 2]
+    assert not tokens.unknown
