@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from analyses.errors import InputError
+from analyses.mi_distance.left_out import without_silent_layers
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.settings import StudySettings
 from analyses.progress import Progress
@@ -71,8 +72,8 @@ def read_input(settings: StudySettings, progress: Progress) -> StudyInput:
         The model is not to be had.
     """
     if settings.activations_file is not None:
-        return from_file(Path(settings.activations_file), settings.word)
-    return _from_model(settings, progress)
+        return without_silent_layers(from_file(Path(settings.activations_file), settings.word))
+    return without_silent_layers(_from_model(settings, progress))
 
 
 def from_file(file: Path, word: str) -> StudyInput:

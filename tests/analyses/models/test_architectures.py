@@ -158,7 +158,7 @@ def test_half_precision_files_are_computed_in_single(model_type, dtype, tmp_path
     [
         ("mamba", {}, "has no attention in its layers, so there are no two branches to compare"),
         ("t5", {"d_model": HIDDEN, "num_layers": LAYERS}, "is an encoder-decoder: it has two stacks of layers"),
-        ("albert", {"embedding_size": 8}, "its layers share weights or are nested"),
+        ("albert", {"embedding_size": 8}, "one attention each; its layers share weights, are nested or hold several"),
     ],
 )
 def test_architectures_without_two_branches_say_why(model_type, options, message, tmp_path, tiny_gpt2_folder):
