@@ -402,6 +402,26 @@ def models_inspect(model: ModelArgument = "embedded", device: Device = None, off
     return DONE
 
 
+@models_app.command("verify")
+def models_verify(model: ModelArgument = "embedded", device: Device = None, offline: Offline = False, as_json: Json = False) -> int:
+    """Check, layer by layer, that the two branches make up what is added to the residual stream, by running the model on a sentence."""
+    from reportgen.models import verify
+
+    rows = verify(model, offline=offline, device=device)
+    if as_json:
+        _result(True, DONE, model=model, layers=rows)
+        return DONE
+    typer.echo("layer  attention x MLP x  unexplained  modules")
+    for row in rows:
+        other = "".join(f"; also {name} ({share:.1%})" for name, share in row["other"].items())
+        norm = "; the stream is normalised" if row["normalised"] else ""
+        attention, mlp = row["coefficients"]
+        modules = f"{row['attention']}, {row['mlp']}{other}{norm}"
+        typer.echo(f"{row['layer']:>5}  {attention:>11.4g} {mlp:>5.4g}  {row['unexplained']:>11.1e}  {modules}")
+    typer.echo(f"{len(rows)} layers: what each adds to the residual stream is made up of its two branches and of what is named")
+    return DONE
+
+
 @study_app.command("list")
 def study_list(as_json: Json = False) -> int:
     """List the built-in studies."""

@@ -46,6 +46,27 @@ def inspect(name: str, *, offline: bool = False, device: str | None = None) -> l
     return inspect_model(model_settings(name, offline=offline, device=device))
 
 
+def verify(name: str, *, offline: bool = False, device: str | None = None) -> list[dict[str, Any]]:
+    """Return one row a layer: how what it adds to the residual stream is made up of the two branches and of what else there is.
+
+    A model of which this cannot be said ends in an error.
+    """
+    from analyses.models import verify_model
+
+    return [
+        {
+            "layer": check.layer,
+            "attention": check.modules[0],
+            "mlp": check.modules[1],
+            "coefficients": [round(value, 4) for value in check.coefficients],
+            "unexplained": float(f"{check.unexplained:.1e}"),
+            "other": {other: round(share, 4) for other, share in check.others.items()},
+            "normalised": check.normalised,
+        }
+        for check in verify_model(model_settings(name, offline=offline, device=device))
+    ]
+
+
 def _is_here(settings: ModelSettings) -> bool:
     from analyses.models.sources import resolve
 

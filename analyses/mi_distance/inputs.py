@@ -1,6 +1,6 @@
 """What a study computes with: the captured vectors, from a model and a text or from a file of ready activations."""
 
-import re
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +10,18 @@ import numpy as np
 import xarray as xr
 
 from analyses.errors import InputError
+from analyses.mi_distance.left_out import without_silent_layers
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.prefixes import Prefix, control_prefix, study_prefix
 from analyses.mi_distance.settings import StudySettings
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
-from analyses.words import Occurrence, find_occurrences
+from analyses.words import LeftOut, Occurrence, look_for, words_of
 
-_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+# Fewer dimensions than a histogram has bins say nothing; the estimators need at least this many to give any number.
+FEWEST_DIMENSIONS = 8
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,8 @@ def read_input(settings: StudySettings, progress: Progress) -> StudyInput:
         The model is not to be had.
     """
     if settings.activations_file is not None:
-        return from_file(Path(settings.activations_file), settings.word)
-    return _from_model(settings, progress)
+        return without_silent_layers(from_file(Path(settings.activations_file), settings.word))
+    return without_silent_layers(_from_model(settings, progress))
 
 
 def from_file(file: Path, word: str) -> StudyInput:
@@ -122,11 +126,10 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
             f"{where}: activation must be floats (branch, layer, occurrence, dimension) with {len(BRANCHES)} branches, "
             f"attention first; it is {activation.dtype} {activation.shape}"
         )
-    if not np.isfinite(activation).all():
-        raise InputError(f"{where}: activation holds values that are no finite numbers; capture it again in 32-bit precision")
-    position = np.asarray(_required(content, "token_position", where))
-    if position.shape != (activation.shape[2],) or not np.issubdtype(position.dtype, np.integer):
-        raise InputError(f"{where}: token_position must be {activation.shape[2]} whole numbers, one an occurrence; it is {position.shape}")
+    if activation.shape[3] < FEWEST_DIMENSIONS:
+        raise InputError(f"{where}: activation has {activation.shape[3]} dimensions a vector; expected at least {FEWEST_DIMENSIONS}")
+    activation = _single(activation, "activation", where)
+    position = _positions(content, activation.shape[2], where)
     control = _vectors(content, "control_activation", activation, where)
     untrained = _untrained_vectors(content, activation, where)
     if untrained is not None and untrained.shape[3] != activation.shape[2]:
@@ -141,9 +144,7 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
         if control_position.shape != (control.shape[2],) or len(words) != control.shape[2]:
             raise InputError(f"{where}: control_token_position and control_token_word must have one entry a control token")
     prefix = _behind_prefix_from(content, activation, where, activation.shape[2], None if control is None else control.shape[2])
-    return StudyInput(
-        activation, position.astype(np.int64), control, control_position, words, untrained, text, provenance, alternative, **prefix
-    )
+    return StudyInput(activation, position, control, control_position, words, untrained, text, provenance, alternative, **prefix)
 
 
 def _behind_prefix_from(
@@ -203,9 +204,32 @@ def _untrained_vectors(content: Mapping[str, np.ndarray], like: np.ndarray, wher
 def _checked(values: np.ndarray, name: str, like: np.ndarray, where: str) -> np.ndarray:
     if values.ndim != 4 or (values.shape[:2], values.shape[3]) != (like.shape[:2], like.shape[3]):
         raise InputError(f"{where}: {name} must have the branches, layers and dimensions of activation")
+    return _single(values, name, where)
+
+
+def _single(values: np.ndarray, name: str, where: str) -> np.ndarray:
+    """Finite vectors, in 32 bits where they came in 16: half precision is no type that a netCDF file can hold."""
     if not np.isfinite(values).all():
-        raise InputError(f"{where}: {name} holds values that are no finite numbers; capture it again in 32-bit precision")
-    return values
+        branch, layer = np.argwhere(~np.isfinite(values))[0][:2]
+        raise InputError(
+            f"{where}: {name} holds values that are no finite numbers, first in layer {layer + 1} of {BRANCHES[branch]}; "
+            "capture it again in 32-bit precision"
+        )
+    return values.astype(np.float32) if values.dtype == np.float16 else values
+
+
+def _positions(content: Mapping[str, np.ndarray], count: int, where: str) -> np.ndarray:
+    """The occurrences' token positions: whole, from 0, each after the one before."""
+    position = np.asarray(_required(content, "token_position", where))
+    if position.shape != (count,) or not np.issubdtype(position.dtype, np.integer):
+        raise InputError(
+            f"{where}: token_position must be {count} whole numbers, one an occurrence; it is {position.dtype} {position.shape}"
+        )
+    if count and position.min() < 0:
+        raise InputError(f"{where}: token_position counts from 0; it holds {position.min()}")
+    if (np.diff(position.astype(np.int64)) <= 0).any():
+        raise InputError(f"{where}: token_position must be in ascending order, each occurrence at a token of its own; sort the occurrences")
+    return position.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -247,8 +271,21 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
     text = prefix.before(settings.text) if prefix else settings.text
     tokens = tokenize(settings.model, text)
     offsets = _in_text(tokens.offsets, prefix)
-    occurrences = find_occurrences(settings.text, settings.word, offsets, case_sensitive=settings.case_sensitive, plural=settings.plural)
-    others = _other_words(settings.text, offsets, occurrences) if settings.controls.different_word else []
+    found = look_for(
+        settings.text,
+        settings.word,
+        offsets,
+        case_sensitive=settings.case_sensitive,
+        plural=settings.plural,
+        inside_words=settings.inside_words,
+        except_in=settings.except_in,
+        language=settings.document.text_language,
+        unknown=tokens.unknown,
+    )
+    if remark := found.remark(settings.word):
+        _LOG.warning(remark)
+    occurrences = list(found.occurrences)
+    others = _other_words(settings.text, offsets, [*occurrences, *found.left_out]) if settings.controls.different_word else []
     of_word = [occurrence.tokens for occurrence in occurrences]
     read = _read(settings.model, text, [*of_word, *(other.tokens for other in others)], progress)
     vectors = read.represented(settings.representative_token)
@@ -279,6 +316,7 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
             "occurrences": [
                 {"start": occurrence.start, "end": occurrence.end, "tokens": list(occurrence.tokens)} for occurrence in occurrences
             ],
+            "word": found.to_dict(),
         },
         provenance={"model": read.provenance} | provenance,
         alternative_activation=alternative,
@@ -328,14 +366,15 @@ def _described(prefix: Prefix) -> dict[str, Any]:
 def _in_text(offsets: Iterable[tuple[int, int]], prefix: Prefix | None) -> tuple[tuple[int, int], ...]:
     """The tokens' spans counted from the start of the studied text."""
     before = prefix.characters if prefix else 0
-    return tuple((start - before, end - before) for start, end in offsets)
+    # A token may begin with the space that ends the prefix: of the text it is what lies in it.
+    return tuple((max(start - before, 0) if end > before else start - before, end - before) for start, end in offsets)
 
 
 def _tokens_of(word: Occurrence, offsets: Iterable[tuple[int, int]]) -> tuple[int, ...]:
     return tuple(index for index, (start, end) in enumerate(offsets) if start < word.end and end > word.start and end > start)
 
 
-def _other_words(text: str, offsets: tuple[tuple[int, int], ...], occurrences: list[Occurrence]) -> list[Occurrence]:
+def _other_words(text: str, offsets: tuple[tuple[int, int], ...], occurrences: Iterable[Occurrence | LeftOut]) -> list[Occurrence]:
     """Every word of the text that is no occurrence of the target, with its tokens.
 
     The first token is left out: decoders park attention there and its activations are of another order of size
@@ -343,9 +382,9 @@ def _other_words(text: str, offsets: tuple[tuple[int, int], ...], occurrences: l
     """
     taken = {token for occurrence in occurrences for token in occurrence.tokens} | {0}
     found = []
-    for match in _WORD.finditer(text):
-        tokens = _tokens_of(Occurrence(*match.span(), ()), offsets)
+    for first, last in words_of(text):
+        tokens = _tokens_of(Occurrence(first, last, ()), offsets)
         if tokens and taken.isdisjoint(tokens):
-            found.append(Occurrence(*match.span(), tokens))
+            found.append(Occurrence(first, last, tokens))
             taken.update(tokens)
     return found

@@ -118,6 +118,8 @@ class StudySettings(_Section):
     )
     case_sensitive: bool = Field(False, description="Let Coffee and coffee be two words.")
     plural: bool = Field(False, description="Let the English plural in -s or -es count as the word too.")
+    inside_words: bool = Field(False, description="Let the word count inside longer words too (Korean particles, suffixes).")
+    except_in: tuple[str, ...] = Field((), description="Longer expressions in which the word is another one (coffee table).")
     representative_token: Literal["last", "mean"] = Field("last", description="Which vector stands for a word of several tokens.")
     model: ModelSettings = Field(default_factory=ModelSettings)
     activations_file: str | None = Field(None, description="Ready activations (.npz or .nc) instead of model and text.")

@@ -2,7 +2,7 @@
 
 import gc
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,34 @@ from analyses.progress import Progress
 
 
 @dataclass(frozen=True)
+class LayerCheck:
+    """How what one layer adds to the residual stream is made up.
+
+    Attributes
+    ----------
+    layer
+        Its number in the model, from 1.
+    modules
+        The paths of the modules that were read: attention, MLP.
+    coefficients
+        What each is multiplied by when it is added.
+    unexplained
+        Length of what is left over, as a share of the length of the change.
+    others
+        A third contribution -> its length as a share of the length of all that is added.
+    normalised
+        Whether the stream itself passes a norm behind an addition.
+    """
+
+    layer: int
+    modules: tuple[str, str]
+    coefficients: tuple[float, float]
+    unexplained: float
+    others: Mapping[str, float]
+    normalised: bool
+
+
+@dataclass(frozen=True)
 class Capture:
     """What one forward pass gave.
 
@@ -30,12 +58,18 @@ class Capture:
         float32 (2, layers, positions, hidden size); the first axis is attention, then MLP.
     module_names
         Per branch the paths of the modules that were read, inside one block; one path where all layers agree.
+    layer_numbers
+        Which of the model's layers those are, from 1: all that have an attention.
+    checks
+        Of each of those layers, how what it adds to the residual stream is made up.
     provenance
         What pins the model down: source, name, revision, SHA-256 of the weights, architecture, device, library versions.
     """
 
     activation: npt.NDArray[np.float32]
     module_names: Mapping[str, tuple[str, ...]]
+    layer_numbers: tuple[int, ...]
+    checks: tuple["LayerCheck", ...]
     provenance: dict[str, Any]
 
 
@@ -83,12 +117,15 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
 
     # The weights are hashed while they are used: both read the same files, so they are read from the disk once.
     with ThreadPoolExecutor(max_workers=1) as hashing, _deterministic(), torch.inference_mode():
-        pinned = hashing.submit(provenance, settings, folder)
-        model = weights.without_weights(config) if settings.untrained else weights.load_stored(folder, config)
+        model, files = (weights.without_weights(config), ()) if settings.untrained else weights.load_stored(folder, config)
+        pinned = hashing.submit(provenance, settings, folder, files)
+        _check_vocabulary(model, tokens.ids, folder.name)
         layers = config.get_text_config().num_hidden_layers
         _, blocks = branches.find_blocks(model, layers, folder.name, attention_named=settings.branches.attention is not None)
         hidden_size = config.get_text_config().hidden_size
-        reader = branches.BranchReader(list(blocks), hidden_size, kept, len(tokens.ids), settings.branches, folder.name)
+        reader = branches.BranchReader(
+            list(blocks), hidden_size, kept, len(tokens.ids), settings.branches, folder.name, settings.branch_output
+        )
         if settings.untrained:
             weights.RandomWeights(model, blocks, device, settings.seed)
         else:
@@ -96,10 +133,10 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         with progress.stage("capture", layers) as advance:
             for block in blocks:
                 block.register_forward_hook(lambda *_: advance(1))
-            output = model(input_ids=torch.tensor([tokens.ids], device=device))
-        # Of random weights the cross-entropy says nothing.
-        bits = None if settings.untrained else likelihood.bits_per_byte(folder, config, model, output[0][0], tokens, text)
-        activation, modules = reader.result()
+            output = _run(model, torch.tensor([tokens.ids], device=device), folder.name)
+            # Of random weights the cross-entropy says nothing.
+            bits = None if settings.untrained else likelihood.bits_per_byte(folder, config, model, output[0][0], tokens, text)
+        found = reader.result()
         architecture = type(model).__name__
 
     # Nothing of the model stays: where its modules refer to each other in rings only the collector (.15 s) frees them.
@@ -111,9 +148,11 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
 
     facts = pinned.result() | {
         "architecture": architecture,
-        "layers": layers,
+        "layers": len(found.layers),
         "hidden_size": hidden_size,
-        "modules": {branch: list(_once(paths)) for branch, paths in modules.items()},
+        "modules": {branch: list(_once(paths)) for branch, paths in found.modules.items()},
+        "branch_output": settings.branch_output,
+        "other_contributions": _largest_shares(found.checks),
         "device": device.type,
         "precision": "float32",
         # Rounded to what every machine's sums agree on.
@@ -121,7 +160,50 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         "torch": torch.__version__.partition("+")[0],
         "transformers": transformers.__version__,
     }
-    return Capture(activation.numpy(), {branch: _once(paths) for branch, paths in modules.items()}, facts)
+    if len(found.layers) < layers:
+        facts |= {"layers_of_model": layers, "layer_numbers": [layer + 1 for layer in found.layers]}
+    modules = {branch: _once(paths) for branch, paths in found.modules.items()}
+    return Capture(found.activation.numpy(), modules, tuple(layer + 1 for layer in found.layers), _checks(found), facts)
+
+
+def _run(model: Any, ids: Any, name: str) -> Any:
+    """One forward pass over a text; a model that needs more than a text says so in its own way."""
+    try:
+        return model(input_ids=ids)
+    except InputError:
+        raise
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError, NotImplementedError, AssertionError) as error:
+        first_line = (str(error).strip().splitlines() or ["no message"])[0]
+        raise InputError(
+            f"model {name} ({type(model).__name__}) does not run on a text alone: {type(error).__name__}: {first_line}; use a model of text"
+        ) from error
+
+
+def _checks(found: Any) -> tuple[LayerCheck, ...]:
+    paths = zip(*(found.modules[branch] for branch in ("attention", "mlp")), strict=True)
+    return tuple(
+        LayerCheck(layer + 1, pair, check.coefficients, check.unexplained, check.others, check.normalised)
+        for layer, pair, check in zip(found.layers, paths, found.checks, strict=True)
+    )
+
+
+def _largest_shares(checks: Iterable[Any]) -> dict[str, float]:
+    """Each third contribution with its largest share over the layers, to three decimals: what is left is not this machine's."""
+    largest: dict[str, float] = {}
+    for check in checks:
+        for name, share in check.others.items():
+            largest[name] = max(largest.get(name, 0.0), round(share, 3))
+    return largest
+
+
+def _check_vocabulary(model: Any, ids: Sequence[int], name: str) -> None:
+    """A tokenizer may know more tokens than the model (padding added later); the text must use none of those."""
+    rows = getattr(model.get_input_embeddings(), "num_embeddings", None)
+    if rows is not None and max(ids) >= rows:
+        raise InputError(
+            f"model {name}: its tokenizer gives this text token number {max(ids)} and its embedding has {rows} rows; "
+            "the tokenizer belongs to another model"
+        )
 
 
 def _once(paths: Sequence[str]) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """What a model looks like from the study's point of view, without a study."""
 
-from analyses.models.capture import capture
+from analyses.models.capture import LayerCheck, capture
 from analyses.models.configuration import context_length, load_configuration
 from analyses.models.settings import ModelSettings
 from analyses.models.sources import resolve
 from analyses.progress import SilentProgress
 
 _PROBE = "one two"
+# Long enough that the branches of a layer differ from token to token, short enough for any context.
+_TEXT = "Water boils in the pot, and the cook pours the water over the ground coffee; then the coffee rests in the cup."
 
 
 def inspect_model(settings: ModelSettings) -> list[tuple[str, str]]:
@@ -36,3 +38,14 @@ def inspect_model(settings: ModelSettings) -> list[tuple[str, str]]:
         ("device", facts["device"]),
     ]
     return rows + [(f"SHA-256 of {file}", value) for file, value in facts["sha256"].items()]
+
+
+def verify_model(settings: ModelSettings) -> list[LayerCheck]:
+    """Run the model once on a sentence; of each layer with an attention, how what it adds to the residual stream is made up.
+
+    Raises
+    ------
+    InputError, MissingError
+        As `capture`; a layer whose change the two branches do not make up is an error.
+    """
+    return list(capture(settings, _TEXT, None, SilentProgress()).checks)

@@ -2,19 +2,28 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Source = Literal["embedded", "hub", "folder"]
+BranchOutput = Literal["projection", "residual"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 class BranchModules(BaseModel):
-    """Where each branch ends, as module paths inside one block; null leaves a branch to the general rule."""
+    """Where each branch ends, as module paths inside one block; null leaves a branch to the general rule.
+
+    Several paths are tried in order in every block: where layers are of several kinds, each names its own.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    attention: str | None = Field(None, min_length=1, description="Output projection of the attention, e.g. self_attn.o_proj.")
-    mlp: str | None = Field(None, min_length=1, description="Output projection of the MLP, e.g. mlp.down_proj.")
+    attention: tuple[str, ...] | None = Field(None, min_length=1, description="Output projection of the attention, e.g. self_attn.o_proj.")
+    mlp: tuple[str, ...] | None = Field(None, min_length=1, description="Output projection of the MLP, e.g. mlp.down_proj.")
+
+    @field_validator("attention", "mlp", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
 
 
 class ModelSettings(BaseModel):
@@ -29,6 +38,11 @@ class ModelSettings(BaseModel):
     offline: bool = Field(False, description="Use only what is on this machine already.")
     untrained: bool = Field(False, description="The same architecture with seeded random weights.")
     seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of the random weights of an untrained model.")
+    branch_output: BranchOutput = Field(
+        "projection",
+        description="projection: what the branch's last module gives; residual: what reaches the residual stream, behind the norm and "
+        "the multiplier that some architectures put between.",
+    )
     branches: BranchModules = Field(default_factory=BranchModules, description="Overrides for an architecture the rule cannot read.")
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """From model settings to a folder on this machine with configuration, tokenizer and safetensors weights."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,13 @@ from typing import Any
 
 from analyses.errors import InputError, MissingError
 from analyses.installation import FOR_MODELS, install_line, is_installed, not_installed
-from analyses.models import embedded
+from analyses.models import embedded, weight_files
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
 
-# What a model needs; never pickled weights (*.bin, *.pt) and never code (*.py).
-_WANTED_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.tiktoken"]
+# What a model needs besides its weights; never pickled weights (*.bin, *.pt) and never code (*.py).
+_WANTED_FILES = ["*.json", "*.model", "*.txt", "*.tiktoken"]
 _UNWANTED_FILES = ["*/*", "consolidated*"]
 
 
@@ -29,8 +29,8 @@ class ModelFolder:
     quantisation: str | None = None
 
     def weight_files(self) -> list[Path]:
-        """Its safetensors files in order; empty for a folder with a configuration only."""
-        return sorted(self.path.glob("*.safetensors"))
+        """The safetensors files that hold its weights, in order; errors as `weight_files.weight_files`."""
+        return weight_files.weight_files(self.path, self.name)
 
 
 def resolve(settings: ModelSettings, progress: Progress | None = None) -> ModelFolder:
@@ -54,10 +54,12 @@ def resolve(settings: ModelSettings, progress: Progress | None = None) -> ModelF
         if not path.is_dir():
             raise MissingError(f"model not found: {settings.name} is not a folder on this machine")
         folder = ModelFolder(path, path.resolve().name, None)
+    weight_files.refuse_adapter(folder.path, folder.name)
     if not (folder.path / "config.json").is_file():
         raise InputError(f"model {settings.name}: expected a config.json as transformers' save_pretrained writes it, found none")
-    if not settings.untrained and not folder.weight_files():
-        raise MissingError(f"model {settings.name}: no .safetensors weights there; pickled weights are not loaded, convert them first")
+    weight_files.refuse_pointers(folder.path, folder.name)
+    if not settings.untrained:
+        folder.weight_files()
     return folder
 
 
@@ -68,15 +70,23 @@ def _from_hub(settings: ModelSettings) -> ModelFolder:
         from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
     except ImportError as error:
         raise missing_library(error) from error
-    wanted = [pattern for pattern in _WANTED_FILES if not (settings.untrained and pattern == "*.safetensors")]
-    try:
-        path = huggingface_hub.snapshot_download(
-            name,
-            revision=settings.revision,
-            allow_patterns=wanted,
-            ignore_patterns=_UNWANTED_FILES,
-            local_files_only=settings.offline,
+
+    def download(files: Sequence[str]) -> Path:
+        return Path(
+            huggingface_hub.snapshot_download(
+                name,
+                revision=settings.revision,
+                allow_patterns=list(files),
+                ignore_patterns=_UNWANTED_FILES,
+                local_files_only=settings.offline,
+            )
         )
+
+    try:
+        # As transformers: one file of this name, else what the index names; other checkpoints beside them stay on the hub.
+        path = download(_WANTED_FILES if settings.untrained else [*_WANTED_FILES, weight_files.SINGLE])
+        if not settings.untrained and not settings.offline and (shards := weight_files.files_to_download(path)):
+            path = download([*_WANTED_FILES, *shards])
     except HFValidationError as error:
         raise InputError(f"model name {name!r}: expected OWNER/NAME as on the hub, for example openai-community/gpt2") from error
     except LocalEntryNotFoundError as error:
@@ -87,11 +97,11 @@ def _from_hub(settings: ModelSettings) -> ModelFolder:
     except Exception as error:  # The hub's client raises its own and its HTTP library's errors; none is a fault of this program.
         first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise MissingError(f"model not found: {name}: {first_line}") from error
-    return ModelFolder(Path(path), name, Path(path).name if re.fullmatch("[0-9a-f]{40}", Path(path).name) else settings.revision)
+    return ModelFolder(path, name, path.name if re.fullmatch("[0-9a-f]{40}", path.name) else settings.revision)
 
 
-def provenance(settings: ModelSettings, folder: ModelFolder) -> dict[str, Any]:
-    """What pins the model down: source, name, revision, and the SHA-256 of each weight file (configuration if untrained).
+def provenance(settings: ModelSettings, folder: ModelFolder, weights: Iterable[Path]) -> dict[str, Any]:
+    """What pins the model down: source, name, revision, and the SHA-256 of each weight file that was loaded (configuration if untrained).
 
     The values hold no path and nothing else of this machine.
     """
@@ -100,7 +110,7 @@ def provenance(settings: ModelSettings, folder: ModelFolder) -> dict[str, Any]:
         return facts | {"untrained": True, "seed": settings.seed, "sha256": {"config.json": sha256(folder.path / "config.json")}}
     if folder.quantisation:
         facts["quantisation"] = folder.quantisation
-    return facts | {"untrained": False, "sha256": {file.name: sha256(file) for file in folder.weight_files()}}
+    return facts | {"untrained": False, "sha256": {file.name: sha256(file) for file in weights}}
 
 
 def missing_library(error: ImportError) -> MissingError:

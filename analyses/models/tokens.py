@@ -8,6 +8,11 @@ from analyses.models.configuration import context_length, load_configuration
 from analyses.models.settings import ModelSettings
 from analyses.models.sources import ModelFolder, quiet_transformers, resolve
 
+# What stands for a space in the tokens of SentencePiece and of byte-level tokenizers.
+_SPACE_SIGNS = "▁Ġ "
+# By any of these transformers finds a tokenizer.
+_TOKENIZER_FILES = {"tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "tekken.json"}
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -24,12 +29,15 @@ class Tokens:
         Start and end of each token in the text, in characters; equal for a special token.
     context_length
         The most tokens that the model takes; None where nothing limits them.
+    unknown
+        The indices of the tokens that stand for what the tokenizer does not know ([UNK]).
     """
 
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
     offsets: tuple[tuple[int, int], ...]
     context_length: int | None
+    unknown: frozenset[int] = frozenset()
 
 
 def tokenize(settings: ModelSettings, text: str) -> Tokens:
@@ -56,11 +64,10 @@ def tokenize_with(folder: ModelFolder, config: Any, text: str) -> Tokens:
             if not tokenizer.is_fast:
                 raise InputError(f"model {folder.name}: its tokenizer cannot say where its tokens lie in the text (no tokenizer.json)")
             encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)
-    except (OSError, ValueError, KeyError) as error:
-        if isinstance(error, InputError):
-            raise
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model {folder.name}: its tokenizer cannot be loaded: {first_line}") from error
+    except InputError:
+        raise
+    except Exception as error:  # The library of tokenizers raises plain exceptions.
+        raise InputError(f"model {folder.name}: {_tokenizer_fault(folder, error)}") from error
     ids = tuple(int(index) for index in encoded["input_ids"])
     offsets = tuple((int(start), int(end)) for start, end in encoded["offset_mapping"])
     if not any(end > start for start, end in offsets):
@@ -69,8 +76,25 @@ def tokenize_with(folder: ModelFolder, config: Any, text: str) -> Tokens:
     if limit is not None and len(ids) > limit:
         raise InputError(f"the text has {len(ids)} tokens and model {folder.name} takes {limit}; shorten the text or choose another model")
     names = tokenizer.convert_ids_to_tokens(list(ids))
+    # A sign for a space alone is no part of the word behind it, whatever span the tokenizer gives it.
+    offsets = tuple(
+        (start, start) if not name.strip(_SPACE_SIGNS) and text[start:end].strip() else (start, end)
+        for name, (start, end) in zip(names, offsets, strict=True)
+    )
+    unknown = frozenset(index for index, number in enumerate(ids) if number == tokenizer.unk_token_id)
     pieces = tuple(text[start:end] if end > start else name for (start, end), name in zip(offsets, names, strict=True))
-    return Tokens(ids, pieces, offsets, limit)
+    return Tokens(ids, pieces, offsets, limit, unknown)
+
+
+def _tokenizer_fault(folder: ModelFolder, error: Exception) -> str:
+    """Why a tokenizer cannot be loaded. transformers says it over several lines, the remedy last."""
+    there = {file.name for file in folder.path.iterdir()}
+    if not there & _TOKENIZER_FILES and not any(name.endswith((".model", ".tiktoken")) for name in there):
+        return "it has no tokenizer beside it (tokenizer.json); copy that of the model it was made from into its folder"
+    if "tokenizer.json" not in there and isinstance(error, ImportError | ValueError) and "sentencepiece" in str(error):
+        return "its tokenizer has to be converted first, which needs two more libraries: pip install sentencepiece tiktoken"
+    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return f"its tokenizer cannot be loaded: {first_line}"
 
 
 def _limit(config: Any, tokenizer_limit: float) -> int | None:

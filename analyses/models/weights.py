@@ -4,8 +4,7 @@ Computation is always in 32 bits: half precision on a CPU is a hundred times slo
 precision are cast block by block.
 """
 
-import json
-import struct
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,25 +21,32 @@ from analyses.errors import InputError
 from analyses.memory import return_free_memory
 from analyses.models.paging import MappedWeights
 from analyses.models.sources import ModelFolder, quiet_transformers
+from analyses.models.weight_files import FLOATS, StoredTensor, WeightHeaders, read_headers, refuse_scales
 
 # A base model may have a pooler for classification that no language model's file holds; nothing here reads it.
 _MAY_BE_MISSING = ("pooler.",)
+# The beginning of a name inside a stack of layers, up to the layer's number.
+_NUMBERED = re.compile(r"^\D*\.(?=\d+\.)")
+_OLD_CONSTANTS = re.compile(r"rotary_emb\.inv_freq$|(^|\.)position_ids$")
 # Values from which on what is made empty can only be a weight.
 _LARGE = 2**20
 
 
-def load_stored(folder: ModelFolder, config: Any) -> nn.Module:
-    """The base model with its weights mapped from the safetensors files, in the precision of the files.
+def load_stored(folder: ModelFolder, config: Any) -> tuple[nn.Module, tuple[Path, ...]]:
+    """The base model with its weights mapped from the safetensors files, in the precision of the files, and the files that it is from.
 
     Raises
     ------
     InputError
-        Weights are missing in the files, or they do not fit the configuration.
+        Weights are missing in the files, do not fit the configuration, are quantised, or some are there that the model does not use.
+    MissingError
+        A file is a Git LFS pointer.
     """
-    return _load_as_named(folder, config) or _load_converted(folder, config)
+    stored = read_headers(folder.weight_files(), folder.name)
+    return _load_as_named(folder, config, stored) or (_load_converted(folder, config, stored), stored.files)
 
 
-def _load_as_named(folder: ModelFolder, config: Any) -> nn.Module | None:
+def _load_as_named(folder: ModelFolder, config: Any, stored: WeightHeaders) -> tuple[nn.Module, tuple[Path, ...]] | None:
     """The model where the files name and shape every weight as it does; None where anything has to be converted.
 
     transformers prepares the conversions of all architectures first, which takes longer than all else about loading. What it
@@ -50,40 +56,67 @@ def _load_as_named(folder: ModelFolder, config: Any) -> nn.Module | None:
     wanted = model.state_dict()
     if any(tensor.dim() > 2 for tensor in wanted.values()):
         return None
-    stored: dict[str, torch.Tensor] = {}
-    try:
-        for path in folder.weight_files():
-            with safetensors.safe_open(path, framework="pt") as file:
-                stored |= {key.removeprefix(f"{model.base_model_prefix}."): file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError):
+    names: dict[str, str] = {}
+    for key in stored.tensors:
+        names.setdefault(key.removeprefix(f"{model.base_model_prefix}."), key)
+    if len(names) != len(stored.tensors):
         return None
+    names |= _tied_names(model, config, names)
     for key, tensor in wanted.items():
-        if key not in stored or (stored[key].shape, stored[key].is_floating_point()) != (tensor.shape, tensor.is_floating_point()):
+        found = stored.tensors.get(names.get(key, ""))
+        if found is None or (found.shape, found.kind in FLOATS) != (tuple(tensor.shape), tensor.is_floating_point()):
             return None
-    model.load_state_dict({key: stored[key] for key in wanted}, assign=True)
-    return model.requires_grad_(False)
+    used = {names[key] for key in wanted}
+    _refuse_unused(model, wanted, [key for key in names if names[key] not in used], stored, folder.name)
+    files = tuple(file for file in stored.files if any(stored.tensors[key].file == file for key in used))
+    tensors: dict[str, torch.Tensor] = {}
+    try:
+        for path in files:
+            with safetensors.safe_open(path, framework="pt") as file:
+                tensors |= {key: file.get_tensor(key) for key in file.keys() if key in used}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise _unreadable(folder, error) from error
+    model.load_state_dict({key: tensors[names[key]] for key in wanted}, assign=True)
+    return model.requires_grad_(False), files
 
 
-def _load_converted(folder: ModelFolder, config: Any) -> nn.Module:
+def _tied_names(model: Any, config: Any, names: Mapping[str, str]) -> dict[str, str]:
+    """Where the input embedding shares the head's matrix and the files hold it under the head's name: its name -> theirs."""
+    embedding = model.get_input_embeddings()
+    key = next((f"{name}.weight" for name, module in model.named_modules() if module is embedding), "")
+    if not key or key in names or not getattr(config.get_text_config(), "tie_word_embeddings", False):
+        return {}
+    headed = transformers.AutoModelForCausalLM._model_mapping.get(type(config), None)
+    tied = getattr(headed, "_tied_weights_keys", None)
+    heads = [head for head, source in tied.items() if source.endswith(key)] if isinstance(tied, dict) else []
+    there = next((names[head] for head in heads if head in names), None)
+    return {} if there is None else {key: there}
+
+
+def _load_converted(folder: ModelFolder, config: Any, stored: WeightHeaders) -> nn.Module:
     """The model as transformers loads it."""
-    precision = _stored_precision(folder.weight_files())
+    precision = _stored_precision(stored)
+    options = {
+        "config": config,
+        "dtype": precision,
+        "use_safetensors": True,
+        "trust_remote_code": False,
+        "local_files_only": True,
+        "output_loading_info": True,
+    }
     try:
         with quiet_transformers():
-            model, report = transformers.AutoModel.from_pretrained(
-                folder.path,
-                config=config,
-                dtype=precision,
-                use_safetensors=True,
-                trust_remote_code=False,
-                local_files_only=True,
-                output_loading_info=True,
-            )
+            model, report = transformers.AutoModel.from_pretrained(folder.path, **options)
+            if _lacks_embedding_alone(model, report["missing_keys"]) and config.get_text_config().tie_word_embeddings:
+                # The files hold the shared matrix under the head's name: only the class with the head knows that.
+                loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(folder.path, **options)
+                model, report = loaded[0].base_model, loaded[1]
     except (OSError, ValueError, RuntimeError, KeyError) as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model {folder.name}: its weights cannot be loaded: {first_line}") from error
+        raise _unreadable(folder, error) from error
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(_MAY_BE_MISSING))
     if missing:
         raise InputError(f"model {folder.name}: {len(missing)} weights are missing in its files, the first is {missing[0]}")
+    _refuse_unused(model, model.state_dict(), sorted(report["unexpected_keys"]), stored, folder.name)
     if precision != torch.float32:
         # Constants that no file holds were computed in half precision (Gemma's embedding scale): take them in 32 bits.
         constants = dict(without_weights(config).named_buffers())
@@ -93,14 +126,47 @@ def _load_converted(folder: ModelFolder, config: Any) -> nn.Module:
     return model.eval()
 
 
-def _stored_precision(files: Sequence[Path]) -> torch.dtype:
+def _lacks_embedding_alone(model: Any, missing: Iterable[str]) -> bool:
+    embedding = model.get_input_embeddings()
+    return {model.get_submodule(key.rpartition(".")[0]) for key in missing if not key.startswith(_MAY_BE_MISSING)} == {embedding}
+
+
+def _unreadable(folder: ModelFolder, error: Exception) -> InputError:
+    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return InputError(f"model {folder.name}: its weights cannot be loaded: {first_line}")
+
+
+def _refuse_unused(model: Any, wanted: Iterable[str], unused: Sequence[str], stored: WeightHeaders, name: str) -> None:
+    """Refuse weights that stand inside the stack of layers and that the model does not use: its configuration is of another model.
+
+    Heads, and the towers of other inputs, are rightly unused. So is what the architecture itself says it ignores, and masks and
+    constants that older versions saved.
+    """
+    refuse_scales(unused, stored, name)
+    ignored = [re.compile(pattern) for pattern in (model._keys_to_ignore_on_load_unexpected or ())] + [_OLD_CONSTANTS]
+    stacks = {match[0] for key in wanted if (match := _NUMBERED.match(key))}
+    inside = [
+        key
+        for key in unused
+        if any(key.removeprefix(f"{model.base_model_prefix}.").startswith(stack) for stack in stacks)
+        and not any(pattern.search(key) for pattern in ignored)
+        and _is_weight(stored.tensors.get(key) or stored.tensors.get(f"{model.base_model_prefix}.{key}"))
+    ]
+    if inside:
+        raise InputError(
+            f"model {name}: its files hold {len(inside)} weights of layers that its config.json does not provide for, the first is "
+            f"{inside[0]}; the configuration belongs to another model"
+        )
+
+
+def _is_weight(tensor: StoredTensor | None) -> bool:
+    """Whether a stored tensor can be a weight: masks have four axes and their fillers none."""
+    return tensor is None or (tensor.kind in FLOATS and 1 <= len(tensor.shape) <= 3)
+
+
+def _stored_precision(stored: WeightHeaders) -> torch.dtype:
     """Precision of the weights in the files: a configuration may say less than they hold, and loading would round them."""
-    kinds: set[str] = set()
-    for path in files:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
-        kinds |= {entry["dtype"] for key, entry in header.items() if key != "__metadata__"}
+    kinds = {tensor.kind for tensor in stored.tensors.values()}
     half = [name for name in ("BF16", "F16") if name in kinds]
     if kinds & {"F32", "F64"} or len(half) != 1:
         return torch.float32

@@ -352,20 +352,32 @@ def _insert(nearest, distance):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def nearest_neighbour(values, inlier, order, first, second, neighbours, digamma, result):  # type: ignore[no-untyped-def]
-    """Estimator 1 for each pair: neighbours are sought outwards in the order of x until x alone is too far."""
+def _is_constant(row, inlier, other):  # type: ignore[no-untyped-def]
+    low, high = _range_among(row, inlier, other)
+    return low == high
+
+
+@numba.njit(cache=True, nogil=True)
+def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, digamma, result):  # type: ignore[no-untyped-def]
+    """Estimator 1 for each pair: neighbours are sought outwards in the order of x until x alone is too far.
+
+    untied : `values` with ties broken, and its order; `values` itself says what is constant.
+    """
     dimensions = values.shape[1]
     x, y_ascending, y = np.empty(dimensions), np.empty(dimensions), np.empty(dimensions)
     y_place_of, y_place = np.empty(dimensions, np.int64), np.empty(dimensions, np.int64)
     nearest = np.empty(neighbours)
     for pair in range(first.size):
         i, j = first[pair], second[pair]
-        count, deviation_x = _gather(values[i], inlier[i], inlier[j], order[i], x)
-        _, deviation_y = _gather(values[j], inlier[j], inlier[i], order[j], y_ascending)
+        count, deviation_x = _gather(untied[i], inlier[i], inlier[j], order[i], x)
+        _, deviation_y = _gather(untied[j], inlier[j], inlier[i], order[j], y_ascending)
         if count <= neighbours:
             result[pair] = np.nan
             continue
-        if deviation_x == 0.0 or deviation_y == 0.0:
+        if deviation_x == 0.0 or deviation_y == 0.0 or _is_constant(values[i], inlier[i], inlier[j]):
+            result[pair] = 0.0
+            continue
+        if _is_constant(values[j], inlier[j], inlier[i]):
             result[pair] = 0.0
             continue
         place = 0

@@ -12,8 +12,9 @@ def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbo
     """psi(n) + psi(k) - <psi(n_x + 1)> - <psi(n_y + 1)> in nats, (P,), over the n kept dimensions of each pair.
 
     n_x counts the points nearer in x than the k-th neighbour in the plane (maximum norm); both sides are first divided by their
-    standard deviation, as scikit-learn's `mutual_info_regression` does. No noise is added to break ties and a negative estimate
-    is not clipped. 0 where a side is constant; NaN where n <= k.
+    standard deviation, as scikit-learn's `mutual_info_regression` does. Equal values of one vector are told apart by tiny seeded
+    noise (`ties`), vectors without any are untouched; a negative estimate is not clipped. 0 where a side is constant; NaN where
+    n <= k.
 
     Kraskov, Stögbauer & Grassberger (2004), Physical Review E 69, 066138, equation 8.
     """
@@ -21,12 +22,16 @@ def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbo
     result = np.empty(len(first))
     compiled = kernels()
     if compiled is not None:
-        compiled.nearest_neighbour(vectors.values, vectors.inlier, vectors.order, first, second, neighbours, digamma, result)
+        known = vectors.values, vectors.untied, vectors.inlier, vectors.order
+        compiled.nearest_neighbour(*known, first, second, neighbours, digamma, result)
         return result
     kept = vectors.kept(first, second)
     for index, (left, right) in enumerate(zip(first, second, strict=True)):
         keep = kept[index]
-        result[index] = _estimate(vectors.values[left][keep], vectors.values[right][keep], neighbours, digamma)
+        if keep.sum() > neighbours and (np.ptp(vectors.values[left][keep]) == 0 or np.ptp(vectors.values[right][keep]) == 0):
+            result[index] = 0.0
+        else:
+            result[index] = _estimate(vectors.untied[left][keep], vectors.untied[right][keep], neighbours, digamma)
     return result
 
 
@@ -34,8 +39,6 @@ def _estimate(x: Array, y: Array, neighbours: int, digamma: Array) -> float:
     count = len(x)
     if count <= neighbours:
         return np.nan
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return 0.0
     x, y = x / _deviation(x), y / _deviation(y)
     points = np.column_stack([x, y])
     # The nearest to a point is itself, so the k-th neighbour is the (k + 1)-th found.

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.mutual_information.acceleration import kernels
+from analyses.mutual_information.ties import break_ties
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -36,9 +37,14 @@ class Vectors:
     codes: dict[int, npt.NDArray[Any]] = field(default_factory=dict)
 
     @cached_property
+    def untied(self) -> Array:
+        """(V, D) the values with their ties broken; `values` itself where there are none."""
+        return break_ties(self.values)
+
+    @cached_property
     def order(self) -> npt.NDArray[np.int32]:
-        """(V, D) the dimensions in ascending order of value."""
-        return np.argsort(self.values, axis=-1, kind="stable").astype(np.int32)
+        """(V, D) the dimensions in ascending order of the untied value."""
+        return np.argsort(self.untied, axis=-1, kind="stable").astype(np.int32)
 
     @cached_property
     def outliers(self) -> tuple[Indices, Indices]:

@@ -65,6 +65,23 @@ def test_netcdf_as_the_study_writes_it_is_read_back(tmp_path, make_input, conten
     assert_same(from_file(file, "tea"), content)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_vectors_of_any_precision(write, content, tmp_path, kind):
+    vectors = {name: content[name].astype(kind) for name in ARRAYS if name.endswith("activation") and name in content}
+    found = from_file(write(**vectors), "tea")
+    np.testing.assert_array_equal(found.activation, vectors["activation"])
+    # What is read must also be what a bundle can hold.
+    write_dataset(found.to_dataset(), tmp_path / "again.nc")
+    np.testing.assert_array_equal(from_file(tmp_path / "again.nc", "tea").activation, vectors["activation"])
+
+
+def test_a_value_that_is_no_number_is_named_by_its_place(write, content):
+    damaged = content["activation"].copy()
+    damaged[1, 1, 2, 3] = np.inf
+    with pytest.raises(InputError, match="first in layer 2 of mlp"):
+        from_file(write(activation=damaged), "tea")
+
+
 def test_activation_and_position_are_enough(write, content):
     bare = {name: content[name] for name in ("activation", "token_position")}
     assert_same(from_file(write(**{name: None for name in ARRAYS if name not in bare}), "tea"), bare)
@@ -80,7 +97,11 @@ def test_activation_and_position_are_enough(write, content):
         ({"activation": np.full((2, 2, 4, 10), np.nan)}, "activation holds values that are no finite numbers"),
         ({"activation": np.zeros((2, 2, 4, 10), dtype=int)}, "must be floats"),
         ({"token_position": np.arange(3)}, "token_position must be 4 whole numbers"),
-        ({"token_position": np.arange(4.0)}, "token_position must be 4 whole numbers"),
+        ({"token_position": np.arange(4.0)}, "token_position must be 4 whole numbers, one an occurrence; it is float64 (4,)"),
+        ({"token_position": np.array([-1, 2, 3, 4])}, "token_position counts from 0; it holds -1"),
+        ({"token_position": np.array([1, 3, 2, 4])}, "token_position must be in ascending order"),
+        ({"token_position": np.array([1, 2, 2, 4])}, "each occurrence at a token of its own"),
+        ({"activation": np.zeros((2, 2, 4, 1))}, "activation has 1 dimensions a vector; expected at least 8"),
         ({"control_activation": np.zeros((2, 2, 6, 9))}, "control_activation must have the branches, layers and dimensions"),
         ({"control_activation": np.zeros((2, 3, 6, 10))}, "control_activation must have the branches, layers and dimensions"),
         ({"control_token_position": None}, "lacks the array 'control_token_position'"),
@@ -311,3 +332,50 @@ def test_captured_vectors_serve_again_without_the_model(of_model, last, tiny_gpt
     assert again.study == direct.study
     assert again.dataset.equals(direct.dataset)
     assert again.activations.equals(direct.activations)
+
+
+def test_an_occurrence_at_the_texts_first_token_is_left_out_and_named(of_model, caplog):
+    text = "Milk is milk, and more milk, see https://a.example/milk"
+    found = of_model(word="milk", text=text)
+    assert found.text["word"] == {
+        "spellings": {"milk": 2},
+        "left_out": [{"start": 0, "end": 4, "reason": "first_token"}, {"start": 51, "end": 55, "reason": "address"}],
+        "near": {},
+    }
+    assert len(found.token_position) == 2
+    assert "milk" not in found.control_token_word
+    (record,) = caplog.records
+    assert record.getMessage().startswith("the word 'milk' counts as milk 2 ×; left out 1 × at the first token")
+
+
+def test_a_word_that_the_tokenizer_does_not_know_is_refused(tmp_path):
+    import tokenizers
+    import transformers
+
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "and": 1, "[UNK]": 2}, unk_token="[UNK]"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]").save_pretrained(tmp_path)
+    transformers.GPT2Model(transformers.GPT2Config(vocab_size=3, n_positions=16, n_embd=8, n_layer=2, n_head=2)).save_pretrained(tmp_path)
+    model = {"source": "folder", "name": str(tmp_path), "device": "cpu"}
+    settings = StudySettings(name="trial", word="coffee", text="a coffee and a coffee", model=model)
+    with pytest.raises(InputError, match="only where it does not count: 2 × where the tokenizer does not know the word"):
+        read_input(settings, SilentProgress())
+
+
+def test_a_bare_prefix_token_is_no_piece_of_the_word(tmp_path):
+    import tokenizers
+    import transformers
+
+    from analyses.models import ModelSettings, tokenize
+
+    pieces = ["<unk>", "▁", "咖", "啡", "咖啡", "好", "▁tea", "，"]
+    model = tokenizers.models.Unigram([(piece, -1.0 - index / 10) for index, piece in enumerate(pieces)], unk_id=0)
+    metaspace = tokenizers.Tokenizer(model)
+    metaspace.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
+    transformers.PreTrainedTokenizerFast(tokenizer_object=metaspace, unk_token="<unk>").save_pretrained(tmp_path)
+    config = transformers.GPT2Config(vocab_size=len(pieces), n_positions=32, n_embd=8, n_layer=2, n_head=2)
+    transformers.GPT2Model(config).save_pretrained(tmp_path)
+    tokens = tokenize(ModelSettings(source="folder", name=str(tmp_path)), "咖啡，咖啡")
+    assert tokens.pieces == ("▁", "咖啡", "，", "咖啡")
+    assert [end - start for start, end in tokens.offsets] == [0, 2, 1, 2]
+    assert not tokens.unknown

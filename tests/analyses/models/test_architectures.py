@@ -158,7 +158,7 @@ def test_half_precision_files_are_computed_in_single(model_type, dtype, tmp_path
     [
         ("mamba", {}, "has no attention in its layers, so there are no two branches to compare"),
         ("t5", {"d_model": HIDDEN, "num_layers": LAYERS}, "is an encoder-decoder: it has two stacks of layers"),
-        ("albert", {"embedding_size": 8}, "its layers share weights or are nested"),
+        ("albert", {"embedding_size": 8}, "one attention each; its layers share weights, are nested or hold several"),
     ],
 )
 def test_architectures_without_two_branches_say_why(model_type, options, message, tmp_path, tiny_gpt2_folder):
@@ -171,16 +171,20 @@ def test_architectures_without_two_branches_say_why(model_type, options, message
 def test_settings_can_name_the_modules(tmp_path, tiny_gpt2_folder):
     config = next(item for item in ARCHITECTURES if item.model_type == "llama").config()
     settings = save_with_tokenizer(config, tmp_path / "model", tiny_gpt2_folder)
-    named = settings.model_copy(update={"branches": BranchModules(attention="self_attn", mlp="post_attention_layernorm")})
+    named = settings.model_copy(update={"branches": BranchModules(attention="self_attn", mlp="mlp")})
     result = capture(named, TEXT, None, SilentProgress())
-    assert result.module_names == {"attention": ("self_attn",), "mlp": ("post_attention_layernorm",)}
+    assert result.module_names == {"attention": ("self_attn",), "mlp": ("mlp",)}
     # In Llama the attention module ends with its output projection, so both names mean the same numbers.
     np.testing.assert_array_equal(result.activation[0], capture(settings, TEXT, None, SilentProgress()).activation[0])
 
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [("mlp.out", "no module 'mlp.out' in block 1"), ("self_attn.k_proj", "does not give 32 values for each token")],
+    [
+        ("mlp.out", "no module 'mlp.out' in block 1"),
+        ("self_attn.k_proj", "does not give 32 values for each token"),
+        ("post_attention_layernorm", "is not made up of the outputs of self_attn.o_proj and post_attention_layernorm"),
+    ],
 )
 def test_wrong_names_are_refused(path, message, tmp_path, tiny_gpt2_folder):
     config = next(item for item in ARCHITECTURES if item.model_type == "llama").config()

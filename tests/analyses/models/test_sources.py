@@ -48,7 +48,7 @@ def test_pickled_weights_are_not_loaded(tmp_path):
 
     torch.save(Payload(), tmp_path / "pytorch_model.bin")
     settings = ModelSettings(source="folder", name=str(tmp_path), device="cpu")
-    with pytest.raises(MissingError, match=re.escape("no .safetensors weights there; pickled weights are not loaded")):
+    with pytest.raises(MissingError, match=r"no \.safetensors weights there; pickled weights \(pytorch_model\.bin\) are not loaded"):
         capture(settings, "tea", None, SilentProgress())
     assert not (tmp_path / "executed").exists()
 

@@ -208,20 +208,6 @@ def test_nearest_neighbour_by_hand():
     assert mutual_information(line, line, "nearest_neighbour", trim=None, neighbours=1) == pytest.approx(expected)
 
 
-def test_nearest_neighbour_with_ties_counts_by_the_definition():
-    generator = np.random.default_rng(12)
-    # A grid whose standard deviation is exactly 2, so that scaling rounds nothing and ties stay ties.
-    grid = np.tile([-3.0, -1, 1, 3] * 3 + [-1.0, 1] * 2, 5)
-    x, y = generator.permuted(np.stack([grid, grid]), axis=1)
-    assert x.std() == 2
-    scaled_x, scaled_y = x / x.std(), y / y.std()
-    apart_x, apart_y = np.abs(scaled_x[:, None] - scaled_x), np.abs(scaled_y[:, None] - scaled_y)
-    radius = np.nextafter(np.sort(np.maximum(apart_x, apart_y), axis=1)[:, 3], 0)[:, None]
-    inside = special.digamma((apart_x <= radius).sum(axis=1)) + special.digamma((apart_y <= radius).sum(axis=1))
-    expected = special.digamma(80) + special.digamma(3) - inside.mean()
-    assert mutual_information(x, y, "nearest_neighbour", trim=None) == pytest.approx(expected, abs=1e-12)
-
-
 # Gaussian copula
 
 
