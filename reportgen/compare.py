@@ -19,8 +19,8 @@ import yaml
 
 from analyses.errors import InputError
 from analyses.protocol import Results
-from reportgen.atomic import put_folder, staging_folder
-from reportgen.bundle import bundle_digest, check_replaceable, read_bundle, verify_bundle
+from reportgen.atomic import staging
+from reportgen.bundle import bundle_digest, check_replaceable, files_of, read_bundle, verify_bundle
 
 
 class Tolerance(pydantic.BaseModel):
@@ -165,9 +165,11 @@ def accept(new: Path, baseline: Path) -> bool:
     if (baseline / "SHA256SUMS").is_file() and bundle_digest(baseline) == bundle_digest(new):
         return False
     try:
-        with staging_folder(baseline) as folder:
-            shutil.copytree(new, folder, dirs_exist_ok=True)
-            put_folder(folder, baseline)
+        with staging(baseline) as staged:
+            for name in files_of(new):
+                (staged.new / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(new / name, staged.new / name)
+            staged.commit(remove=files_of(baseline))
     except OSError as error:
         raise InputError(f"{baseline}: cannot be written ({error.strerror or error})") from error
     return True

@@ -8,3 +8,9 @@ def templates_directory() -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "templates"
     return installed if installed.is_dir() else package.parent / "templates"
+
+
+def language_codes(own: Path | None = None) -> list[str]:
+    """Codes of the languages that reports can be in, with those of a user's own templates."""
+    folders = [templates_directory(), *([own] if own else [])]
+    return sorted({place.name for folder in folders for place in (folder / "languages").glob("*/")})
