@@ -97,7 +97,7 @@ class _Loader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in self._open:
                 self._refuse(f"the alias *{event.anchor} stands within what it is an alias of", event)
-            self._count(self._weights.get(event.anchor, 1), event)
+            self._count(self._weights.get(str(event.anchor), 1), event)
             return super().compose_node(parent, index)
         before, anchor = self._nodes, event.anchor
         self._depth += 1
@@ -128,7 +128,7 @@ class _Loader(yaml.SafeLoader):
             self._refuse(f"more than {NODES:,} values, aliases counted where they stand", event)
 
     @staticmethod
-    def _refuse(problem: str, event: yaml.Event) -> NoReturn:
+    def _refuse(problem: str, event: Any) -> NoReturn:
         raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
 
 

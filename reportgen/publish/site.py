@@ -119,8 +119,8 @@ class Site:
                         (staged.new / path).write_bytes(content)
                 written = staged.commit(remove=gone)
         except OSError as error:
-            place = f"{self.root}: {error.filename}" if isinstance(error, ObstacleError) else str(self.root)
-            raise InputError(f"{place}: cannot be written ({error.strerror or error}); publish to another --out") from error
+            where = f"{self.root}: {error.filename}" if isinstance(error, ObstacleError) else str(self.root)
+            raise InputError(f"{where}: cannot be written ({error.strerror or error}); publish to another --out") from error
         order = {self.root / path: place for place, path in enumerate(self._files)}
         written = [self.root / path.relative_to(os.path.realpath(self.root)) for path in written]
         return sorted(written, key=lambda path: order[path]), [self.root / path for path in gone]
