@@ -60,12 +60,13 @@ def open_regular(file: Path, what: str) -> Iterator[IO[bytes]]:
         raise InputError(f"{file}: there is no such {what}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{file} cannot be read ({_reason(error)}); expected a {what}") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        mode = os.fstat(descriptor).st_mode
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
         if stat.S_ISDIR(mode):
             raise InputError(f"{file} is a folder; expected a {what}")
-        if not stat.S_ISREG(mode):
-            raise InputError(f"{file} is no regular file (it is a pipe, a socket or a device); expected a {what}")
+        raise InputError(f"{file} is no regular file (it is a pipe, a socket or a device); expected a {what}")
+    with os.fdopen(descriptor, "rb") as stream:
         try:
             yield stream
         except OSError as error:

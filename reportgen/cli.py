@@ -24,6 +24,8 @@ from analyses.errors import InputError, MissingError
 # What the user gave is not at fault when one of these happens.
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
+_LONG_WORD = 200
+
 DONE, CHANGED, BAD_INPUT, MISSING, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -319,28 +321,43 @@ def compare(
 
     own = comparing.read_tolerances(tolerances) if tolerances else None
     # The first time there is nothing to compare with: with --update, NEW becomes the baseline.
-    comparison = None if update and not old.exists() else comparing.compare_bundles(old, new, own)
-    if html and comparison:
-        from reportgen.atomic import write_atomically
-        from reportgen.comparison_page import comparison_page
-
-        page = comparison_page(old, new, own).encode()
-        try:
-            write_atomically(html, page)
-        except OSError as error:
-            raise InputError(f"--html {html}: cannot be written ({error.strerror or error}); choose another file") from error
-    updated = comparing.accept(new, old) if update else False
+    first = update and not os.path.lexists(old)
+    comparison = None if first else comparing.compare_bundles(old, new, own, str(tolerances))
     code = CHANGED if comparison and comparison.changed and not update else DONE
+    if comparison and not quiet and not as_json:
+        _say(comparing.comparison_text(comparison))
+    problem = None
+    if html and comparison:
+        try:
+            _write_comparison(html, old, new, own)
+        except Exception as error:  # A page that cannot be made hides neither the comparison nor the update.
+            problem = error
+    updated = comparing.accept(new, old) if update else False
     if not quiet and not as_json:
-        if comparison:
-            _say(comparing.comparison_text(comparison))
         if updated:
             _say(f"{old} is now a copy of {new}", err=True)
-        if html and comparison:
+        if html and comparison and not problem:
             _say(str(html), err=True)
-    written = html if html and comparison else None
-    _result(as_json, code, updated=updated, page=written, comparison=comparison.as_json() if comparison else None)
+    written = html if html and comparison and not problem else None
+    content = {"updated": updated, "page": written, "comparison": comparison.as_json() if comparison else None}
+    if problem:
+        code, message = _explained(problem)
+        _say(f"reportgen: {message}", err=True)
+        _result(as_json, code, error=message.removeprefix("error: "), **content)
+    else:
+        _result(as_json, code, **content)
     return code
+
+
+def _write_comparison(html: Path, old: Path, new: Path, own: Any) -> None:
+    from reportgen.atomic import write_atomically
+    from reportgen.comparison_page import comparison_page
+
+    page = comparison_page(old, new, own).encode()
+    try:
+        write_atomically(html, page)
+    except OSError as error:
+        raise InputError(f"--html {html}: cannot be written ({error.strerror or error}); choose another file") from error
 
 
 class SiteKind(StrEnum):
@@ -705,4 +722,5 @@ def _command(error: BaseException) -> str:
 
 
 def _line(message: object) -> str:
-    return " ".join(str(message).split())
+    # A name of thousands of letters would hide what is said about it.
+    return " ".join(word if len(word) <= _LONG_WORD else f"{word[:_LONG_WORD]}..." for word in str(message).split())

@@ -16,6 +16,8 @@ LIMIT = 8 * MEGABYTE
 DEPTH = 40
 # Counted with every alias in the place where it is used: ten lines of aliases can stand for more values than there is memory.
 NODES = 50_000
+# Of more bits a number can be neither printed nor stored.
+_BITS = 1024
 _TYPES = {"int": "a whole number", "float": "a number", "bool": "true or false", "timestamp": "a date", "null": "nothing"}
 
 
@@ -177,6 +179,8 @@ def _check_values(value: Any, location: Location, where: str, lines: dict[Locati
     elif isinstance(value, list | tuple | set):
         for index, item in enumerate(value):
             _check_values(item, (*location, index), where, lines)
+    elif isinstance(value, int) and value.bit_length() > _BITS:
+        problem = "expected a whole number of fewer digits"
     elif isinstance(value, float) and not math.isfinite(value):
         problem = f"expected a finite number, found {value}"
     elif isinstance(value, str) and (found := unprintable(value)):
