@@ -155,7 +155,7 @@ def staging(root: Path) -> Iterator[Staging]:
     finally:
         # A journal that could not be followed to its end is for the next call.
         if not (folder / _JOURNAL).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
         if lock is not None:
             os.close(lock)
 
@@ -168,11 +168,12 @@ def staging_folder(place: Path) -> Iterator[Path]:
     prefix = _prefix(place)
     remove_abandoned(parent, glob.escape(prefix))
     folder, lock = _locked_folder(parent, prefix)
-    folder.chmod(_mode())
     try:
+        # What is made here follows the user's umask, like everything else.
+        folder.chmod(_mode())
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _clear(folder)
         if lock is not None:
             os.close(lock)
 
@@ -219,13 +220,26 @@ def _mode() -> int:
     return 0o777 & ~umask
 
 
+def _clear(folder: Path) -> None:
+    """Remove a folder, even when a signal or one failing call comes in between."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int | None]:
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         if fcntl is None:
             return folder, None
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except BaseException:
+            folder.rmdir()
+            raise
         # Another process may have taken the folder for abandoned between its creation and its lock.
         if folder.exists():
             return folder, lock

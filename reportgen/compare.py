@@ -95,13 +95,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that differs between two bundles."""
+    """Everything that differs between two bundles, of `compared` quantities."""
 
     verdicts: tuple[VerdictChange, ...]
     numbers: tuple[Movement, ...]
     settings: tuple[Difference, ...]
     provenance: tuple[Difference, ...]
     added: tuple[str, ...]
+    compared: int
 
     @property
     def changed(self) -> bool:
@@ -144,6 +145,7 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
         settings=tuple(_differences(before.study["settings"], after.study["settings"])),
         provenance=tuple(_differences(before.study["provenance"], after.study["provenance"])),
         added=tuple(pair.shown for pair in pairs if pair.old is None),
+        compared=len(pairs),
     )
 
 

@@ -63,7 +63,7 @@ def comparison_page(
     verdict_count = len({(str(row["statement"]), row["estimator"], row["control"]) for row in after.study["verdicts"]})
     overview = [
         pages.both("compare.verdict_count", changed=len(comparison.verdicts), total=verdict_count),
-        pages.both("compare.number_count", moved=len(comparison.numbers), total=len(before.dataset.variables)),
+        pages.both("compare.number_count", moved=len(comparison.numbers), total=comparison.compared),
     ]
     return pages.render(
         "compare/comparison.html.j2",

@@ -29,7 +29,15 @@ def changed(results, letters, tmp_path):
 def test_a_bundle_and_itself(bundle):
     comparison = compare_bundles(bundle, bundle)
     assert not comparison.changed
-    assert comparison.as_json() == {"changed": False, "verdicts": (), "numbers": (), "settings": (), "provenance": (), "added": ()}
+    assert comparison.as_json() == {
+        "changed": False,
+        "verdicts": (),
+        "numbers": (),
+        "settings": (),
+        "provenance": (),
+        "added": (),
+        "compared": 13,
+    }
     assert comparison_text(comparison) == "No verdict changed and no number moved beyond its tolerance."
 
 
