@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import filecmp
 import json
-import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +17,14 @@ from analyses.errors import InputError, MissingError
 from analyses.installation import not_installed
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results
+from analyses.readers import is_file, read_json
 from reportgen import registry
-from reportgen.atomic import put_file, staging_folder
+from reportgen.atomic import ObstacleError, Staging, staging
 from reportgen.bundle import (
+    IncompleteResultsError,
     bundle_digest,
     check_replaceable,
+    files_of,
     plain,
     read_bundle,
     read_dataset,
@@ -31,10 +32,13 @@ from reportgen.bundle import (
     verify_bundle,
     write_bundle,
     write_dataset,
+    write_files,
 )
 from reportgen.cache import Cache, cache_key
 from reportgen.identity import computation_code, inputs_of, rendering_code
+from reportgen.notices import warn
 from reportgen.printing import obstacle
+from reportgen.resources import language_codes
 from reportgen.settings import PRESENTATION, load_study
 
 if TYPE_CHECKING:
@@ -270,12 +274,21 @@ def render(
     """
     out = Path(out)
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
+    progress = progress or SilentProgress()
     if isinstance(bundle, Results):
         rendering.check()
-        path = save(bundle, out / "bundle")
-    else:
-        path = Path(bundle)
-    documents = _render(path, out, rendering, progress or SilentProgress(), cache)
+        documents = _whole(bundle, out, rendering, progress, cache)
+        rendering.check_complete(documents)
+        return documents
+    path = Path(bundle)
+    verify_bundle(path)
+    with _writable(out, rendering), staging(out) as staged:
+        try:
+            names = _render(path, staged, rendering, progress, cache)
+        except IncompleteResultsError as error:
+            raise InputError(f"{path}: {error}") from error
+        staged.commit()
+    documents = tuple(out / name for name in names)
     rendering.check_complete(documents)
     return documents
 
@@ -293,22 +306,47 @@ def run(
 ) -> Outcome:
     """Go the whole way from settings to documents, in the folder `out`.
 
-    If the rendering fails, the new bundle is kept (it can be rendered again) and the documents are the old ones.
+    Bundle and documents change together: whatever fails, is full or is killed, the folder holds the old ones or the new ones. If
+    the rendering fails where there were no documents, the new bundle is there (it can be rendered again).
     """
     out = Path(out)
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
     rendering.check()
     _check_edition(_resolved(settings)[0], rendering)
+    with _writable(out, rendering):
+        check_replaceable(out / "bundle")
     if rendering.possible() != rendering:  # known now, not after minutes of computing
-        logging.getLogger("reportgen").warning("%s. The rest will be made.", obstacle())
-    before = bundle_digest(out / "bundle") if (out / "bundle" / "SHA256SUMS").is_file() else None
-    path, results = analyze_to(settings, out, progress, cache)
-    documents = _render(path, out, rendering, progress or SilentProgress(), cache)
-    if before != bundle_digest(path):
-        _remove_outdated(out, documents, templates)
-    outcome = Outcome(path, documents, results)
+        warn(f"{obstacle()}. The rest will be made.")
+    results = analyze(settings, progress, cache)
+    documents = _whole(results, out, rendering, progress or SilentProgress(), cache)
+    outcome = Outcome(out / "bundle", documents, read_bundle(out / "bundle"))
     rendering.check_complete(documents, outcome)
     return outcome
+
+
+def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
+    """Write results and their documents into the folder `out`, both or neither."""
+    analysis = registry.analysis_named(results.study.get("analysis"), "results")
+    place = out / "bundle"
+    check_replaceable(place)
+    with _writable(out, rendering), staging(out) as staged:
+        path = staged.new / "bundle"
+        path.mkdir()
+        with _step("writing the bundle"):
+            write_files(results, analysis.tables, path)
+        older = [f"bundle/{name}" for name in files_of(place)]
+        differs = not (place / "SHA256SUMS").is_file() or bundle_digest(place) != bundle_digest(path)
+        outdated = _documents_in(out, rendering.templates)
+        try:
+            names = _render(path, staged, rendering, progress, cache)
+        except Exception as error:
+            if not outdated:
+                staged.commit(older)
+            if isinstance(error, IncompleteResultsError):  # What was computed just now should have it.
+                raise StepError(f"the rendering failed: {_line(error)}") from error
+            raise
+        staged.commit([*older, *(outdated if differs else ())])
+    return tuple(out / name for name in names)
 
 
 def analyze_to(
@@ -362,20 +400,18 @@ def _kept_capture(cache: Cache, key: str) -> tuple[xarray.Dataset, dict[str, Any
     folder = cache.find("capture", key)
     if folder is None:
         return None
-    try:
-        return read_dataset(folder / "captured.nc"), json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:  # `reportgen cache clear` was quicker
-        return None
+    with _kept():
+        return read_dataset(folder / "captured.nc"), read_json(folder / "facts.json")
+    return None
 
 
 def _kept_results(cache: Cache, key: str) -> Results | None:
     folder = cache.find("results", key)
     if folder is None:
         return None
-    try:
+    with _kept():
         return read_bundle(folder / "bundle")
-    except (InputError, FileNotFoundError):  # `reportgen cache clear` was quicker
-        return None
+    return None
 
 
 def _with_presentation(results: Results, settings: pydantic.BaseModel) -> Results:
@@ -391,25 +427,29 @@ def _announce(progress: Progress, key: str) -> None:
         advance(1)
 
 
-def _render(path: Path, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
-    verify_bundle(path)
+def _render(path: Path, staged: Staging, rendering: Rendering, progress: Progress, cache: Cache | None) -> list[str]:
+    """Render the bundle at `path` into a staging folder; return the documents' paths below it."""
     analysis = registry.analysis_named(read_study(path).get("analysis"), f"{path}/study.json")
-    with _writable(out), staging_folder(out) as staging:
-        with _step("the rendering"):
-            if cache is None:
-                _render_into(staging, path, analysis, rendering, progress)
-            else:
-                choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
-                code = rendering_code(analysis, rendering.templates)
-                key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
-                if not _copied(cache.find("documents", key), staging):
-                    if rendering.possible() != rendering:
-                        return _render(path, out, rendering.possible(), progress, cache)
-                    _render_into(staging, path, analysis, rendering, progress)
-                    cache.store("documents", key, lambda folder: shutil.copytree(staging, folder, dirs_exist_ok=True))
-                else:
-                    _announce(progress, "documents_kept")
-        return _publish(staging, out)
+    folder = staged.workspace("documents")
+    with _step("the rendering"):
+        if cache is None:
+            _render_into(folder, path, analysis, rendering, progress)
+        else:
+            _render_kept(folder, path, analysis, rendering, progress, cache)
+    return staged.take(folder)
+
+
+def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Rendering, progress: Progress, cache: Cache) -> None:
+    choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
+    code = rendering_code(analysis, rendering.templates)
+    key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
+    if _copied(cache.find("documents", key), folder):
+        _announce(progress, "documents_kept")
+    elif (possible := rendering.possible()) != rendering:
+        _render_kept(folder, path, analysis, possible, progress, cache)
+    else:
+        _render_into(folder, path, analysis, rendering, progress)
+        cache.store("documents", key, lambda kept: shutil.copytree(folder, kept, dirs_exist_ok=True))
 
 
 def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
@@ -427,11 +467,22 @@ def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rend
 def _copied(kept: Path | None, folder: Path) -> bool:
     if kept is None:
         return False
-    try:
+    with _kept():
         shutil.copytree(kept, folder, dirs_exist_ok=True)
-    except (FileNotFoundError, shutil.Error):  # `reportgen cache clear` was quicker
-        return False
-    return True
+        return True
+    # Half of the documents may be there.
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return False
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """What is kept may go at any moment, as by `reportgen cache clear`, or be damaged: then it is made again."""
+    try:
+        yield
+    except (OSError, ValueError, shutil.Error) as error:
+        warn(f"what was kept from before could not be used ({_line(error)}); it is made again")
 
 
 @contextmanager
@@ -447,49 +498,30 @@ def _step(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _writable(out: Path) -> Iterator[None]:
+def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
     try:
-        if out.is_file():
+        if is_file(out):
             raise InputError(f"--out {out} is a file; expected a folder")
         out.mkdir(parents=True, exist_ok=True)
         if not os.access(out, os.W_OK | os.X_OK):
             raise InputError(f"--out {out}: no permission to write there; choose another folder")
+        # Said now, not after minutes of computing.
+        for name in ("figures", "bundle", *(rendering.languages if rendering else ())):
+            if os.path.lexists(out / name) and not (out / name).is_dir():
+                raise InputError(f"--out {out}: {out / name} is a file, where a folder would go; move it, or choose another --out")
         yield
+    except ObstacleError as error:
+        raise InputError(f"--out {out}: {error.filename}: {error.strerror}; move it, or choose another --out") from error
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); choose another folder") from error
 
 
-def _publish(staging: Path, out: Path) -> tuple[Path, ...]:
-    """Move every file of `staging` to its place in `out`, each in one step; equal files are left alone, their times too."""
-    documents = []
-    for file in sorted(staging.rglob("*")):
-        if file.is_file():
-            place = out / file.relative_to(staging)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if not (place.is_file() and filecmp.cmp(file, place, shallow=False)):
-                put_file(file, place)
-            documents.append(place)
-    return tuple(documents)
-
-
-def _remove_outdated(out: Path, documents: Sequence[Path], templates: Path | None) -> None:
-    """Remove documents of an earlier bundle that this run did not write again: they would contradict the new ones."""
-    from reportgen.render import Assets, load_languages
-
+def _documents_in(out: Path, templates: Path | None) -> list[str]:
+    """The documents in a folder, as paths below it: beside another bundle they would contradict it."""
     # Only folders named by a language are ours: any other may hold somebody's other report.
-    folders = [out, *(out / code for code in load_languages(*Assets.default(templates).directories))]
-    for folder in folders:
-        outdated = {file for pattern in _DOCUMENTS for file in folder.glob(pattern)} - set(documents)
-        for file in outdated:
-            file.unlink()
-        for place in {file.parent for file in outdated}:
-            _remove_if_empty(place, out)
-
-
-def _remove_if_empty(folder: Path, out: Path) -> None:
-    if folder != out and not any(folder.iterdir()):
-        folder.rmdir()
-        _remove_if_empty(folder.parent, out)
+    folders = [out, *(out / code for code in language_codes(templates))]
+    found = {file for folder in folders for pattern in _DOCUMENTS for file in folder.glob(pattern)}
+    return sorted(file.relative_to(out).as_posix() for file in found)
 
 
 def _line(error: object) -> str:

@@ -33,6 +33,16 @@ _NAME_WIDTH = 22
 _GAP = 2
 
 
+def visible(text: str) -> str:
+    r"""Return a text for a terminal, with what steers it (colours, the cursor, the direction of writing) made visible.
+
+    >>> print(visible("a " + chr(27) + "[31mred word"))
+    a \x1b[31mred word
+    """
+    plain = "\n\t\xa0"
+    return "".join(character if character in plain or character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def stage_name(key: str) -> str:
     """Return a stage's name in words."""
     return _STAGES.get(key, key.replace("_", " ").capitalize())

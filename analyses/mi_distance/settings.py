@@ -3,9 +3,9 @@
 import datetime
 import re
 import unicodedata
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from analyses.models.settings import ModelSettings
 
@@ -77,6 +77,15 @@ class RobustnessSettings(_Section):
         8, ge=1, le=100_000, description="Different-word pairs at each distance under other choices than the study's own, at the most."
     )
     simulations: int = Field(2000, ge=100, le=100_000, description="Data sets in the simulation of the tests' error rates.")
+
+    @field_validator("bins", "trim", "neighbours")
+    @classmethod
+    def _as_for_the_study(cls, choices: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        # What the study's own choice may be, the others may be: nothing else can be computed.
+        for choice in choices:
+            if choice != "fd":
+                EstimatorSettings.model_validate({str(info.field_name): choice})
+        return choices
 
 
 class DocumentSettings(_Section):

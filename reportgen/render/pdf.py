@@ -48,7 +48,7 @@ class OwnAssetsOnly(URLFetcher):
         if url in self._pictures:
             return URLFetcherResponse(url, self._pictures[url].encode(), {"Content-Type": "image/svg+xml"})
         if url.startswith(SCHEME):
-            return URLFetcherResponse(url, self._assets.path(url.removeprefix(SCHEME)).read_bytes())
+            return URLFetcherResponse(url, self._assets.bytes(url.removeprefix(SCHEME)))
         if url.startswith("data:"):
             return super().fetch(url, headers)
         raise FatalURLFetchingError(f"the report may not load {url}")
