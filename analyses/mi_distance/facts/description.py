@@ -17,7 +17,7 @@ def title_block(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def token_count(study: Study) -> int | None:
-    return len(study["text"]["tokens"]) - study["text"]["prefix_tokens"] if study["text"] else None
+    return len(study["text"]["tokens"]) - study["text"].get("prefix_tokens", 0) if study["text"] else None
 
 
 def model_facts(study: Study) -> dict[str, Any]:
@@ -55,11 +55,11 @@ def text_segments(study: Study) -> dict[str, Any] | None:
     segments.append({"text": text[end:], "occurrence": None})
     splits = _splits(study)
     offsets = study["text"].get("offsets", ())
-    # Special tokens stand for no part of the text.
-    tokens, words = sum(end > start for start, end in offsets), len(text.split())
+    # Special tokens stand for no part of the text, and those of a prefix lie before it.
+    tokens, words = sum(end > max(start, 0) for start, end in offsets), len(text.split())
     return {
         "segments": segments,
-        "prefix_tokens": study["text"]["prefix_tokens"],
+        "prefix_tokens": study["text"].get("prefix_tokens", 0),
         "splits": splits,
         "tokens_per_word": max(len(split["pieces"]) for split in splits),
         "mean_tokens_per_word": number(tokens / words, 1) if tokens and words else None,

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from analyses.mi_distance.facts.description import model_facts, nat, text_segments, thresholds
+from analyses.mi_distance.facts.description import model_facts, nat, text_segments, thresholds, token_count
 from analyses.mi_distance.settings import HypothesisSettings
 from reportgen.render.assets import built_in_templates
 from reportgen.render.languages import load_languages
@@ -112,6 +112,17 @@ def test_tokens_to_a_word_leave_special_tokens_out():
 @pytest.mark.parametrize(("language", "syllables"), [(None, False), ("en", False), ("vi", True), ("vi-VN", True)])
 def test_spaces_part_syllables_in_vietnamese(language, syllables):
     assert text_segments(text_study(language))["syllables"] is syllables
+
+
+def test_tokens_of_a_prefix_are_not_the_texts():
+    plain, behind = text_study(), text_study()
+    behind["text"] |= {"tokens": ["A", " b.", *plain["text"]["tokens"]], "offsets": [[-5, -3], [-3, 0], *plain["text"]["offsets"]]}
+    for occurrence in behind["text"]["occurrences"]:
+        occurrence["tokens"] = [token + 2 for token in occurrence["tokens"]]
+    behind["text"]["prefix_tokens"] = 2
+    measures = ("mean_tokens_per_word", "characters_per_token")
+    assert [text_segments(behind)[name] for name in measures] == [text_segments(plain)[name] for name in measures]
+    assert token_count(behind) == token_count(plain) == 7
 
 
 def test_a_bundle_without_offsets_has_no_such_measures():
