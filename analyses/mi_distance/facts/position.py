@@ -160,11 +160,12 @@ def _answer(everything: Mapping[str, Any], prefix: Mapping[str, Any] | None, par
 def _verdict(study: Study, kind: str) -> dict[str, Any]:
     """The shared verdict on "tau is negative" over all pairs and by each look."""
     looks = {"all": LESSON if kind == PLAIN else "different_word"} | {look: control_name(kind, look) for look in _LOOKS}
-    items = []
+    items: list[Any] = []
+    number_of = next(row["statement"] for row in study["verdicts"] if row["name"] == _STATEMENT)
     for look, control in looks.items():
         rows = [row for row in study["verdicts"] if row["name"] == _STATEMENT and row["control"] == control]
         if rows:
             part = next(part for part in shared_parts(rows) if part["measure"] == _MEASURE)
             values = {"look": key(f"position.look.{look}"), "verdict": key(f"verdict.{part['verdict']}")}
             items.append({"key": "position.verdict.item", "as": "key", "values": values})
-    return {"key": "position.verdict", "values": {"verdicts": listed(items)}}
+    return {"key": "position.verdict", "values": {"number": int(number_of), "verdicts": listed(items)}}
