@@ -17,10 +17,11 @@ from analyses.mi_distance.figures.estimators import fitted_line, layer_means
 from analyses.mi_distance.figures.marks import key, select
 from analyses.mi_distance.figures.position import SUBJECTS, drawn
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
+from analyses.mi_distance.linear_facts import linear_caption
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
 from analyses.mi_distance.position import PLAIN
 from analyses.mi_distance.robustness_facts import robustness_captions
-from analyses.mi_distance.value_specs import listed, number
+from analyses.mi_distance.value_specs import ends, listed, number
 from analyses.protocol import Results
 from analyses.statistics.resampling import EXACT_OCCURRENCES
 
@@ -45,6 +46,8 @@ def captions(results: Results) -> dict[str, Values]:
         makers["position_profile"] = _position_profile
     if "untrained_mean_mutual_information" in results.dataset:
         makers["untrained_profile"] = _untrained_profile
+    if "linear_share" in results.dataset:
+        makers["linear_share"] = linear_caption
     common = _common(results)
     return {name: common | make(results) for name, make in makers.items()} | robustness_captions(results)
 
@@ -67,10 +70,8 @@ def _array(results: Results, name: str, estimator: str = "histogram") -> np.ndar
 
 def _span(prefix: str, values: np.ndarray, digits: int = 2, *, unit: bool = False) -> Values:
     """The least and greatest value as two placeholders; the caller has seen to it that there is a finite one."""
-    return {
-        f"{prefix}_low": number(float(np.nanmin(values)), digits, unit=unit),
-        f"{prefix}_high": number(float(np.nanmax(values)), digits, unit=unit),
-    }
+    low, high = ends(float(np.nanmin(values)), float(np.nanmax(values)), digits, unit=unit)
+    return {f"{prefix}_low": low, f"{prefix}_high": high}
 
 
 def _exists(values: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from analyses.mi_distance.error_rates import error_rate_table
 from analyses.mi_distance.figures.specification import FIGURES
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.specification_curve import specification_table
-from analyses.mi_distance.value_specs import Spec, interval, is_number, key, listed, number, percent
+from analyses.mi_distance.value_specs import Spec, ends, interval, is_number, key, listed, number, percent
 from analyses.protocol import Results
 
 # The correlations that the text quotes: unrelated vectors, and a middling relation.
@@ -44,9 +44,11 @@ def robustness_captions(results: Results) -> dict[str, dict[str, Any]]:
     return captions
 
 
-def _estimate(name: str, value: float) -> Spec:
+def _span(name: str, estimates: pd.Series) -> dict[str, Spec]:
+    """The least and the greatest estimate of a statement."""
     digits, unit = _UNITS.get(name, (2, False))
-    return number(value, digits, unit=unit)
+    low, high = ends(estimates.min(), estimates.max(), digits, unit=unit)
+    return {"low": low, "high": high}
 
 
 def _specification(results: Results) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
     estimates = rows["estimate"].dropna()
     spread = None
     if len(estimates):
-        found: dict[str, Any] = {"low": _estimate(name, estimates.min()), "high": _estimate(name, estimates.max()), "count": len(estimates)}
+        found: dict[str, Any] = _span(name, estimates) | {"count": len(estimates)}
         claimed = {"negative_tau": "tau_range", "constant_shift": "shift_slope_range"}.get(name)
         if claimed is None:
             found["above"] = int((estimates > 0).sum())
@@ -206,8 +208,11 @@ def _specification_caption(results: Results, statements: tuple[str, ...]) -> dic
         ]
         values[name] = {"key": "specification.alt.untested", "as": "key", "values": {"verdicts": listed(counts)}}
         if len(estimates):
-            ends = {"low": _estimate(name, estimates.min()), "high": _estimate(name, estimates.max())}
-            values[name] = {"key": "specification.alt.statement", "as": "key", "values": ends | {"verdicts": listed(counts)}}
+            values[name] = {
+                "key": "specification.alt.statement",
+                "as": "key",
+                "values": _span(name, estimates) | {"verdicts": listed(counts)},
+            }
     return values
 
 
@@ -260,15 +265,13 @@ def _power_caption(results: Results) -> dict[str, Any]:
     def of_estimator(estimator: str) -> dict[str, Any]:
         here = results.dataset.sel(estimator=estimator)
         difference, detectable = np.abs(here["mi_difference"].to_numpy()), here["minimal_detectable_difference"].to_numpy()
-        ends = {"observed_low": number(difference.min()), "observed_high": number(difference.max())}
+        observed = {"observed_low": number(difference.min()), "observed_high": number(difference.max())}
         if not np.isfinite(detectable).any():
-            return {"key": "figure.power.alt_untested", "as": "key", "values": ends}
+            return {"key": "figure.power.alt_untested", "as": "key", "values": observed}
         values = {
             "low": number(np.nanmin(detectable)),
             "high": number(np.nanmax(detectable)),
-            "reached": int(np.sum(difference >= detectable)),
-            "layers": len(difference),
         }
-        return {"key": "figure.power.alt_estimator", "as": "key", "values": ends | values}
+        return {"key": "figure.power.alt_estimator", "as": "key", "values": observed | values}
 
     return {"alpha": number(results.study["settings"]["alpha"], 2, unit=True)} | {name: of_estimator(name) for name in CO_PRIMARY}

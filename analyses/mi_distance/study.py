@@ -30,6 +30,7 @@ from analyses.mi_distance.layer_statistics import (
     correlation_statistics,
     over_occurrences,
 )
+from analyses.mi_distance.linear_share import linear_variables
 from analyses.mi_distance.measures import least_squares_shift
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
@@ -95,6 +96,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
     )
     variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
+    variables |= linear_variables(vectors.activation, values, pairs, settings)
     variables |= robustness_variables(
         vectors, values, pairs, bands, _for_robustness(vectors, different_word), settings, progress, confidence=CONFIDENCE
     )

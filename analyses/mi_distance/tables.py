@@ -8,6 +8,7 @@ import xarray as xr
 
 from analyses.mi_distance.calibration import calibration_table
 from analyses.mi_distance.error_rates import error_rate_table
+from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.specification_curve import specification_table
 from analyses.protocol import Results
 
@@ -24,6 +25,8 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "verdicts": _verdicts(results.study["verdicts"]),
         "verdict_parts": _parts(results.study["verdicts"]),
     }
+    if "linear_share" in dataset:
+        found["linear"] = linear_table(dataset, results.study["bands"], results.study["layers"])
     if "specification" in dataset.dims:
         found["specifications"] = specification_table(dataset, results.study)
         found["calibration"] = calibration_table(dataset)

@@ -67,7 +67,7 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         import torch
         import transformers
 
-        from analyses.models import branches, weights
+        from analyses.models import branches, likelihood, weights
     except ImportError as error:
         raise missing_library(error) from error
 
@@ -96,13 +96,15 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         with progress.stage("capture", layers) as advance:
             for block in blocks:
                 block.register_forward_hook(lambda *_: advance(1))
-            model(input_ids=torch.tensor([tokens.ids], device=device))
+            output = model(input_ids=torch.tensor([tokens.ids], device=device))
+        # Of random weights the cross-entropy says nothing.
+        bits = None if settings.untrained else likelihood.bits_per_byte(folder, config, model, output[0][0], tokens, text)
         activation, modules = reader.result()
         architecture = type(model).__name__
 
     # Nothing of the model stays: where its modules refer to each other in rings only the collector (.15 s) frees them.
     left = weakref.ref(model)
-    del model, blocks, block, reader
+    del model, blocks, block, reader, output
     if left() is not None:
         gc.collect()
     return_free_memory()
@@ -114,6 +116,8 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         "modules": {branch: list(_once(paths)) for branch, paths in modules.items()},
         "device": device.type,
         "precision": "float32",
+        # Rounded to what every machine's sums agree on.
+        "bits_per_byte": None if bits is None else round(bits, 4),
         "torch": torch.__version__.partition("+")[0],
         "transformers": transformers.__version__,
     }

@@ -13,7 +13,7 @@ from analyses.statistics.correlation import (
     spearman,
 )
 from analyses.statistics.multiplicity import adjust
-from analyses.statistics.power import minimal_detectable_difference, occurrences_needed
+from analyses.statistics.power import minimal_detectable_difference
 from analyses.statistics.resampling import (
     Jackknife,
     Mantel,
@@ -51,7 +51,6 @@ __all__ = [
     "mantel",
     "mantel_difference",
     "minimal_detectable_difference",
-    "occurrences_needed",
     "partial_kendall_tau",
     "relabelled_partial_tau",
     "relabelled_tau",

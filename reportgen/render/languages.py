@@ -26,6 +26,8 @@ from analyses.errors import InputError
 PLACEHOLDER = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<escaped>%)|(?P<wrong>.|$))", re.DOTALL)
 MINUS = "\u2212"
 NO_BREAK_SPACE = "\u00a0"
+# Up to how many decimals an interval's end is given so that its sign shows; what is 0 at that many is written as 0.
+MOST_DIGITS = 6
 
 
 class CatalogueError(InputError):
@@ -47,6 +49,13 @@ def _finite(value: Any) -> float:
     if isinstance(value, bool) or value is None or not math.isfinite(value):
         raise CatalogueError(f"{value!r} is not a number that a report can print; decide in the facts what to say instead")
     return float(value)
+
+
+def _telling_digits(ends: Sequence[float], digits: int) -> int:
+    """The fewest decimals, from `digits` on, with which no end that is not 0 is written as 0."""
+    exact = [abs(Decimal(repr(_finite(end)))) for end in ends]
+    told = [end for end in exact if round(end, MOST_DIGITS) > 0]
+    return next((count for count in range(digits, MOST_DIGITS) if all(round(end, count) > 0 for end in told)), max(digits, MOST_DIGITS))
 
 
 @dataclass(frozen=True)
@@ -137,7 +146,8 @@ class Language:
         return written if sign == "=" else f"{sign}{NO_BREAK_SPACE}{written}"
 
     def interval(self, low: float, high: float, digits: int = 2, *, unit: bool = False) -> str:
-        """An interval in brackets with the language's separator."""
+        """An interval in brackets with the language's separator; both ends have more digits where an end that is not 0 would look so."""
+        digits = _telling_digits((low, high), digits)
         separator = self._convention("interval_separator")
         return f"[{self.number(low, digits, unit=unit)}{separator}{NO_BREAK_SPACE}{self.number(high, digits, unit=unit)}]"
 

@@ -9,9 +9,11 @@ from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import (
     band_ends,
     model_facts,
+    nat,
     reproduction,
     table_captions,
     text_segments,
+    thresholds,
     title_block,
     token_count,
 )
@@ -27,6 +29,7 @@ from analyses.mi_distance.facts.position import position_facts
 from analyses.mi_distance.facts.statements import conclusion_lists, part_table, statement_facts, verdict_table
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.figure_captions import captions as figure_captions
+from analyses.mi_distance.linear_facts import linear_facts
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.robustness_facts import robustness_facts
 from analyses.protocol import Results
@@ -39,11 +42,13 @@ def facts(results: Results) -> dict[str, Any]:
     statements = [statement_facts(row, study) for row in study["conclusions"]]
     return {
         "document": title_block(settings),
-        "headings": {"word": settings["word"], "model": model_facts(study)["label"]},
+        "headings": {"word": settings["word"], "model": model_facts(study)["called"]},
         "word": settings["word"],
         "settings": settings,
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": token_count(study)},
         "model": model_facts(study),
+        "nat": nat(),
+        "thresholds": thresholds(study),
         "source": text_segments(study),
         "bands": band_ends(study),
         "distances": {"shortest": int(dataset.token_distance.min()), "longest": int(dataset.token_distance.max())},
@@ -62,6 +67,7 @@ def facts(results: Results) -> dict[str, Any]:
         "study_prefix": study["provenance"].get("prefix"),
         "untrained": untrained_facts(dataset, study),
         "power": power_facts(dataset),
+        "linear": linear_facts(results),
         "robustness": robustness_facts(results),
         "shift": shift_facts(dataset, study),
         "testable": study["occurrences"] > 3,

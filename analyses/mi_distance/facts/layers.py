@@ -57,11 +57,12 @@ def _adjusted(dataset: xr.Dataset, p: str, correction: str, estimator: str) -> n
 
 
 def bias_shares(dataset: xr.Dataset) -> dict[str, Any]:
-    """The share of the plug-in estimate that random relabelling of the dimensions reaches too."""
+    """The share of the plug-in estimate that random relabelling of the dimensions reaches too: the mean of the layers' shares."""
     mean = dataset.mean_mutual_information
-    plug_in, corrected = (mean.sel(estimator=name).mean("layer") for name in ("histogram", "corrected"))
-    share = 1 - corrected / plug_in
-    return {branch: percent(float(share.sel(branch=branch))) for branch in dataset.branch.values.tolist()}
+    plug_in, corrected = (mean.sel(estimator=name) for name in ("histogram", "corrected"))
+    share = (1 - corrected / plug_in.where(plug_in > 0)).mean("layer")
+    found = {branch: float(share.sel(branch=branch)) for branch in dataset.branch.values.tolist()}
+    return {branch: percent(value) if is_number(value) else None for branch, value in found.items()}
 
 
 def tau_description(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
@@ -83,19 +84,16 @@ def tau_description(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
 
 
 def power_facts(dataset: xr.Dataset) -> dict[str, Any] | None:
-    """What the study could have shown: over the layers, the differences it would have seen, and the occurrences needed for its own."""
+    """What the study could have shown: over the layers, the least assumed difference that it would have seen."""
     found: dict[str, Any] = {}
     for estimator in CO_PRIMARY:
         detectable = dataset.minimal_detectable_difference.sel(estimator=estimator).values
-        needed = dataset.occurrences_needed.sel(estimator=estimator).values
         if not np.isfinite(detectable).any():
             return None
         found[estimator] = {
             "smallest": number(np.nanmin(detectable)),
             "median": number(np.nanmedian(detectable)),
             "largest": number(np.nanmax(detectable)),
-            "needed_median": int(np.median(needed)) if np.isfinite(np.median(needed)) else None,
-            "within_reach": int(np.sum(needed <= dataset.sizes["occurrence"])),
         }
     return found
 

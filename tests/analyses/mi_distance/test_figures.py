@@ -356,10 +356,10 @@ def test_the_catalogues_hold_the_sentences_of_the_figures_and_no_others(language
 
 
 def _without_values(results: Results) -> Results:
-    """No mutual information at all: no share of it is bias, and no line can be fitted."""
-    return Results(
-        results.dataset.assign(mean_mutual_information=results.dataset["mean_mutual_information"] * 0), results.activations, results.study
-    )
+    """No mutual information at all: no share of it is bias or linear, and no line can be fitted."""
+    lost = {name: results.dataset[name] * np.nan for name in ("linear_share", "linear_share_low", "linear_share_high")}
+    dataset = results.dataset.assign(mean_mutual_information=results.dataset["mean_mutual_information"] * 0, **lost)
+    return Results(dataset, results.activations, results.study)
 
 
 def _other_matching(results: Results) -> Results:

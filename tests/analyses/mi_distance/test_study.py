@@ -61,8 +61,9 @@ def test_intervals_hold_their_estimate(results):
     assert "word_specific_excess_low" in lows
     for low in lows:
         middle = data[low.removesuffix("_low")]
-        assert (data[low] <= middle).all(), low
-        assert (middle <= data[low.replace("_low", "_high")]).all(), low
+        # Neither is there where a share cannot be tested.
+        assert ((data[low] <= middle) | middle.isnull()).all(), low
+        assert ((middle <= data[low.replace("_low", "_high")]) | middle.isnull()).all(), low
 
 
 def test_excess_is_same_word_minus_different_word(results):
