@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analyses.mi_distance.hypotheses import conjunction
+from analyses.mi_distance.names import CONTROLS
 
 # The course's estimator and the one without its bias: a conclusion needs both. Statement 5 compares the two, so it has one verdict.
 CO_PRIMARY = ("histogram", "nearest_neighbour")
@@ -22,7 +23,7 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     -------
     rows of {statement, name, control, verdict, parts, lesson, estimators_disagree, controls_disagree}: `control` is what the verdict
     rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, side}; the last two list the rows
-    {estimator, control, verdict} that differ from the conclusion, of the same and of other controls.
+    {estimator, control, verdict} that differ from the conclusion, of the same and of other controls (not of the looks at position).
     """
     primary = primary_control(verdicts)
     rows = []
@@ -33,6 +34,7 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         own = [row for row in of_statement if row["control"] == control]
         parts = shared_parts(own)
         verdict = conjunction([part["verdict"] for part in parts])
+        others = [row for row in of_statement if row["control"] in CONTROLS and row["control"] != control]
         lesson = shared_parts([row for row in of_statement if row["control"] == LESSON])
         rows.append(
             {
@@ -43,7 +45,7 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "parts": parts,
                 "lesson": conjunction([part["verdict"] for part in lesson]),
                 "estimators_disagree": _differing(own, verdict),
-                "controls_disagree": _differing([row for row in of_statement if row["control"] != control], verdict),
+                "controls_disagree": _differing(others, verdict),
             }
         )
     return rows

@@ -12,6 +12,8 @@ from analyses.mi_distance.position import EXCESS, PLAIN, control_name
 from analyses.mi_distance.value_specs import interval, is_number, key, listed, number
 
 _STATEMENT, _MEASURE = "negative_tau", "mean_tau"
+# What each statement on distance is judged by, as far as it speaks of the sign.
+_JUDGED = {"negative_tau": "mean_tau", "tau_separation": "tau_difference"}
 _SUBJECTS = {PLAIN: "position.subject.plain", EXCESS: "position.subject.excess"}
 _LOOKS = ("without_first", "prefix")
 
@@ -50,7 +52,7 @@ def _subject(dataset: xr.Dataset, study: Study, kind: str) -> dict[str, Any] | N
         "values": values,
         "sentences": sentences,
         "answer": {"key": f"position.answer.{_answer(everything, prefix, partial)}", "values": {"subject": values["subject"]}},
-        "verdict": _verdict(study, kind),
+        "verdicts": [_verdicts(study, kind, name) for name in _JUDGED],
     }
 
 
@@ -157,14 +159,15 @@ def _answer(everything: Mapping[str, Any], prefix: Mapping[str, Any] | None, par
     return "partly" if weaker else "unseparated"
 
 
-def _verdict(study: Study, kind: str) -> dict[str, Any]:
-    """The shared verdict on "tau is negative" over all pairs and by each look."""
+def _verdicts(study: Study, kind: str, name: str) -> dict[str, Any]:
+    """The shared verdict on a statement's first part over all pairs and by each look."""
     looks = {"all": LESSON if kind == PLAIN else "different_word"} | {look: control_name(kind, look) for look in _LOOKS}
-    items = []
+    items: list[Any] = []
     for look, control in looks.items():
-        rows = [row for row in study["verdicts"] if row["name"] == _STATEMENT and row["control"] == control]
+        rows = [row for row in study["verdicts"] if row["name"] == name and row["control"] == control]
         if rows:
-            part = next(part for part in shared_parts(rows) if part["measure"] == _MEASURE)
+            part = next(part for part in shared_parts(rows) if part["measure"] == _JUDGED[name])
             values = {"look": key(f"position.look.{look}"), "verdict": key(f"verdict.{part['verdict']}")}
             items.append({"key": "position.verdict.item", "as": "key", "values": values})
-    return {"key": "position.verdict", "values": {"verdicts": listed(items)}}
+    number_of = next((row["statement"] for row in study["verdicts"] if row["name"] == name), 0)
+    return {"key": f"position.verdict.{name}", "values": {"number": int(number_of), "verdicts": listed(items)}}

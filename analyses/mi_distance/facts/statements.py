@@ -111,7 +111,9 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Ma
     """The sentence that says whether the verdict stands with another estimator, or with another control than the conclusion's."""
     own, name = conclusion["control"], conclusion["name"]
     # Plain MI has a sentence of its own, where it is not what the conclusion rests on.
-    others = [row for row in study["verdicts"] if row["name"] == name and row["control"] not in (own, "none")]
+    # The looks at position are no controls that a verdict is held against: their section has their verdicts.
+    controls = [control for control in CONTROLS if control not in (own, "none")]
+    others = [row for row in study["verdicts"] if row["name"] == name and row["control"] in controls]
     of_kind = others if prefix == "controls." else [row for row in study["verdicts"] if (row["name"], row["control"]) == (name, own)]
     rows = [row for row in rows if prefix == "estimators." or row["control"] != "none"]
     if not of_kind:

@@ -69,6 +69,10 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
         untrained_activation=np.stack([vectors(position, 0.1) for _ in range(3)]) if controls else None,
         text=None,
         provenance={},
+        prefix_activation=vectors(position, 0.8) if controls else None,
+        prefix_token_position=position + 70 if controls else None,
+        prefix_control_activation=vectors(control_position, 0.5) if controls else None,
+        prefix_control_token_position=control_position + 70 if controls else None,
     )
     return analyse(vectors_of_study, settings, SilentProgress())
 
@@ -195,7 +199,8 @@ def test_the_order_in_the_text_alternative_turns_round_with_the_data() -> None:
         ("kendall_tau_profile", ("kendall_tau", "kendall_tau_low", "mantel_p")),
         ("z_profile", ("fisher_z", "fisher_p", "fisher_z_fieller")),
         ("control_profile", ("control_mean_mutual_information", "word_specific_excess_low")),
-        ("untrained_profile", ("untrained_mean_mutual_information", "untrained_kendall_tau")),
+        ("untrained_profile", ("untrained_mean_mutual_information", "untrained_kendall_tau", "untrained_kendall_tau_high")),
+        ("position_profile", ("kendall_tau", "kendall_tau_without_first", "prefix_kendall_tau", "word_specific_partial_kendall_tau")),
     ],
 )
 def test_data_of_profiles_are_those_of_the_dataset(name: str, columns: tuple[str, ...]) -> None:

@@ -42,9 +42,11 @@ def test_study_keeps_the_contract(results):
     keys = {"statement", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_layers", "layers"}
     verdicts = results.study["verdicts"]
     assert all(keys <= row.keys() for row in verdicts)
-    assert {row["control"] for row in verdicts} == {"none", "different_word", "repeated_words", "centred"}
-    # Four statements by three estimators under each, and the one on the estimators, which has two and no control.
-    assert len(verdicts) == 4 * 12 + 2
+    on_position = {f"{look}{kind}" for look in ("without_first", "prefix") for kind in ("", "_different_word")}
+    assert {row["control"] for row in verdicts} == {"none", "different_word", "repeated_words", "centred"} | on_position
+    # Four statements by three estimators under each, and the one on the estimators, which has two and no control; of the looks at
+    # position, the two statements on distance.
+    assert len(verdicts) == 4 * 12 + 2 + 4 * 6
     assert results.study["primary_control"] == "different_word"
     assert {row["statement"]: row["control"] for row in results.study["conclusions"]} == dict.fromkeys(range(1, 5), "different_word") | {
         5: "none"
@@ -127,7 +129,7 @@ def test_no_controls_no_verdicts_with_controls(make_input, small_settings):
     results = analyse(make_input(occurrences=5, layers=3, controls=False), small_settings, SilentProgress())
     assert set(results.study["controls"].values()) == {None}
     assert results.study["primary_control"] == "none"
-    assert {row["control"] for row in results.study["verdicts"]} == {"none"}
+    assert {row["control"] for row in results.study["verdicts"]} == {"none", "without_first"}
     assert not [name for name in results.dataset.data_vars if str(name).startswith(("control", "untrained", "excess", "word_specific"))]
 
 
