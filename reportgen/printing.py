@@ -41,9 +41,8 @@ def obstacle() -> str:
 
 
 def _line(error: object) -> str:
-    # WeasyPrint's dependency adds a paragraph with an address to "cannot load library 'libpango-1.0-0': ...".
-    text = " ".join(str(error).split())
-    return text.partition(".  Additionally")[0] if len(text) > 200 else text
+    # cffi says twice that it could not find "libpango-1.0-0".
+    return " ".join(str(error).split()).partition(". Additionally, ")[0]
 
 
 if __name__ == "__main__":
