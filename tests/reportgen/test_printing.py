@@ -1,6 +1,7 @@
 """A machine that cannot make PDFs: said before anything is computed, and the HTML is made."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -34,6 +35,17 @@ def test_the_sample_has_every_font_of_the_report_and_no_other():
     assert len(fonts) == len(FACES)
     assert all(name.startswith("Reportgen-") for name in fonts)
     assert "xuất hiện: ạểữỹđƯ" in page.extract_text()
+
+
+def test_fonts_that_are_missing_are_no_matter_of_system_libraries(monkeypatch, tmp_path, renderer, letters):
+    from reportgen.render.html import FACES
+
+    assert tuple(FACES) == printing.FACES
+    monkeypatch.setattr(printing, "templates_directory", lambda: tmp_path)
+    assert re.fullmatch(r"PDF cannot be made here: fonts are missing in .*; remedy: reinstall reportgen: .*", printing.obstacle())
+    monkeypatch.setattr(type(letters), "run", lambda *arguments: pytest.fail("something was computed"))
+    with pytest.raises(MissingError, match=r"serif-regular\.ttf and 15 more"):
+        pipeline.run("letters", tmp_path / "out")
 
 
 def test_nothing_stands_in_the_way_here():
