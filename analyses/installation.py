@@ -9,7 +9,7 @@ from pathlib import Path
 
 DISTRIBUTION = "reportgen-interpretability"
 # Documents and ready activations need none of these.
-FOR_MODELS = frozenset({"gguf", "huggingface-hub", "pip", "safetensors", "tokenizers", "torch", "transformers"})
+FOR_MODELS = frozenset({"gguf", "huggingface-hub", "icu4py", "pip", "safetensors", "tokenizers", "torch", "transformers"})
 FOR_SPEED = frozenset({"numba"})
 
 
@@ -69,7 +69,7 @@ def install_line(packages: list[str]) -> str:
     """
     asked = {name_of(line): line for line in requirements()}
     quoted = " ".join(shlex.quote(asked.get(name_of(package), package)) for package in packages)
-    if _is_checkout():
+    if _is_checkout() and all(name_of(package) in asked for package in packages):
         return "make setup (in reportgen's folder)"
     if (Path(sys.prefix) / "uv-receipt.toml").is_file():
         return f"uv tool upgrade --reinstall {DISTRIBUTION}"

@@ -7,6 +7,7 @@ before an ending or after an article, a full stop without a space behind it.
 import re
 
 from analyses.errors import MissingError
+from analyses.installation import not_installed
 
 # Emphasis in Markdown: underscores at whose outer side no word goes on. (In snake_case they are a part of the word.)
 _EMPHASIS = re.compile(r"(?<![\w])_+(?=\w)|(?<=[^\W_])_+(?!\w)")
@@ -41,7 +42,7 @@ def _icu_boundaries(text: str) -> list[int]:
     try:
         from icu4py.breakers import WordBreaker
     except ImportError as error:
-        raise MissingError("icu4py is not installed and a text needs it: pip install 'reportgen[models]'") from error
+        raise MissingError(f"where words end is not known here: {not_installed(error.name)}") from error
     if not text:
         return []
     ends = [end for _, end in WordBreaker(text, "root").segments()]

@@ -37,7 +37,7 @@ from reportgen.bundle import (
 from reportgen.cache import Cache, cache_key
 from reportgen.identity import computation_code, inputs_of, rendering_code
 from reportgen.notices import warn
-from reportgen.printing import obstacle
+from reportgen.printing import check_fonts, obstacle
 from reportgen.resources import language_codes
 from reportgen.settings import PRESENTATION, load_study
 
@@ -105,6 +105,7 @@ class Rendering:
         from reportgen.render import Assets, load_languages
         from reportgen.render import members as members_of
 
+        check_fonts()
         known = load_languages(*Assets.default(self.templates).directories)
         for language in self.languages:
             if any(member not in known for member in language.split("-")) and language not in known:

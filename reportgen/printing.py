@@ -5,17 +5,30 @@ from contextlib import redirect_stdout
 from functools import cache
 from io import StringIO
 
+from analyses.errors import MissingError
 from analyses.installation import install_line, package_of
+from reportgen.resources import templates_directory
 
 PREFIX, TO_REMEDY = "PDF cannot be made here: ", "; remedy: "
 
 _DEBIAN = "apt-get install --no-install-recommends libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+FACES = ("serif-regular", "serif-italic", "serif-semibold", "sans-regular", "sans-italic", "sans-semibold", "mono-regular", "math-regular")
 REMEDIES = {
     "linux": f"on Debian or Ubuntu, as root: {_DEBIAN}",
     "darwin": "brew install pango",
     "win32": "install Pango with MSYS2 (WeasyPrint's documentation, 'Installation on Windows'), or make --format html only",
 }
 REMEDY = REMEDIES.get(sys.platform, REMEDIES["linux"])
+
+
+def check_fonts() -> None:
+    """Raise MissingError if a font of the report is not where it was installed: no document can be made then, HTML neither."""
+    folder = templates_directory() / "fonts"
+    absent = [f"{face}.{kind}" for face in FACES for kind in ("ttf", "woff2") if not (folder / f"{face}.{kind}").is_file()]
+    if absent:
+        raise MissingError(
+            f"fonts are missing in {folder} ({absent[0]} and {len(absent) - 1} more); reinstall reportgen: its files are incomplete"
+        )
 
 
 @cache
@@ -25,11 +38,15 @@ def obstacle() -> str:
     The answer is kept for the life of the process.
     """
     try:
+        check_fonts()
         # WeasyPrint prints a paragraph of its own about a library that it does not find.
         with redirect_stdout(StringIO()):
             from reportgen.render.sample import print_sample
 
             print_sample()
+    except MissingError as error:
+        reason, _, remedy = str(error).rpartition("; ")
+        return f"{PREFIX}{reason}{TO_REMEDY}{remedy}"
     except ModuleNotFoundError as error:
         package = package_of(error.name)
         return f"{PREFIX}the Python package {package} is not installed{TO_REMEDY}{install_line([package])}"
@@ -41,9 +58,8 @@ def obstacle() -> str:
 
 
 def _line(error: object) -> str:
-    # WeasyPrint's dependency adds a paragraph with an address to "cannot load library 'libpango-1.0-0': ...".
-    text = " ".join(str(error).split())
-    return text.partition(".  Additionally")[0] if len(text) > 200 else text
+    # cffi says twice that it could not find "libpango-1.0-0".
+    return " ".join(str(error).split()).partition(". Additionally, ")[0]
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def analyses() -> dict[str, Analysis]:
     """
     found = {point.name: point for point in entry_points(group=GROUP)}
     if not found:
-        raise MissingError("no analysis is installed; install reportgen with `pip install .` (or `pip install -e .`) in its folder")
+        raise MissingError("no analysis is installed; a checkout is installed by `make setup` in its folder")
     loaded, broken = _loaded_and_broken(found)
     for problem in broken.values():
         warn(problem)

@@ -185,13 +185,15 @@ for lock in "${locks[@]}"; do
     fi
 done
 packages="$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
-for link in ${torch_links[@]+"${torch_links[@]}"}; do ln -sfn "$link" "$packages/${link##*/}"; done
+# Linked when pip is done: it would weigh Debian's bounds, which name versions and mean none.
+for link in ${torch_links[@]+"${torch_links[@]}"}; do rm -f "$packages/${link##*/}"; done
 if [ ${#torch_arguments[@]} -gt 0 ]; then
     pip install --no-compile --no-deps "${torch_arguments[@]}" -r requirements/torch.txt || fail "pip could not install PyTorch (its message is above)"
 fi
 # What is imported gets compiled then: to compile all of PyTorch would take a minute and 0.3 GB.
 # shellcheck disable=SC2086 - PIP_ARGS is a list of words
 pip install --no-compile ${PIP_ARGS:-} "${files[@]}" || fail "pip could not install ${files[*]} (its message is above)"
+for link in ${torch_links[@]+"${torch_links[@]}"}; do ln -s "$link" "$packages/${link##*/}"; done
 # The name that this distribution had before it got its own.
 ! "$venv/bin/python" -c 'import importlib.metadata; importlib.metadata.version("reportgen")' 2>/dev/null || pip uninstall --yes reportgen
 pip install --no-deps --no-build-isolation -e . || fail "pip could not install reportgen itself (its message is above)"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analyses.errors import InputError
+from analyses.installation import install_line
 from analyses.models.configuration import context_length, load_configuration
 from analyses.models.settings import ModelSettings
 from analyses.models.sources import ModelFolder, quiet_transformers, resolve
@@ -92,7 +93,7 @@ def _tokenizer_fault(folder: ModelFolder, error: Exception) -> str:
     if not there & _TOKENIZER_FILES and not any(name.endswith((".model", ".tiktoken")) for name in there):
         return "it has no tokenizer beside it (tokenizer.json); copy that of the model it was made from into its folder"
     if "tokenizer.json" not in there and isinstance(error, ImportError | ValueError) and "sentencepiece" in str(error):
-        return "its tokenizer has to be converted first, which needs two more libraries: pip install sentencepiece tiktoken"
+        return f"its tokenizer has to be converted first, which needs two more libraries: {install_line(['sentencepiece', 'tiktoken'])}"
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return f"its tokenizer cannot be loaded: {first_line}"
 

@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_documents_need_no_torch_and_all_else_is_asked_for():
         ({}, {"INSTALLER": "uv\n"}, f"uv pip install --python {shlex.quote(sys.executable)} {{gguf}} tea"),
         ({"pipx_metadata.json"}, {"INSTALLER": "pip"}, "pipx inject reportgen-interpretability {gguf} tea"),
         ({"uv-receipt.toml"}, {"INSTALLER": "uv"}, "uv tool upgrade --reinstall reportgen-interpretability"),
-        ({}, {"direct_url.json": json.dumps({"url": "file:///x", "dir_info": {"editable": True}})}, "make setup (in reportgen's folder)"),
+        ({}, {"direct_url.json": json.dumps({"url": "file:///x", "dir_info": {"editable": True}})}, "{python} -m pip install {gguf} tea"),
         ({}, {"direct_url.json": json.dumps({"url": "file:///x.whl", "archive_info": {}})}, "{python} -m pip install {gguf} tea"),
     ],
 )
@@ -48,6 +49,12 @@ def test_the_remedy_is_for_the_tool_that_installed_it(monkeypatch, tmp_path, fil
     monkeypatch.setattr(installation, "_record", lambda name: records.get(name, ""))
     (gguf,) = [line for line in requirements() if name_of(line) == "gguf"]
     assert install_line(["gguf", "tea"]) == expected.format(gguf=shlex.quote(gguf), python=shlex.quote(sys.executable))
+
+
+def test_a_checkout_is_set_up_but_for_what_it_does_not_ask_for(monkeypatch):
+    monkeypatch.setattr(installation, "_is_checkout", lambda: True)
+    assert install_line(["gguf", "torch"]) == "make setup (in reportgen's folder)"
+    assert install_line(["sentencepiece", "tiktoken"]).endswith(" install sentencepiece tiktoken")
 
 
 def test_modules_and_the_packages_they_come_from():
@@ -70,3 +77,17 @@ def test_all_that_a_model_lacks_is_named_before_anything_is_downloaded(monkeypat
     (tmp_path / "config.json").touch()
     (tmp_path / "model.safetensors").touch()
     assert sources.resolve(ModelSettings(source="embedded")).path == tmp_path
+
+
+def test_no_remedy_names_what_may_not_be_installable():
+    """What is missing is installed by the line that `analyses.installation` makes for the tool at hand, never by one written elsewhere."""
+    root = Path(installation.__file__).parents[1]
+    written = {
+        f"{file.relative_to(root)}: {line.strip()}"
+        for folder in ("analyses", "reportgen")
+        for file in (root / folder).rglob("*.py")
+        if file.name not in ("installation.py", "requirements.py")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if re.search(r"(pip|pipx|uv( tool| pip)?) install\b", line)
+    }
+    assert written == set()

@@ -1,6 +1,7 @@
 """A machine that cannot make PDFs: said before anything is computed, and the HTML is made."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -34,6 +35,17 @@ def test_the_sample_has_every_font_of_the_report_and_no_other():
     assert len(fonts) == len(FACES)
     assert all(name.startswith("Reportgen-") for name in fonts)
     assert "xuất hiện: ạểữỹđƯ" in page.extract_text()
+
+
+def test_fonts_that_are_missing_are_no_matter_of_system_libraries(monkeypatch, tmp_path, renderer, letters):
+    from reportgen.render.html import FACES
+
+    assert tuple(FACES) == printing.FACES
+    monkeypatch.setattr(printing, "templates_directory", lambda: tmp_path)
+    assert re.fullmatch(r"PDF cannot be made here: fonts are missing in .*; remedy: reinstall reportgen: .*", printing.obstacle())
+    monkeypatch.setattr(type(letters), "run", lambda *arguments: pytest.fail("something was computed"))
+    with pytest.raises(MissingError, match=r"serif-regular\.ttf and 15 more"):
+        pipeline.run("letters", tmp_path / "out")
 
 
 def test_nothing_stands_in_the_way_here():
@@ -84,7 +96,7 @@ def test_the_html_is_made_and_the_exit_code_is_3(no_pdf, renderer, reportgen_pro
     assert (tmp_path / "out" / "vi" / "report.html").is_file()
 
 
-def test_the_command_says_it_first_and_last(no_pdf, renderer, tmp_path, monkeypatch, caplog):
+def test_the_command_says_it_first_and_last(no_pdf, renderer, tmp_path, monkeypatch):
     from typer.testing import CliRunner
 
     from reportgen.cli import app
@@ -92,8 +104,10 @@ def test_the_command_says_it_first_and_last(no_pdf, renderer, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["run", "letters", "--lang", "vi"])
     assert done.exit_code == 3
-    assert caplog.messages == ["PDF cannot be made here: no pango; remedy: install it. The rest will be made."]
-    assert done.stderr.splitlines()[-1] == "reportgen: error: PDF cannot be made here: no pango; remedy: install it"
+    lines = done.stderr.splitlines()
+    (warning,) = [line for line in lines if line.endswith("PDF cannot be made here: no pango; remedy: install it. The rest will be made.")]
+    assert lines[0] == warning
+    assert lines[-1] == "reportgen: error: PDF cannot be made here: no pango; remedy: install it"
     assert f"{os.path.join('out', 'vi', 'report.html')}" in done.stderr
     assert "Verdicts" in done.stderr
 
