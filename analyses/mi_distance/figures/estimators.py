@@ -3,6 +3,7 @@
 import numpy as np
 import pandas
 from matplotlib.ticker import MaxNLocator
+from scipy import stats
 
 from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row
 from analyses.mi_distance.figures.marks import (
@@ -40,12 +41,15 @@ def layer_means(results: Results) -> pandas.DataFrame:
 
 
 def fitted_line(frame: pandas.DataFrame) -> tuple[float, float] | None:
-    """Slope and intercept of the nearest-neighbour means on the histogram means, both branches together; None without spread."""
+    """Slope and intercept of the nearest-neighbour means on the histogram means, both branches together; None without spread.
+
+    Theil and Sen's line, whose slope the statement on the estimators is judged by.
+    """
     x, y = frame["histogram"].to_numpy(), frame["nearest_neighbour"].to_numpy()
     if len(x) < 2 or not np.ptp(x) > 0:
         return None
-    slope = float((x - x.mean()) @ (y - y.mean()) / ((x - x.mean()) @ (x - x.mean())))
-    return slope, float(y.mean() - slope * x.mean())
+    line = stats.theilslopes(y, x)
+    return float(line.slope), float(line.intercept)
 
 
 def estimator_comparison(results: Results) -> FigureSpec:
