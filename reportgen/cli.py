@@ -364,11 +364,16 @@ def models_list(as_json: Json = False) -> int:
 
 
 @models_app.command("fetch")
-def models_fetch(model: ModelArgument = "embedded", quiet: Quiet = False, as_json: Json = False) -> int:
+def models_fetch(
+    model: ModelArgument = "embedded",
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the terms that the model comes under.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
     """Bring a model onto this machine; prints its folder."""
     from reportgen.models import fetch_model
 
-    folder = fetch_model(model, _display(quiet))
+    folder = fetch_model(model, _display(quiet), accept_licence=accept_licence)
     if as_json:
         _result(True, DONE, model=model, folder=folder)
     else:

@@ -18,6 +18,7 @@ import pydantic
 import yaml
 
 from analyses.errors import InputError
+from analyses.models.settings import PACKAGED
 from analyses.protocol import Analysis
 from reportgen import registry
 
@@ -126,12 +127,15 @@ def read_text(file: Path) -> str:
 
 def model_values(model: str, origin: str) -> dict[str, Any]:
     """Return the section ``model`` for ``embedded``, a folder that exists or a name on the hub; `origin` is for the error."""
-    if model == "embedded":
-        return {"source": "embedded"}
+    if model in PACKAGED:
+        return {"source": model}
+    if model.endswith(".gguf") and Path(model).expanduser().is_file():
+        return {"source": "gguf", "name": str(Path(model).expanduser())}
     if Path(model).expanduser().is_dir():
         return {"source": "folder", "name": str(Path(model).expanduser())}
     if model.startswith((".", "/", "~")):
-        raise InputError(f"{origin} {model}: there is no such folder; expected embedded, a folder or a name on the hub such as gpt2-xl")
+        known = f"expected {', '.join(PACKAGED)}, a folder, a GGUF file or a name on the hub such as gpt2-xl"
+        raise InputError(f"{origin} {model}: there is no such folder; {known}")
     return {"source": "hub", "name": model}
 
 
