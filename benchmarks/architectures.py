@@ -128,11 +128,6 @@ ATTEMPTS: list[dict[str, Any]] = [
     {"num_key_value_heads": HEADS, "head_dim": None},
     {"head_dim": 128, "hidden_size": 512, "embedding_size": 512},
     {"head_dim": None, "num_key_value_heads": None, "first_k_dense_replace": None, "n_group": None, "topk_group": None},
-    {
-        name: None
-        for name in SIZES
-        if name not in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    },
 ]
 
 

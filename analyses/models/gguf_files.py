@@ -5,6 +5,8 @@ down dequantised, once, so that a model is mapped from the disk afterwards like 
 know (a file in parts, frequencies scaled for long texts) is refused before anything is converted.
 """
 
+import contextlib
+import io
 import struct
 from collections import Counter
 from collections.abc import Callable
@@ -93,7 +95,9 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
             advance(1)
             with torch.device("meta"):
                 model: Any = transformers.AutoModelForCausalLM.from_config(config)
-            read = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=model, torch_dtype=torch.float32)
+            # It draws a bar of its own, whatever transformers is told.
+            with contextlib.redirect_stderr(io.StringIO()):
+                read = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=model, torch_dtype=torch.float32)
     except (ValueError, KeyError, OSError, RuntimeError, NotImplementedError) as error:
         first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"model {file.name}: transformers cannot read this GGUF file: {first_line}") from error
