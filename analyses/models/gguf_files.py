@@ -29,10 +29,11 @@ _STRING, _ARRAY = 8, 9
 
 @dataclass(frozen=True)
 class Header:
-    """What a GGUF file says of itself: plain values by key (arrays left out), and the name and quantisation of every tensor."""
+    """What a GGUF file says of itself: plain values by key (arrays left out), and of every tensor its quantisation and its shape."""
 
     values: dict[str, Any]
     tensors: dict[str, str]
+    shapes: dict[str, tuple[int, ...]]
 
     @property
     def quantisation(self) -> str:
@@ -86,10 +87,11 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
 
     from analyses.models.sources import quiet_transformers
 
-    read_header(file)
+    header = read_header(file)
     try:
         with quiet_transformers():
             config = transformers.AutoConfig.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+            _complete(config, header)
             advance(1)
             transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True).save_pretrained(folder)
             advance(1)
@@ -102,11 +104,27 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
         first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"model {file.name}: transformers cannot read this GGUF file: {first_line}") from error
     tensors = {name: tensor.contiguous() for name, tensor in read["tensors"].items()}
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    for name, tensor in tensors.items():
+        if wanted.get(name, tensor.shape) != tensor.shape:
+            raise InputError(
+                f"model {file.name}: {name} is {tuple(tensor.shape)} in the file and {tuple(wanted[name])} by its own metadata"
+            )
     config.dtype = "float32"
     config.architectures = [type(model).__name__]
     config.save_pretrained(folder)
     _save(tensors, folder / "model.safetensors")
     advance(1)
+
+
+def _complete(config: Any, header: Header) -> None:
+    """Set what transformers leaves at its default though the file says it: the width of a head (Qwen 3), the vocabulary (GPT-2)."""
+    architecture = header.values["general.architecture"]
+    width = header.values.get(f"{architecture}.attention.key_length")
+    if width is not None and getattr(config, "head_dim", None) is not None:
+        config.head_dim = width
+    if embedding := header.shapes.get("token_embd.weight"):
+        config.vocab_size = embedding[0]
 
 
 def _save(tensors: dict[str, Any], file: Path) -> None:
@@ -127,13 +145,14 @@ def _header(stream: BinaryIO) -> Header:
         value = _value(stream, _plain(stream, 4))
         if value is not None:
             values[key] = value
-    kinds = {}
+    kinds, shapes = {}, {}
     for _ in range(tensors):
         name = _text(stream)
-        stream.seek(8 * _plain(stream, 4), 1)
+        # The innermost axis comes first.
+        shapes[name] = tuple(_plain(stream, 10) for _ in range(_plain(stream, 4)))[::-1]
         kinds[name] = gguf.GGMLQuantizationType(_plain(stream, 4)).name
         stream.seek(8, 1)
-    return Header(values, kinds)
+    return Header(values, kinds, shapes)
 
 
 def _plain(stream: BinaryIO, kind: int) -> Any:
