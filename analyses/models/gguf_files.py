@@ -118,13 +118,15 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
 
 
 def _complete(config: Any, header: Header) -> None:
-    """Set what transformers leaves at its default though the file says it: the width of a head (Qwen 3), the vocabulary (GPT-2)."""
+    """Set what transformers leaves at its default though the file says it: the width of a head (Qwen 3), the vocabulary and the positions (GPT-2)."""
     architecture = header.values["general.architecture"]
     width = header.values.get(f"{architecture}.attention.key_length")
     if width is not None and getattr(config, "head_dim", None) is not None:
         config.head_dim = width
     if embedding := header.shapes.get("token_embd.weight"):
         config.vocab_size = embedding[0]
+    if positions := header.shapes.get("position_embd.weight"):
+        config.max_position_embeddings = positions[0]
 
 
 def _save(tensors: dict[str, Any], file: Path) -> None:
