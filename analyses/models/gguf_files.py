@@ -118,7 +118,7 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
 
 
 def _complete(config: Any, header: Header) -> None:
-    """Set what transformers leaves at its default though the file says it: the width of a head (Qwen 3), the vocabulary and the positions (GPT-2)."""
+    """Set sizes that transformers leaves at their defaults: a head's width (Qwen 3), vocabulary and positions (GPT-2)."""
     architecture = header.values["general.architecture"]
     width = header.values.get(f"{architecture}.attention.key_length")
     if width is not None and getattr(config, "head_dim", None) is not None:

@@ -91,7 +91,7 @@ def write(architecture: str, model, file, extra=(), kind: gguf.GGMLQuantizationT
         getattr(writer, call)(value)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[architecture.upper()], LAYERS)
     for name, tensor in model.state_dict().items():
-        if name in ("lm_head.weight",) or name.endswith(("attn.bias", "masked_bias")):
+        if name in ("lm_head.weight",) or name.endswith((".attn.bias", "masked_bias")):
             continue
         values = tensor.numpy()
         if architecture == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
