@@ -31,6 +31,8 @@ from analyses.models.settings import BranchModules
 
 TABLE = Path("docs/architectures.md")
 HIDDEN, LAYERS, TOKENS, HEADS = 32, 4, 12, 4
+# More than this many parameters are no tiny model: tables whose sizes have names of their own.
+LARGEST = 20_000_000
 
 # The usual names of sizes; a configuration takes those that it knows.
 SIZES: dict[str, Any] = {
@@ -115,6 +117,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gpt_neo": {"attention_types": [[["global", "local"], LAYERS // 2]], "num_layers": LAYERS},
     "roberta": {"pad_token_id": 1},
     "recurrent_gemma": {"num_hidden_layers": 6},
+    "blt": {"encoder_hash_byte_group_vocab": 96},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"] * (LAYERS // 2)},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * (LAYERS // 2)},
@@ -152,6 +155,8 @@ def build(model_type: str, attempt: dict[str, Any]) -> nn.Module:
     """
     kind: Any = transformers.AutoConfig.for_model(model_type)
     config = _small(kind, attempt | OPTIONS.get(model_type, {}))
+    if (count := _parameters(config)) > LARGEST:
+        raise ValueError(f"{count} parameters at the smallest sizes")
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = transformers.AutoModel.from_config(config, dtype=torch.float32).eval()
@@ -164,6 +169,15 @@ def build(model_type: str, attempt: dict[str, Any]) -> nn.Module:
                 elif name.endswith("bias"):
                     parameter.normal_(0, 0.1)
     return model
+
+
+def _parameters(config: Any) -> int:
+    """How many a model has, from its shapes alone; none where it cannot be made of shapes."""
+    try:
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in transformers.AutoModel.from_config(config).parameters())
+    except (RuntimeError, NotImplementedError, ValueError, TypeError):
+        return 0
 
 
 def _small(config: Any, options: dict[str, Any]) -> Any:
