@@ -1,31 +1,40 @@
 # `make report` on a fresh Debian or Ubuntu with Python 3.11 or newer: sets everything up and makes the built-in report.
-# `make test`   sets up the same way and runs every check; `make test-browser` opens the pages in a browser.
+# `make test`   sets up the same way and runs every check; `make test-fast` runs those that take seconds.
+# `make test-browser` opens the pages in a browser; `make test-lowest` runs the tests on the oldest packages that pyproject.toml allows.
+# `make docs`   builds the documentation into build/docs.
 # `make bench`  measures everything side by side with what a user would pick instead (benchmarks/results/table.md).
+# `make lock`   pins the packages again (requirements/), `make lock UPGRADE=1` in their newest versions; `make wheel` builds the wheel.
 #
 #   make report PYTHON=/opt/python3.12/bin/python3
-#   make report PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"     torch without CUDA: 2 GB less to download
+#   make report TORCH=cuda                     PyTorch with CUDA on a machine where no NVIDIA card is seen (TORCH=cpu: without, though one is)
 #   make report STUDY=my-study.yaml OUT=results
 
 VENV ?= .venv
 STUDY ?= coffee
 OUT ?= out
-export VENV PYTHON PIP_ARGS
+LOWEST ?= build/lowest
+export VENV PYTHON PIP_ARGS TORCH
 
-.PHONY: report test test-browser check bench setup model format clean
+.PHONY: report test test-fast test-browser test-lowest check docs bench setup model lock wheel format clean
 
 report: setup model
 	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
 
-test:
-	@scripts/setup.sh test
-	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
+test: setup-test model
 	$(MAKE) --no-print-directory check
 
+test-fast: setup-test
+	$(VENV)/bin/python -m pytest -q -n 2 -m "not model and not render and not browser and not slow"
+
 # Java, Node.js and Chromium are asked for here only.
-test-browser:
-	@scripts/setup.sh test-browser
-	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
+test-browser: setup-test-browser model
 	BROWSER_TESTS=1 $(VENV)/bin/python -m pytest -q tests/browser
+
+# The oldest packages that pyproject.toml allows, in an environment of their own. PyTorch is the one of requirements/torch.txt.
+test-lowest:
+	@VENV=$(LOWEST) scripts/setup.sh lowest
+	@$(LOWEST)/bin/reportgen models fetch embedded --quiet >/dev/null
+	$(LOWEST)/bin/python -m pytest -q -m "not browser" --ignore=tests/test_packaging.py
 
 check:
 	$(VENV)/bin/ruff check .
@@ -34,18 +43,28 @@ check:
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python -m pytest -q
 
+docs: setup-docs
+	$(VENV)/bin/mkdocs build --strict --site-dir build/docs
+
 # Everything side by side with what a user would pick instead; 20 GB of memory and 7 GB of disk for GPT-2 XL.
-bench:
-	@scripts/setup.sh test
-	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
+bench: setup-test model
 	$(VENV)/bin/python -m benchmarks
 
 setup:
 	@scripts/setup.sh
 
-# Downloaded once, its SHA-256 checked, kept in the user's cache.
+setup-%:
+	@scripts/setup.sh $*
+
+# Downloaded once (94 MB), its SHA-256 checked, kept in the user's cache.
 model: setup
 	@$(VENV)/bin/reportgen models fetch embedded --quiet >/dev/null
+
+lock: setup-test
+	scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+wheel: setup-test
+	$(VENV)/bin/python -m build --outdir dist
 
 format:
 	$(VENV)/bin/ruff check --fix .

@@ -1,6 +1,7 @@
 """Everything that is measured, side by side with what a user would pick instead: ``make bench``.
 
-Writes benchmarks/results/bench.json, table.md, growth.svg and growth.png; `--readme` puts the rows that have a goal into the README.
+Writes benchmarks/results/bench.json, table.md, growth.svg and growth.png, and puts the rows that have a goal
+into docs/benchmarks.md.
 """
 
 import argparse
@@ -21,9 +22,10 @@ from benchmarks import command_line, forward_pass, growth
 from benchmarks.machine import machine
 from benchmarks.measure import ROOT, run_child
 from benchmarks.peers_environment import installed, peers_python
-from benchmarks.table import insert, short, table
+from benchmarks.table import END, START, insert, short, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
+PAGE = ROOT / "docs" / "benchmarks.md"
 SECTIONS = ("estimators", "capture", "command-line", "growth")
 
 
@@ -39,15 +41,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=SECTIONS, nargs="+", default=SECTIONS, help="measure these; the others keep their last figures")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the GPT-2 XL capture")
-    parser.add_argument("--readme", action="store_true", help="only put the last table into the README")
+    parser.add_argument("--write", action="store_true", help="measure nothing, only write the last figures again")
     options = parser.parse_args()
-    if not options.readme:
+    if not options.write:
         _measure(options.only, options.rounds)
     report = json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
     (RESULTS / "table.md").write_text(table(report), encoding="utf-8")
     sys.stdout.write(table(report))
-    if options.readme and not insert(ROOT / "README.md", short(report)):
-        raise SystemExit("bench: README.md has no markers <!-- benchmarks --> and <!-- /benchmarks -->")
+    if not insert(PAGE, short(report)):
+        raise SystemExit(f"bench: {PAGE.relative_to(ROOT)} has no markers {START} and {END}")
 
 
 def _measure(sections: tuple[str, ...], rounds: int) -> None:

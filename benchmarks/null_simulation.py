@@ -4,6 +4,9 @@ A data set is one layer of a study: T occurrences, N = T (T - 1) / 2 pairs, two 
 the same law and mutual information does not depend on token distance. Noise is shared by the pairs of an occurrence.
 
 - ``pairs``: MI_ij = mean + a_i + a_j + e_ij, all normal; `shared` is var(a) / var(e).
+- ``autocorrelated``: the same, but neighbouring occurrences are alike for a reason of their own: a is a first-order autoregression along
+  the text, whose correlation falls by the factor `autocorrelation` with each token. The tests take occurrences as exchangeable but for
+  their distances; here they are not.
 - ``vectors``: x_t = common + s_t noise_t, with s_t differing between occurrences; the mutual information is the histogram estimate.
 
 Run with ``python -m benchmarks.null_simulation``.
@@ -37,6 +40,10 @@ Array = npt.NDArray[np.float64]
 TEXT_TOKENS = 94
 DIMENSIONS = 576
 SHARED = (0.0, 0.2, 0.5, 1.0, 2.0)
+# Of a token and the next; over the 13 tokens from one of seven occurrences to the next these are .25, .51 and .88.
+AUTOCORRELATIONS = (0.9, 0.95, 0.99)
+# var(a) / var(e) with them.
+AUTOCORRELATED_SHARED = 1.0
 TESTS = (
     "independent_t",
     "paired_t",
@@ -57,6 +64,20 @@ def pair_values(generator: np.random.Generator, occurrences: int, data_sets: int
     return np.asarray(own[..., first] + own[..., second] + generator.normal(size=(data_sets, 2, len(first))))
 
 
+def autocorrelated_pair_values(generator: np.random.Generator, positions: Array, shared: float, autocorrelation: float) -> Array:
+    """(data_sets, 2, N) as `pair_values`, the occurrences' own parts autocorrelated along their positions (data_sets, T)."""
+    data_sets, occurrences = positions.shape
+    first, second = np.triu_indices(occurrences, 1)
+    # Each part is the one before it, forgotten as far as there are tokens between them, and something new.
+    kept = autocorrelation ** np.diff(positions, axis=-1)[:, None]
+    own = generator.normal(size=(data_sets, 2, occurrences))
+    for index in range(1, occurrences):
+        step = kept[..., index - 1]
+        own[..., index] = step * own[..., index - 1] + np.sqrt(1 - step**2) * own[..., index]
+    own *= np.sqrt(shared)
+    return np.asarray(own[..., first] + own[..., second] + generator.normal(size=(data_sets, 2, len(first))))
+
+
 def vector_values(generator: np.random.Generator, occurrences: int, data_sets: int) -> Array:
     """(data_sets, 2, N) histogram mutual information of vectors that share a part and differ in how noisy they are."""
     common = generator.normal(size=(data_sets, 2, 1, DIMENSIONS))
@@ -65,11 +86,15 @@ def vector_values(generator: np.random.Generator, occurrences: int, data_sets: i
     return pairwise_mutual_information(vectors, *np.triu_indices(occurrences, 1), estimators=("histogram",))["histogram"]
 
 
-def distances(generator: np.random.Generator, occurrences: int, data_sets: int) -> Array:
-    """(data_sets, N) token distances of occurrences scattered over a text."""
-    first, second = np.triu_indices(occurrences, 1)
-    positions = np.array([np.sort(generator.choice(TEXT_TOKENS, occurrences, replace=False)) for _ in range(data_sets)])
-    return (positions[:, second] - positions[:, first]).astype(np.float64)
+def scattered(generator: np.random.Generator, occurrences: int, data_sets: int) -> Array:
+    """(data_sets, T) token positions of occurrences scattered over a text."""
+    return np.array([np.sort(generator.choice(TEXT_TOKENS, occurrences, replace=False)) for _ in range(data_sets)], dtype=np.float64)
+
+
+def distances(positions: Array) -> Array:
+    """(data_sets, N) token distances of the pairs of occurrences at positions (data_sets, T)."""
+    first, second = np.triu_indices(positions.shape[1], 1)
+    return np.asarray(positions[:, second] - positions[:, first])
 
 
 def p_values(values: Array, distance: Array, occurrences: int, seed: int) -> dict[str, Array]:
@@ -103,26 +128,39 @@ def p_values(values: Array, distance: Array, occurrences: int, seed: int) -> dic
 
 def simulate(occurrences: int, data_sets: int, seed: int) -> list[dict[str, object]]:
     """One row for each kind of data, with the share of data sets in which each test gave p < .05."""
+    kinds: list[tuple[str, float | None, float | None]] = [("pairs", shared, None) for shared in SHARED]
+    kinds += [("vectors", None, None)]
+    kinds += [("autocorrelated", AUTOCORRELATED_SHARED, autocorrelation) for autocorrelation in AUTOCORRELATIONS]
     rows: list[dict[str, object]] = []
-    for index, shared in enumerate((*SHARED, None)):
+    for index, (data, shared, autocorrelation) in enumerate(kinds):
         generator = np.random.default_rng([seed, index])
-        distance = distances(generator, occurrences, data_sets)
+        positions = scattered(generator, occurrences, data_sets)
         if shared is None:
             values = vector_values(generator, occurrences, data_sets)
-        else:
+        elif autocorrelation is None:
             values = pair_values(generator, occurrences, data_sets, shared)
-        rejected = {name: round(float((p < 0.05).mean()), 4) for name, p in p_values(values, distance, occurrences, seed).items()}
-        rows.append({"data": "vectors" if shared is None else "pairs", "shared": shared, "rejected": rejected})
+        else:
+            values = autocorrelated_pair_values(generator, positions, shared, autocorrelation)
+        p = p_values(values, distances(positions), occurrences, seed)
+        rejected = {name: round(float((value < 0.05).mean()), 4) for name, value in p.items()}
+        row: dict[str, object] = {"data": data, "shared": shared}
+        rows.append(row | ({} if autocorrelation is None else {"autocorrelation": autocorrelation}) | {"rejected": rejected})
     return rows
 
 
 def table(rows: list[dict[str, object]]) -> str:
     """The rows as text, tests down the side."""
-    heads = [row["data"] if row["shared"] is None else f"shared {row['shared']}" for row in rows]
+    heads = [_head(row) for row in rows]
     lines = [" " * 18 + "".join(f"{head:>12}" for head in heads)]
     for name in TESTS:
         lines.append(f"{name:<18}" + "".join(f"{row['rejected'][name]:>12.3f}" for row in rows))  # type: ignore[index]
     return "\n".join(lines)
+
+
+def _head(row: dict[str, object]) -> object:
+    if "autocorrelation" in row:
+        return f"AR(1) {row['autocorrelation']}"
+    return row["data"] if row["shared"] is None else f"shared {row['shared']}"
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ import venv
 from importlib.metadata import distributions
 from pathlib import Path
 
+from analyses.installation import DISTRIBUTION
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "peers"
 _DONE = "peers.txt"
@@ -22,8 +24,8 @@ _DONE = "peers.txt"
 def peers_python() -> Path:
     """The environment's interpreter; made on the first call, kept in ``build/peers``."""
     python = FOLDER / "bin" / "python"
-    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]["bench"]
-    constraints = "".join(f"{dist.name}=={dist.version}\n" for dist in distributions() if dist.name != "reportgen")
+    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]["bench"]
+    constraints = "".join(f"{dist.name}=={dist.version}\n" for dist in distributions() if dist.name != DISTRIBUTION)
     wanted = "\n".join([*requirements, constraints])
     done = FOLDER / _DONE
     if python.is_file() and done.is_file() and done.read_text(encoding="utf-8") == wanted:

@@ -1,4 +1,4 @@
-"""The figures as a Markdown table, and the table's place in the README."""
+"""The figures as a Markdown table, and the table's place in a page of the documentation."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -52,14 +52,14 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def insert(readme: Path, text: str) -> bool:
+def insert(page: Path, text: str) -> bool:
     """Put the text between the markers; False where the file has none."""
-    content = readme.read_text(encoding="utf-8")
+    content = page.read_text(encoding="utf-8")
     before, start, rest = content.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
         return False
-    readme.write_text(f"{before}{START}\n{text}{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{START}\n{text}{END}{after}", encoding="utf-8")
     return True
 
 

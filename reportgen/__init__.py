@@ -1,8 +1,8 @@
 """From a question about a language model to a statistical report in several languages.
 
 >>> import reportgen
->>> bundle = reportgen.analyze("coffee")           # doctest: +SKIP
->>> reportgen.render(bundle, "out")                # doctest: +SKIP
+>>> results = reportgen.analyze("coffee")          # doctest: +SKIP
+>>> reportgen.render(results, "out")               # doctest: +SKIP
 """
 
 import sys

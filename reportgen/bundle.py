@@ -11,16 +11,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from analyses.errors import InputError
 from analyses.models.hashes import content_sha256
-from analyses.protocol import Results
-from reportgen.atomic import put_folder, staging_folder
+from analyses.protocol import Analysis, Results
+from analyses.readers import MEGABYTE, is_folder, mapping_at, read_json, read_netcdf, read_text, replace_unprintable
+from reportgen.atomic import staging
+from reportgen.csv_files import csv_text
 
 # Whether a bundle is whole is known without them, and they take a third of a second to import.
 if TYPE_CHECKING:
@@ -32,10 +35,34 @@ _SUMS = "SHA256SUMS"
 _STUDY = "study.json"
 _DATASETS = ("results.nc", "activations.nc")
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_SUMS_LIMIT = 4 * MEGABYTE
+# What everything that reads verdicts looks up in each of them.
+_OF_A_VERDICT = ("statement", "estimator", "control", "verdict")
+
+
+class IncompleteResultsError(InputError):
+    """Results lack what their analysis's report shows: they are of another version, or were made by another program."""
+
+
+@contextmanager
+def asking(analysis: Analysis) -> Iterator[None]:
+    """Turn what an analysis raises over results that lack something into an `IncompleteResultsError`."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (LookupError, AttributeError, TypeError, ValueError, ArithmeticError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise IncompleteResultsError(
+            f"results.nc or study.json lacks what a report of the analysis {analysis.name} shows ({reason}); "
+            "they are of another version or another program: make the bundle again"
+        ) from error
 
 
 def write_bundle(results: Results, tables: Callable[[Results], Mapping[str, pandas.DataFrame]], path: Path) -> Path:
     """Write a bundle to the folder `path`, whole or not at all; an older bundle there is replaced, an equal one left alone.
+
+    What is in the folder and of no bundle stays there.
 
     Parameters
     ----------
@@ -54,10 +81,9 @@ def write_bundle(results: Results, tables: Callable[[Results], Mapping[str, pand
     """
     check_replaceable(path)
     try:
-        with staging_folder(path) as folder:
-            _write_files(results, tables, folder)
-            if not _is_same(folder, path):
-                put_folder(folder, path)
+        with staging(path) as staged:
+            write_files(results, tables, staged.new)
+            staged.commit(remove=files_of(path))
     except OSError as error:
         raise InputError(f"{path}: the bundle cannot be written ({error.strerror or error}); choose another --out") from error
     return path
@@ -78,19 +104,35 @@ def read_bundle(path: Path) -> Results:
 def read_study(path: Path) -> dict[str, Any]:
     """Return the contents of a bundle's ``study.json``."""
     file = path / _STUDY
-    try:
-        study = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is not a result bundle: it has no {_STUDY}") from None
-    except ValueError as error:
-        raise InputError(f"{file} is not valid JSON ({error}); make the bundle again") from None
+    if path.is_dir() and not file.exists():
+        raise InputError(f"{path} is not a result bundle: it has no {_STUDY}")
+    # No bundle that reportgen wrote holds characters that steer a terminal.
+    study = replace_unprintable(read_json(file))
     version = study.get("format_version") if isinstance(study, dict) else None
     if version != FORMAT_VERSION:
         raise InputError(
             f"{file}: format_version is {version!r}, this reportgen reads {FORMAT_VERSION}; "
             "make the bundle again, or use the reportgen version that made it"
         )
+    _check_study(study, str(file))
     return study
+
+
+def _check_study(study: Any, where: str) -> None:
+    """Raise InputError unless the study has what everything that reads a bundle relies on."""
+    if not isinstance(study.get("analysis"), str):
+        raise InputError(f"{where}: analysis: expected the name of an analysis, found {study.get('analysis')!r}")
+    mapping_at(study, "settings", where)
+    mapping_at(study, "provenance", where)
+    if not isinstance(study["settings"].get("name"), str):
+        raise InputError(f"{where}: settings.name: expected the study's name, found {study['settings'].get('name')!r}")
+    verdicts = study.get("verdicts")
+    if not isinstance(verdicts, list):
+        raise InputError(f"{where}: verdicts: expected a list of verdicts, found {type(verdicts).__name__}")
+    for number, verdict in enumerate(verdicts):
+        lacking = [key for key in _OF_A_VERDICT if not isinstance(verdict, dict) or not isinstance(verdict.get(key), str | int)]
+        if lacking:
+            raise InputError(f"{where}: verdicts[{number}]: {lacking[0]}: missing or not a word; make the bundle again")
 
 
 def verify_bundle(path: Path) -> dict[str, str]:
@@ -101,7 +143,7 @@ def verify_bundle(path: Path) -> dict[str, str]:
     InputError
         If `path` is no bundle, or a file is missing or changed; names the file.
     """
-    if not path.is_dir():
+    if not is_folder(path):
         raise InputError(f"{path}: there is no such folder; a result bundle is the folder DIR/bundle of `reportgen run --out DIR`")
     if not (path / _SUMS).is_file():
         hint = f"; did you mean {path / 'bundle'}?" if (path / "bundle" / _SUMS).is_file() else ""
@@ -132,11 +174,17 @@ def check_replaceable(path: Path) -> None:
         raise InputError(f"{path} is not empty and not a result bundle, so it is not replaced; choose another --out")
 
 
-def read_dataset(file: Path) -> xarray.Dataset:
-    """Read a whole netCDF file into memory."""
-    import xarray
+def files_of(path: Path) -> list[str]:
+    """Return the names of the files of the bundle at `path`; of none where there is no bundle, or its list cannot be read."""
+    try:
+        return [*_read_sums(path / _SUMS), _SUMS]
+    except InputError:
+        return [_SUMS]
 
-    return xarray.load_dataset(file, engine="scipy")
+
+def read_dataset(file: Path) -> xarray.Dataset:
+    """Read a whole netCDF-3 file into memory."""
+    return read_netcdf(file, netcdf4=False)
 
 
 def write_dataset(dataset: xarray.Dataset, file: Path) -> None:
@@ -144,7 +192,7 @@ def write_dataset(dataset: xarray.Dataset, file: Path) -> None:
     import xarray
 
     # What a file that was read before said about its own storage must not leak into the new one.
-    dataset = dataset.drop_encoding()
+    dataset = dataset.drop_encoding().map(_storable, keep_attrs=True)
     # One order of the variables, however the dataset was put together.
     dataset = xarray.Dataset(
         {name: dataset.variables[name] for name in sorted(dataset.data_vars, key=str)},
@@ -154,6 +202,15 @@ def write_dataset(dataset: xarray.Dataset, file: Path) -> None:
     # xarray would mark NaN as "missing" in every float variable, coordinates too: NaN says that by itself.
     floats = {str(name): {"_FillValue": None} for name, variable in dataset.variables.items() if variable.dtype.kind == "f"}
     dataset.to_netcdf(file, engine="scipy", format="NETCDF3_64BIT", encoding=floats)
+
+
+def _storable(variable: xarray.DataArray) -> xarray.DataArray:
+    """A variable as netCDF-3 holds it, with no value where a number is infinite: a difference over no spread is not measured."""
+    if variable.dtype.kind != "f":
+        return variable
+    if variable.dtype.itemsize not in (4, 8):
+        variable = variable.astype(numpy.float32 if variable.dtype.itemsize < 4 else numpy.float64)
+    return variable if not numpy.isinf(variable).any() else variable.where(~numpy.isinf(variable))
 
 
 def plain(value: Any) -> Any:
@@ -175,31 +232,20 @@ def plain(value: Any) -> Any:
     raise TypeError(f"study.json cannot hold a {type(value).__name__}: {value!r}")
 
 
-def _is_same(new: Path, path: Path) -> bool:
-    """Whether an undamaged bundle with the same files is at `path` already."""
-    if not (path / _SUMS).is_file() or bundle_digest(new) != bundle_digest(path):
-        return False
-    try:
-        return set(verify_bundle(path)) | {_SUMS} == {file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()}
-    except InputError:
-        return False
-
-
 def _read_files(path: Path) -> Results:
     study = read_study(path)
     datasets = [read_dataset(path / name) for name in _DATASETS]
     return Results(dataset=datasets[0], activations=datasets[1], study=study)
 
 
-def _write_files(results: Results, tables: Callable[[Results], Mapping[str, pandas.DataFrame]], folder: Path) -> None:
+def write_files(results: Results, tables: Callable[[Results], Mapping[str, pandas.DataFrame]], folder: Path) -> None:
+    """Write a bundle's files into an empty folder; see `write_bundle`."""
     for name, dataset in zip(_DATASETS, (results.dataset, results.activations), strict=True):
         write_dataset(dataset, folder / name)
     _write_study(results.study, folder / _STUDY)
     (folder / "tables").mkdir()
     for name, table in tables(_read_files(folder)).items():
-        # newline="" keeps \n on every system; pandas writes floats as their shortest text that reads back the same.
-        with (folder / "tables" / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            table.to_csv(file, index=False, lineterminator="\n")
+        (folder / "tables" / f"{name}.csv").write_bytes(csv_text(table).encode())
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     lines = [f"{content_sha256(folder / name)}  {name}\n" for name in names]
     (folder / _SUMS).write_bytes("".join(lines).encode())
@@ -227,10 +273,15 @@ def _sorted_keys(value: Any) -> Any:
 
 def _read_sums(file: Path) -> dict[str, str]:
     sums = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(file, "list of hashes", _SUMS_LIMIT).splitlines(), start=1):
         match = _SUM_LINE.fullmatch(line)
         # A name that leads out of the bundle would make "verified" mean nothing.
-        if not match or Path(match[2]).is_absolute() or ".." in Path(match[2]).parts:
+        if not match or not _is_inside(match[2]):
             raise InputError(f"{file}, line {number}: expected a SHA-256, two spaces and a file of the bundle; make the bundle again")
         sums[match[2]] = match[1]
     return sums
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return name.isprintable() and "\\" not in name and not path.is_absolute() and ".." not in path.parts and path.as_posix() == name

@@ -3,8 +3,11 @@
 stdout carries the result for programs (``--json``) or the text that was asked for (a list, a schema); all else goes to stderr.
 """
 
+import errno
 import json
+import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +20,11 @@ import typer
 from typer.core import TyperGroup
 
 from analyses.errors import InputError, MissingError
+
+# What the user gave is not at fault when one of these happens.
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+_LONG_WORD = 200
 
 DONE, CHANGED, BAD_INPUT, MISSING, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -42,11 +50,13 @@ class _Group(TyperGroup):
     ) -> Any:
         arguments = list(sys.argv[1:] if args is None else args)
         try:
+            _listen_to_warnings()
             code = super().main(arguments, prog_name, complete_var, False, windows_expand_args, **extra)
             if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
                 raise KeyboardInterrupt
         except BaseException as error:
             code = _failure(error, as_json="--json" in arguments)
+        code = _flushed(code)
         if standalone_mode:
             sys.exit(code)
         return code
@@ -70,7 +80,10 @@ app.add_typer(study_app, name="study", no_args_is_help=False)
 
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (see `reportgen study list`) or a YAML file.")]
 BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A result bundle: the folder DIR/bundle of `run --out DIR`.")]
-Model = Annotated[str | None, typer.Option(metavar="MODEL", envvar="REPORTGEN_MODEL", help="embedded, a folder, or a name on the hub.")]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", envvar="REPORTGEN_MODEL", help="embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub."),
+]
 Text = Annotated[Path | None, typer.Option(metavar="FILE", envvar="REPORTGEN_TEXT", help="The text, as a UTF-8 file.")]
 Activations = Annotated[
     Path | None,
@@ -97,10 +110,66 @@ Edition = Annotated[str, typer.Option(metavar="NAME", help="report, or handout: 
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a statement cannot be tested.")]
 
 
+class Ended(BaseException):
+    """A signal asks the program to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 def main() -> NoReturn:
     """Run the command line and exit."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # Who started the program with a signal ignored, as nohup does, wants it ignored.
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
     app(prog_name="reportgen")
     raise AssertionError("typer exits by itself")
+
+
+def _end(number: int, frame: object) -> None:
+    # A second signal must not interrupt the clearing up.
+    signal.signal(number, signal.SIG_IGN)
+    raise Ended(number)
+
+
+class _WarningLines(logging.Handler):
+    """Says each warning in one line on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError):
+            _say(f"reportgen: warning: {_line(record.getMessage())}", err=True)
+
+
+def _listen_to_warnings() -> None:
+    from reportgen import notices
+
+    notices.forget()
+    notices.LOGGER.handlers = [_WarningLines()]
+    notices.LOGGER.propagate = False
+    notices.LOGGER.setLevel(logging.WARNING)
+
+
+def _flushed(code: int) -> int:
+    """Bring what was printed to its reader; a disk that is full is a failure, not an exception after the end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _close_stdout()
+    except (OSError, ValueError) as error:
+        _close_stdout()
+        with suppress(OSError):
+            _say(f"reportgen: error: the result could not be written to the standard output ({_reason(error)})", err=True)
+        return code if code not in (DONE, CHANGED) else FAILED
+    return code
+
+
+def _close_stdout() -> None:
+    # Python would try again at its end, and say so.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.callback(invoke_without_command=True)
@@ -119,10 +188,12 @@ def _root(
     if version:
         from importlib.metadata import version as installed
 
-        typer.echo(f"reportgen {installed('reportgen')}")
+        from analyses.installation import DISTRIBUTION
+
+        _say(f"reportgen {installed(DISTRIBUTION)}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        _say(context.get_help())
         raise typer.Exit
 
 
@@ -149,22 +220,28 @@ def run(
 ) -> int:
     """Go the whole way: study -> bundle -> documents."""
     from reportgen import pipeline
+    from reportgen.resources import language_codes
     from reportgen.settings import load_study, option_overrides
 
     languages, formats = _languages(lang), _formats(format)
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
-    _, settings = load_study(study, overrides)
+    _, settings = load_study(study, overrides, languages=language_codes(templates))
     display = _display(quiet)
-    outcome = pipeline.run(
-        settings,
-        out,
-        languages=languages,
-        formats=formats,
-        edition=edition,
-        templates=templates,
-        progress=display,
-        cache=_cache(no_cache),
-    )
+    try:
+        outcome = pipeline.run(
+            settings,
+            out,
+            languages=languages,
+            formats=formats,
+            edition=edition,
+            templates=templates,
+            progress=display,
+            cache=_cache(no_cache),
+        )
+    except pipeline.IncompleteError as error:
+        if made := error.outcome:
+            _show(display, quiet, timings, made.results.study["verdicts"], [*made.documents, made.bundle])
+        raise
     verdicts = outcome.results.study["verdicts"]
     untestable = any(str(verdict["verdict"]).replace("_", " ") == "not testable" for verdict in verdicts)
     code = CHANGED if strict and untestable else DONE
@@ -220,16 +297,20 @@ def render(
     from reportgen import pipeline
 
     display = _display(quiet)
-    documents = pipeline.render(
-        bundle,
-        out,
-        languages=_languages(lang),
-        formats=_formats(format),
-        edition=edition,
-        templates=templates,
-        progress=display,
-        cache=_cache(no_cache),
-    )
+    try:
+        documents = pipeline.render(
+            bundle,
+            out,
+            languages=_languages(lang),
+            formats=_formats(format),
+            edition=edition,
+            templates=templates,
+            progress=display,
+            cache=_cache(no_cache),
+        )
+    except pipeline.IncompleteError as error:
+        _show(display, quiet, timings, [], error.documents)
+        raise
     _show(display, quiet, timings, [], documents)
     _result(as_json, DONE, bundle=bundle, documents=documents)
     return DONE
@@ -254,28 +335,43 @@ def compare(
 
     own = comparing.read_tolerances(tolerances) if tolerances else None
     # The first time there is nothing to compare with: with --update, NEW becomes the baseline.
-    comparison = None if update and not old.exists() else comparing.compare_bundles(old, new, own)
-    if html and comparison:
-        from reportgen.comparison_page import comparison_page
-        from reportgen.render.files import write_atomically
-
-        page = comparison_page(old, new, own).encode()
-        try:
-            write_atomically(html, page)
-        except OSError as error:
-            raise InputError(f"--html {html}: cannot be written ({error.strerror or error}); choose another file") from error
-    updated = comparing.accept(new, old) if update else False
+    first = update and not os.path.lexists(old)
+    comparison = None if first else comparing.compare_bundles(old, new, own, str(tolerances))
     code = CHANGED if comparison and comparison.changed and not update else DONE
+    if comparison and not quiet and not as_json:
+        _say(comparing.comparison_text(comparison))
+    problem = None
+    if html and comparison:
+        try:
+            _write_comparison(html, old, new, own)
+        except Exception as error:  # A page that cannot be made hides neither the comparison nor the update.
+            problem = error
+    updated = comparing.accept(new, old) if update else False
     if not quiet and not as_json:
-        if comparison:
-            typer.echo(comparing.comparison_text(comparison))
         if updated:
-            typer.echo(f"{old} is now a copy of {new}", err=True)
-        if html and comparison:
-            typer.echo(str(html), err=True)
-    written = html if html and comparison else None
-    _result(as_json, code, updated=updated, page=written, comparison=comparison.as_json() if comparison else None)
+            _say(f"{old} is now a copy of {new}", err=True)
+        if html and comparison and not problem:
+            _say(str(html), err=True)
+    written = html if html and comparison and not problem else None
+    content = {"updated": updated, "page": written, "comparison": comparison.as_json() if comparison else None}
+    if problem:
+        code, message = _explained(problem)
+        _say(f"reportgen: {message}", err=True)
+        _result(as_json, code, error=message.removeprefix("error: "), **content)
+    else:
+        _result(as_json, code, **content)
     return code
+
+
+def _write_comparison(html: Path, old: Path, new: Path, own: Any) -> None:
+    from reportgen.atomic import write_atomically
+    from reportgen.comparison_page import comparison_page
+
+    page = comparison_page(old, new, own).encode()
+    try:
+        write_atomically(html, page)
+    except OSError as error:
+        raise InputError(f"--html {html}: cannot be written ({error.strerror or error}); choose another file") from error
 
 
 class SiteKind(StrEnum):
@@ -322,9 +418,9 @@ def publish(
         cache=_cache(no_cache),
     )
     if not quiet:
-        typer.echo(f"{out}: {len(published.written)} files written, {len(published.removed)} removed", err=True)
+        _say(f"{out}: {len(published.written)} files written, {len(published.removed)} removed", err=True)
         for line in (*published.pages, *published.notes):
-            typer.echo(str(line), err=True)
+            _say(str(line), err=True)
     _result(as_json, DONE, site=out, pages=published.pages, written=published.written, removed=published.removed, notes=published.notes)
     return DONE
 
@@ -339,12 +435,12 @@ def doctor(out: Out = Path("out"), as_json: Json = False) -> int:
     findings = examine(out)
     code = MISSING if any(finding.state == "missing" for finding in findings) else DONE
     if not as_json:
-        typer.echo(findings_text(findings))
+        _say(findings_text(findings))
     _result(as_json, code, findings=[asdict(finding) for finding in findings])
     return code
 
 
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="embedded, a folder, or a name on the hub.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub.")]
 
 
 @models_app.command("list")
@@ -359,7 +455,7 @@ def models_list(as_json: Json = False) -> int:
         width = max(len(row["model"]) for row in rows)
         for row in rows:
             state = "here" if row["here"] else f"not here: reportgen models fetch {row['model']}"
-            typer.echo(f"{row['model']:<{width}}  {state}  (studies: {', '.join(row['studies']) or 'none'})")
+            _say(f"{row['model']:<{width}}  {state}  (studies: {', '.join(row['studies']) or 'none'})")
     return DONE
 
 
@@ -377,7 +473,7 @@ def models_fetch(
     if as_json:
         _result(True, DONE, model=model, folder=folder)
     else:
-        typer.echo(folder)
+        _say(folder)
     return DONE
 
 
@@ -392,7 +488,7 @@ def models_inspect(model: ModelArgument = "embedded", device: Device = None, off
     else:
         width = max(len(name) for name, _ in rows)
         for name, value in rows:
-            typer.echo(f"{name:<{width}}  {value}")
+            _say(f"{name:<{width}}  {value}")
     return DONE
 
 
@@ -427,18 +523,19 @@ def study_list(as_json: Json = False) -> int:
     else:
         width = max(len(name) for name in found)
         for name, entry in found.items():
-            typer.echo(f"{name:<{width}}  {entry['analysis']}")
+            _say(f"{name:<{width}}  {entry['analysis']}")
     return DONE
 
 
 @study_app.command("check")
-def study_check(study: StudyArgument, quiet: Quiet = False, as_json: Json = False) -> int:
+def study_check(study: StudyArgument, templates: Templates = None, quiet: Quiet = False, as_json: Json = False) -> int:
     """Check a study file without running it."""
+    from reportgen.resources import language_codes
     from reportgen.settings import load_study
 
-    analysis, settings = load_study(study)
+    analysis, settings = load_study(study, languages=language_codes(templates))
     if not quiet:
-        typer.echo(f"{study}: a valid study of the analysis {analysis.name}", err=True)
+        _say(f"{study}: a valid study of the analysis {analysis.name}", err=True)
     _result(as_json, DONE, analysis=analysis.name, settings=settings.model_dump(mode="json"))
     return DONE
 
@@ -448,7 +545,7 @@ def study_schema(analysis: Annotated[str | None, typer.Option(metavar="NAME", he
     """Print the JSON schema of study files, for editors."""
     from reportgen import settings
 
-    typer.echo(json.dumps(settings.study_schema(_one_analysis(analysis)), ensure_ascii=False, indent=2))
+    _say(json.dumps(settings.study_schema(_one_analysis(analysis)), ensure_ascii=False, indent=2))
     return DONE
 
 
@@ -464,19 +561,22 @@ def study_new(
 ) -> int:
     """Write a commented study file; asks for the word, the text and the model that no option gives."""
     from reportgen import settings
+    from reportgen.atomic import write_atomically
 
     chosen = _one_analysis(analysis)
-    if file.exists() and not force:
+    if os.path.lexists(file) and (not force or file.is_dir()):
         raise InputError(f"{file} exists already; choose another name, or --force to replace it")
     word = word or _ask("The target word")
     content = settings.read_text(text or Path(_ask("A UTF-8 file with the text")).expanduser())
-    model = model or _ask("The model: embedded, a folder, or a name on the hub", default="embedded")
+    model = model or _ask("The model: embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub", default="embedded")
     study = settings.new_study(chosen, settings.study_name(file.stem), word, content, model)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(study, encoding="utf-8")
+    try:
+        write_atomically(file, study.encode())
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror or error}); choose another name") from error
     settings.load_study(file)
     if not quiet:
-        typer.echo(f"{file} written; `reportgen run {file}` makes its report", err=True)
+        _say(f"{file} written; `reportgen run {file}` makes its report", err=True)
     return DONE
 
 
@@ -491,7 +591,7 @@ def templates_export(
 
     files = export_templates(folder)
     if not quiet:
-        typer.echo(f"{folder}: {len(files)} files; {folder / 'README.md'} says what they are", err=True)
+        _say(f"{folder}: {len(files)} files; {folder / 'README.md'} says what they are", err=True)
     _result(as_json, DONE, folder=folder, files=files)
     return DONE
 
@@ -508,9 +608,9 @@ def cache_info(as_json: Json = False) -> int:
     if as_json:
         _result(True, DONE, folder=cache.folder, stages=[asdict(stage) for stage in use])
     else:
-        typer.echo(cache.folder)
+        _say(cache.folder)
         for stage in use:
-            typer.echo(f"{stage.stage:<10}{stage.entries:>6} entries{stage.size / 1e6:>10.1f} MB")
+            _say(f"{stage.stage:<10}{stage.entries:>6} entries{stage.size / 1e6:>10.1f} MB")
     return DONE
 
 
@@ -523,7 +623,7 @@ def cache_clear(quiet: Quiet = False, as_json: Json = False) -> int:
     removed = Cache().clear()
     forget()
     if not quiet:
-        typer.echo(f"{removed} entries removed", err=True)
+        _say(f"{removed} entries removed", err=True)
     _result(as_json, DONE, removed=removed)
     return DONE
 
@@ -566,8 +666,11 @@ def _formats(chosen: Sequence[Format] | None) -> tuple[str, ...]:
 
 
 def _display(quiet: bool) -> Any:
+    from reportgen.notices import LOGGER
     from reportgen.terminal import Display
 
+    if quiet:
+        LOGGER.setLevel(logging.ERROR)
     return Display(quiet=quiet)
 
 
@@ -576,16 +679,29 @@ def _show(display: Any, quiet: bool, timings: bool, verdicts: Sequence[Mapping[s
 
     if not quiet:
         if verdicts:
-            typer.echo("\n" + verdict_summary(verdicts) + "\n", err=True)
+            _say("\n" + verdict_summary(verdicts) + "\n", err=True)
         for path in paths:
-            typer.echo(str(path), err=True)
+            _say(str(path), err=True)
     if timings:
-        typer.echo(timings_table(display.seconds, display.elapsed()), err=True)
+        _say(timings_table(display.seconds, display.elapsed()), err=True)
+
+
+def _say(line: object, err: bool = False) -> None:
+    """Print a text; what a bundle or a file holds cannot steer the terminal."""
+    from reportgen.terminal import visible
+
+    typer.echo(visible(str(line)), err=err)
 
 
 def _result(as_json: bool, code: int, **content: Any) -> None:
     if as_json:
-        typer.echo(json.dumps({"exit": code, **content}, ensure_ascii=False, indent=2, default=_json_value))
+        # JSON has its own way to write a control character.
+        typer.echo(_escaped(json.dumps({"exit": code, **content}, ensure_ascii=False, indent=2, default=_json_value)))
+
+
+def _escaped(text: str) -> str:
+    """JSON in which every character that could steer a terminal is written as an escape."""
+    return "".join(character if character == "\n" or character.isprintable() else json.dumps(character)[1:-1] for character in text)
 
 
 def _json_value(value: Any) -> Any:
@@ -601,9 +717,10 @@ def _failure(error: BaseException, as_json: bool) -> int:
     code, message = _explained(error)
     if os.environ.get("REPORTGEN_DEBUG", "") not in ("", "0") and code == FAILED:
         traceback.print_exception(error)
-    # A reader that closed the pipe early cannot be told.
-    with suppress(BrokenPipeError):
-        typer.echo(f"reportgen: {message}", err=True)
+    # A reader that closed the pipe early, or whose disk is full, cannot be told.
+    with suppress(OSError):
+        _say(f"reportgen: {message}", err=True)
+    with suppress(OSError):
         _result(as_json, code, error=message.removeprefix("error: "))
     return code
 
@@ -615,14 +732,29 @@ def _explained(error: BaseException) -> tuple[int, str]:
         return MISSING, f"error: {_line(error)}"
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return INTERRUPTED, "interrupted; nothing half-written was left behind"
+    if isinstance(error, Ended):
+        return 128 + error.number, f"ended by {signal.Signals(error.number).name}; nothing half-written was left behind"
+    if isinstance(error, BrokenPipeError):
+        return FAILED, "error: the reader of the output closed it early"
+    if isinstance(error, OSError) and error.errno is not None:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return (FAILED if error.errno in _OF_THE_MACHINE else BAD_INPUT), f"error: {place}{_reason(error)}"
+    if isinstance(error, MemoryError):
+        return FAILED, "error: there is not enough memory; a shorter text or a smaller model needs less"
     usage: Callable[[], str] | None = getattr(error, "format_message", None)
     if usage is not None:
         return BAD_INPUT, f"error: {_line(usage()).replace('Value error, ', '')} (`{_command(error)} --help` shows what is possible)"
     if isinstance(error, ModuleNotFoundError):
-        return MISSING, f"error: the Python package {error.name} is not installed: `pip install {error.name}`"
+        from analyses.installation import not_installed
+
+        return MISSING, f"error: {not_installed(error.name)}"
     from_step = type(error).__name__ == "StepError"
     message = _line(error) if from_step else f"{type(error).__name__}: {_line(error)}"
     return FAILED, f"error: {message} (REPORTGEN_DEBUG=1 shows the traceback)"
+
+
+def _reason(error: BaseException) -> str:
+    return _line(getattr(error, "strerror", None) or error)
 
 
 def _command(error: BaseException) -> str:
@@ -631,4 +763,5 @@ def _command(error: BaseException) -> str:
 
 
 def _line(message: object) -> str:
-    return " ".join(str(message).split())
+    # A name of thousands of letters would hide what is said about it.
+    return " ".join(word if len(word) <= _LONG_WORD else f"{word[:_LONG_WORD]}..." for word in str(message).split())

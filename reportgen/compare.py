@@ -1,13 +1,17 @@
-"""What changed from one result bundle to another: verdicts, numbers beyond a tolerance, settings and versions.
+"""What changed from one result bundle to another: verdicts, numbers beyond a tolerance, words, settings and versions.
 
-A number has moved when ``abs(new - old) > absolute + relative * abs(old)``. The tolerance is chosen by the name of the
-quantity, the last pattern that fits; a file can add patterns of its own (see `read_tolerances`).
+Compared are the verdicts, what each of them rests on (estimate, interval, layers that agree), the datasets, the tables, and all
+else that ``study.json`` holds. A number has moved when ``abs(new - old) > absolute + relative * abs(old)``. The tolerance is chosen
+by the name of the quantity: the last pattern of a tolerance file that fits (see `read_tolerances`), else the last default one.
 """
 
+import csv
 import fnmatch
+import io
+import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +19,14 @@ from typing import Any
 import numpy
 import pydantic
 import xarray
-import yaml
 
 from analyses.errors import InputError
 from analyses.protocol import Results
-from reportgen.atomic import put_folder, staging_folder
-from reportgen.bundle import bundle_digest, check_replaceable, read_bundle, verify_bundle
+from analyses.readers import MEGABYTE, read_text
+from reportgen import registry
+from reportgen.atomic import staging
+from reportgen.bundle import check_replaceable, files_of, read_bundle, verify_bundle
+from reportgen.yaml_files import read_yaml
 
 
 class Tolerance(pydantic.BaseModel):
@@ -40,7 +46,13 @@ DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
     "*_p": Tolerance(absolute=1e-2),
     "*_p_*": Tolerance(absolute=1e-2),
     "*activation": Tolerance(absolute=1e-3, relative=1e-3),
+    "verdict.*": Tolerance(absolute=5e-3, relative=2e-2),
 }
+# What identifies a verdict, or is compared by itself.
+_OF_A_VERDICT = ("statement", "name", "estimator", "control", "verdict")
+_COMPARED_ELSEWHERE = ("format_version", "analysis", "settings", "provenance", "verdicts")
+_TABLE_LIMIT = 200 * MEGABYTE
+Place = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,7 @@ class VerdictChange:
 class Movement:
     """A quantity of which `moved` of `total` values lie beyond the tolerance; `where`, `old` and `new` show the farthest.
 
+    `place` is `where` in parts, name and label; what has no name of its own is counted from 1.
     If the quantity has another shape or is in one bundle only, `reason` says so and there are no values.
     """
 
@@ -66,6 +79,7 @@ class Movement:
     moved: int = 0
     total: int = 0
     where: str = ""
+    place: Place = ()
     old: float | str | bool | None = None
     new: float | str | bool | None = None
 
@@ -81,13 +95,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that differs between two bundles."""
+    """Everything that differs between two bundles, of `compared` quantities."""
 
     verdicts: tuple[VerdictChange, ...]
     numbers: tuple[Movement, ...]
     settings: tuple[Difference, ...]
     provenance: tuple[Difference, ...]
     added: tuple[str, ...]
+    compared: int
 
     @property
     def changed(self) -> bool:
@@ -99,38 +114,38 @@ class Comparison:
         return {"changed": self.changed, **asdict(self)}
 
 
-def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | None = None) -> Comparison:
+def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | None = None, origin: str = "tolerances") -> Comparison:
     """Compare two bundles.
 
     Parameters
     ----------
     old, new : Path
     tolerances : mapping of str to Tolerance, optional
-        Pattern of quantity names -> tolerance, added to the defaults.
+        Pattern of quantity names -> tolerance; they win over the defaults.
+    origin : str
+        Where the tolerances are from, for an error.
 
     Raises
     ------
     InputError
-        If one is no bundle, or they are of different analyses.
+        If one is no bundle, they are of different analyses, or a tolerance is for a quantity that neither has.
     """
     before, after = read_bundle(old), read_bundle(new)
     if before.study["analysis"] != after.study["analysis"]:
         raise InputError(
             f"{old} is of the analysis {before.study['analysis']} and {new} of {after.study['analysis']}: they cannot be compared"
         )
-    every = {**DEFAULT_TOLERANCES, **(tolerances or {})}
-    numbers: list[Movement] = []
-    added: list[str] = []
-    for prefix, one, other in (("", before.dataset, after.dataset), ("activations: ", before.activations, after.activations)):
-        names = [name for name in one.variables if not prefix or name not in before.dataset.variables]
-        numbers += _movements(prefix, one, other, sorted(map(str, names)), every)
-        added += [f"{prefix}{name}" for name in sorted(map(str, other.variables)) if name not in one.variables]
+    pairs = [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after), *_tables(old, new)]
+    own = dict(tolerances or {})
+    _check_patterns(own, [pair.name for pair in pairs], origin)
+    numbers = [movement for pair in pairs if pair.old is not None for movement in pair.movements(_tolerance(pair.name, own))]
     return Comparison(
         verdicts=tuple(_verdict_changes(before, after)),
         numbers=tuple(numbers),
         settings=tuple(_differences(before.study["settings"], after.study["settings"])),
         provenance=tuple(_differences(before.study["provenance"], after.study["provenance"])),
-        added=tuple(added),
+        added=tuple(pair.shown for pair in pairs if pair.old is None),
+        compared=len(pairs),
     )
 
 
@@ -142,12 +157,7 @@ def read_tolerances(file: Path) -> dict[str, Tolerance]:
     InputError
         One line with what is wrong in the file.
     """
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not valid YAML: {str(error).splitlines()[0]}") from None
+    content = read_yaml(file, "tolerance file").values
     try:
         return pydantic.TypeAdapter(dict[str, Tolerance]).validate_python(content)
     except pydantic.ValidationError as error:
@@ -162,15 +172,14 @@ def accept(new: Path, baseline: Path) -> bool:
     """Make `new` the baseline by an atomic copy; return False if it was the same already and nothing was written."""
     verify_bundle(new)
     check_replaceable(baseline)
-    if (baseline / "SHA256SUMS").is_file() and bundle_digest(baseline) == bundle_digest(new):
-        return False
     try:
-        with staging_folder(baseline) as folder:
-            shutil.copytree(new, folder, dirs_exist_ok=True)
-            put_folder(folder, baseline)
+        with staging(baseline) as staged:
+            for name in files_of(new):
+                (staged.new / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(new / name, staged.new / name)
+            return bool(staged.commit(remove=files_of(baseline)))
     except OSError as error:
         raise InputError(f"{baseline}: cannot be written ({error.strerror or error})") from error
-    return True
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -196,43 +205,212 @@ def _verdict_changes(before: Results, after: Results) -> Iterator[VerdictChange]
 
 
 def _verdicts(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str], str]:
-    found = {}
-    for row in rows:
-        statement = f"{row['statement']} {row['name']}" if "name" in row else str(row["statement"])
-        found[statement, str(row["estimator"]), str(row["control"])] = str(row["verdict"])
+    return {_verdict_key(row): str(row["verdict"]) for row in rows}
+
+
+def _verdict_key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    statement = f"{row['statement']} {row['name']}" if "name" in row else str(row["statement"])
+    return statement, str(row["estimator"]), str(row["control"])
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Values of one quantity, with the place of each along its dimensions."""
+
+    values: numpy.ndarray
+    shape: str
+    place: Callable[[tuple[Any, ...]], Place]
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One quantity in both bundles; None where a bundle has none. `name` chooses the tolerance, `shown` is for people."""
+
+    name: str
+    shown: str
+    old: _Values | None
+    new: _Values | None
+
+    def movements(self, tolerance: Tolerance) -> Iterator[Movement]:
+        assert self.old is not None
+        if self.new is None:
+            yield Movement(self.shown, "no longer there")
+            return
+        if self.old.shape != self.new.shape:
+            yield Movement(self.shown, f"another shape: {self.old.shape} before, {self.new.shape} now")
+            return
+        old, new = self.old.values, self.new.values
+        far = _distance_beyond(old, new, tolerance)
+        moved = int(numpy.count_nonzero(far > 0))
+        if moved:
+            index = numpy.unravel_index(int(numpy.argmax(far)), far.shape)
+            place = self.old.place(index)
+            where = ", ".join(f"{name} {label}" for name, label in place)
+            yield Movement(self.shown, "moved", moved, far.size, where, place, _plain(old[index]), _plain(new[index]))
+
+
+def _datasets(before: Results, after: Results) -> Iterator[_Pair]:
+    for prefix, one, other in (("", before.dataset, after.dataset), ("activations: ", before.activations, after.activations)):
+        names = [name for name in {**one.variables, **other.variables} if not prefix or name not in before.dataset.variables]
+        for name in sorted(map(str, names)):
+            old = one[name] if name in one.variables else None
+            new = other[name] if name in other.variables else None
+            if old is not None and new is not None:
+                new = _aligned(old, new)
+            yield _Pair(name, prefix + name, *(None if each is None else _of_variable(each) for each in (old, new)))
+
+
+def _aligned(old: xarray.DataArray, new: xarray.DataArray) -> xarray.DataArray:
+    """The new variable with its dimensions, and the labels along them, in the order of the old one."""
+    if set(old.dims) != set(new.dims):
+        return new
+    for name in old.dims:
+        if name in old.coords and name in new.coords and name != old.name:
+            labels, others = old[name].values.tolist(), new[name].values.tolist()
+            if labels != others and sorted(map(str, labels)) == sorted(map(str, others)) and len(set(map(str, labels))) == len(labels):
+                new = new.sel({name: labels})
+    return new.transpose(*old.dims)
+
+
+def _of_variable(variable: xarray.DataArray) -> _Values:
+    def place(index: tuple[Any, ...]) -> Place:
+        return tuple((str(name), _label(variable, name, int(number))) for name, number in zip(variable.dims, index, strict=True))
+
+    return _Values(variable.values, _shape(variable), place)
+
+
+def _label(variable: xarray.DataArray, dimension: Hashable, index: int) -> str:
+    label = variable[dimension].values[index] if dimension in variable.coords else index
+    # Arrays count from 0, people from 1.
+    return str(index + 1) if label == index else str(label)
+
+
+def _of_verdicts(before: Results, after: Results) -> Iterator[_Pair]:
+    """What the verdicts rest on: each number that a verdict has is a quantity, its values are those of all verdicts."""
+    old, new = ({_verdict_key(row): row for row in results.study["verdicts"]} for results in (before, after))
+    shared = [key for key in old if key in new]
+    names = dict.fromkeys(name for rows in (old, new) for key in shared for name in rows[key] if name not in _OF_A_VERDICT)
+    for name in names:
+        sides = [_listed([rows[key].get(name) for key in shared], shared) if any(name in rows[key] for key in shared) else None
+                 for rows in (old, new)]  # fmt: skip
+        yield _Pair(f"verdict.{name}", f"verdicts: {name}", *sides)
+
+
+def _listed(values: Sequence[Any], keys: Sequence[tuple[str, str, str]]) -> _Values:
+    def place(index: tuple[Any, ...]) -> Place:
+        statement, estimator, control = keys[int(index[0])]
+        return (("statement", statement), ("estimator", estimator), *((("control", control),) if control != "none" else ()))
+
+    return _Values(_as_array(values), f"{len(keys)} verdicts", place)
+
+
+def _as_array(values: Sequence[Any]) -> numpy.ndarray:
+    """Numbers as numbers (None is no number), everything else as its text."""
+    if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
+        return numpy.array([math.nan if value is None else value for value in values], dtype=numpy.float64)
+    words = [value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False) for value in values]
+    return numpy.array(words, dtype=object)
+
+
+def _of_study(before: Results, after: Results) -> Iterator[_Pair]:
+    """Everything else in ``study.json``: the text, the bands, the conclusions."""
+    old, new = ({key: value for key, value in results.study.items() if key not in _COMPARED_ELSEWHERE} for results in (before, after))
+    one, other = _leaves(old), _leaves(new)
+    for name in dict.fromkeys([*one, *other]):
+        yield _Pair(f"study.{name}", f"study.json: {name}", *(_of_leaves(leaves.get(name)) for leaves in (one, other)))
+
+
+def _leaves(value: Any, path: str = "", index: tuple[int, ...] = ()) -> dict[str, list[tuple[tuple[int, ...], Any]]]:
+    """The words and numbers within lists and mappings: by the keys that lead there, with their places in lists."""
+    found: dict[str, list[tuple[tuple[int, ...], Any]]] = {}
+    if isinstance(value, dict):
+        parts = [_leaves(item, f"{path}.{key}" if path else str(key), index) for key, item in value.items()]
+    elif isinstance(value, list):
+        parts = [_leaves(item, path, (*index, number)) for number, item in enumerate(value, 1)]
+    else:
+        return {path: [(index, value)]}
+    for part in parts:
+        for name, leaves in part.items():
+            found.setdefault(name, []).extend(leaves)
     return found
 
 
-def _movements(
-    prefix: str, one: xarray.Dataset, other: xarray.Dataset, names: Sequence[str], tolerances: Mapping[str, Tolerance]
-) -> Iterator[Movement]:
-    for name in names:
-        if name not in other.variables:
-            yield Movement(prefix + name, "no longer there")
+def _of_leaves(leaves: list[tuple[tuple[int, ...], Any]] | None) -> _Values | None:
+    if leaves is None:
+        return None
+
+    def place(index: tuple[Any, ...]) -> Place:
+        numbers = leaves[int(index[0])][0]
+        return (("entry", ".".join(map(str, numbers))),) if numbers else ()
+
+    single = len(leaves) == 1 and not leaves[0][0]
+    return _Values(_as_array([value for _, value in leaves]), "a single value" if single else f"{len(leaves)} entries", place)
+
+
+def _tables(old: Path, new: Path) -> Iterator[_Pair]:
+    one, other = (_columns(path) for path in (old, new))
+    for table, column in dict.fromkeys([*one, *other]):
+        yield _Pair(f"{table}.{column}", f"table {table}: {column}", *(columns.get((table, column)) for columns in (one, other)))
+
+
+def _columns(path: Path) -> dict[tuple[str, str], _Values]:
+    """The columns of a bundle's tables."""
+    found: dict[tuple[str, str], _Values] = {}
+    for name in sorted(files_of(path)):
+        if not name.startswith("tables/") or not name.endswith(".csv"):
             continue
-        old, new = one[name], other[name]
-        if dict(old.sizes) != dict(new.sizes):
-            yield Movement(prefix + name, f"another shape: {_shape(old)} before, {_shape(new)} now")
-            continue
-        far = _distance_beyond(old.values, new.transpose(*old.dims).values, _tolerance(name, tolerances))
-        moved = int(numpy.count_nonzero(far > 0))
-        if moved:
-            place = numpy.unravel_index(int(numpy.argmax(far)), far.shape)
-            yield Movement(
-                prefix + name,
-                "moved",
-                moved,
-                far.size,
-                _where(old, place),
-                _plain(old.values[place]),
-                _plain(new.transpose(*old.dims).values[place]),
-            )
+        table = name.removeprefix("tables/").removesuffix(".csv")
+        try:
+            rows = list(csv.reader(io.StringIO(read_text(path / name, "table", _TABLE_LIMIT), newline=""), strict=True))
+        except csv.Error as error:
+            raise InputError(f"{path / name} is no CSV ({error}); make the bundle again") from None
+        head, body = (rows[0], rows[1:]) if rows else ([], [])
+        if any(len(row) != len(head) for row in body):
+            raise InputError(f"{path / name} is no CSV (its rows differ in length); make the bundle again")
+        columns = {column: [row[number] for row in body] for number, column in enumerate(head)}
+        numeric = {column: _numbers(cells) for column, cells in columns.items()}
+        for column, cells in columns.items():
+            # What tells rows apart is words and whole numbers.
+            names = [each for each in columns if each != column and _names_rows(columns[each], numeric[each])][:4]
+            values = numeric[column]
+            array = numpy.array(cells, dtype=object) if values is None else values
+            found[table, column] = _Values(array, f"{len(body)} rows", _RowPlace(columns, names))
+    return found
+
+
+@dataclass(frozen=True)
+class _RowPlace:
+    columns: Mapping[str, Sequence[str]]
+    names: Sequence[str]
+
+    def __call__(self, index: tuple[Any, ...]) -> Place:
+        row = int(index[0])
+        return (("row", str(row + 1)), *((name, self.columns[name][row]) for name in self.names if self.columns[name][row]))
+
+
+def _names_rows(cells: Sequence[str], numbers: numpy.ndarray | None) -> bool:
+    return numbers is None or all(cell.lstrip("-").isdigit() for cell in cells)
+
+
+def _numbers(cells: Sequence[str]) -> numpy.ndarray | None:
+    try:
+        return numpy.array([float(cell) if cell else math.nan for cell in cells], dtype=numpy.float64)
+    except ValueError:
+        return None
+
+
+def _check_patterns(own: Mapping[str, Tolerance], names: Sequence[str], origin: str) -> None:
+    for pattern in own:
+        if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+            if set(pattern) & set("*?["):
+                raise InputError(f"{origin}: no quantity fits {pattern}; there are {registry.choices(sorted(set(names)))[:300]}")
+            raise InputError(f"{origin}: there is no quantity {pattern}{registry.nearest(pattern, names)}")
 
 
 def _distance_beyond(old: numpy.ndarray, new: numpy.ndarray, tolerance: Tolerance) -> numpy.ndarray:
     """How far beyond its tolerance each value moved: positive means moved; infinite where text or NaN is another."""
     if old.dtype.kind not in "iuf" or new.dtype.kind not in "iuf":
-        return numpy.where(old == new, 0.0, numpy.inf)
+        return numpy.where(numpy.asarray(old == new, dtype=bool), 0.0, numpy.inf)
     old, new = old.astype(numpy.float64), new.astype(numpy.float64)
     with numpy.errstate(invalid="ignore"):
         beyond = numpy.abs(new - old) - (tolerance.absolute + tolerance.relative * numpy.abs(old))
@@ -241,16 +419,13 @@ def _distance_beyond(old: numpy.ndarray, new: numpy.ndarray, tolerance: Toleranc
     return numpy.where(same, 0.0, numpy.where(numpy.isnan(beyond), numpy.inf, beyond))
 
 
-def _tolerance(name: str, tolerances: Mapping[str, Tolerance]) -> Tolerance:
-    return [tolerance for pattern, tolerance in tolerances.items() if fnmatch.fnmatchcase(name, pattern)][-1]
-
-
-def _where(variable: xarray.DataArray, place: tuple[Any, ...]) -> str:
-    labels = []
-    for dimension, index in zip(variable.dims, place, strict=True):
-        label = variable[dimension].values[index] if dimension in variable.coords else index
-        labels.append(f"{dimension} {label}")
-    return ", ".join(labels)
+def _tolerance(name: str, own: Mapping[str, Tolerance]) -> Tolerance:
+    """The last of the user's patterns that fits, else the last of the defaults."""
+    for patterns in (own, DEFAULT_TOLERANCES):
+        fitting = [tolerance for pattern, tolerance in patterns.items() if fnmatch.fnmatchcase(name, pattern)]
+        if fitting:
+            return fitting[-1]
+    raise AssertionError("the defaults begin with a pattern that fits every name")
 
 
 def _differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:

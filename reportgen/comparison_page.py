@@ -63,7 +63,7 @@ def comparison_page(
     verdict_count = len({(str(row["statement"]), row["estimator"], row["control"]) for row in after.study["verdicts"]})
     overview = [
         pages.both("compare.verdict_count", changed=len(comparison.verdicts), total=verdict_count),
-        pages.both("compare.number_count", moved=len(comparison.numbers), total=len(before.dataset.variables)),
+        pages.both("compare.number_count", moved=len(comparison.numbers), total=comparison.compared),
     ]
     return pages.render(
         "compare/comparison.html.j2",
@@ -103,10 +103,25 @@ def _number_row(movement: Movement, pages: Pages) -> dict[str, Any]:
         "quantity": movement.quantity,
         "reason": None,
         "moved": pages.both("compare.moved_count", moved=movement.moved, total=movement.total),
-        "where": movement.where,
+        "where": _place(movement.place, pages),
         "old": _value(movement.old, pages),
         "new": _value(movement.new, pages),
     }
+
+
+def _place(place: Sequence[tuple[str, str]], pages: Pages) -> Markup:
+    """Where a value stands, in every language of the page: ``tầng 25``, ``layer 25``."""
+
+    def words(language: Language) -> str:
+        parts = []
+        for name, label in place:
+            number, _, statement = label.partition(" ")
+            keys = (f"{name}.{label}", f"{name}.{label}.short", f"{name}.{statement or number}.short")
+            said = next((language.catalogue[key] for key in keys if key in language.catalogue), label.replace("_", " "))
+            parts.append(f"{language.catalogue.get(f'compare.place.{name}', name.replace('_', ' '))} {said}")
+        return ", ".join(parts)
+
+    return pages.each({language.code: words(language) for language in pages.languages})
 
 
 def _value(value: float | str | bool | None, pages: Pages) -> Markup:

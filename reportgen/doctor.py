@@ -1,22 +1,18 @@
 """Is everything here that reportgen needs? Each check says what it found and, if that is not enough, the remedy."""
 
-import importlib
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from analyses import installation
 from analyses.errors import InputError, MissingError
+from reportgen import printing
 from reportgen.resources import templates_directory
 
-SYSTEM_PACKAGES = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
 _FREE_BYTES = 2_000_000_000
-_RENDERING = ("babel", "fontTools", "jinja2", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "xarray", "yaml", "ziamath")
-_MODELS = ("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "gguf")
-_FAST = ("numba",)
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Finding:
 
 def examine(out: Path) -> list[Finding]:
     """Run every check; `out` is the folder that documents are to be written to."""
-    return [*_python(), *_packages(), _weasyprint(), _fonts(), _analyses(), _embedded_model(), *_folders(out)]
+    return [*_python(), *_packages(), _pdf(), _fonts(), _analyses(), _embedded_model(), *_folders(out)]
 
 
 def findings_text(findings: list[Finding]) -> str:
@@ -52,31 +48,29 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    for group, names, state, remedy in (
-        ("packages for reports", _RENDERING, "missing", "pip install --upgrade reportgen"),
-        ("packages for models", _MODELS, "optional", "pip install 'reportgen[models]' (not needed for `render`)"),
-        ("packages for speed", _FAST, "optional", "pip install 'reportgen[fast]' (the same numbers without it, slower)"),
+    asked = installation.requirements()
+    if not asked:
+        yield Finding("packages", "missing", "reportgen itself is not installed here", "make setup (in reportgen's folder)")
+        return
+    rendering = installation.for_rendering(asked)
+    speed = [line for line in asked if installation.name_of(line) in installation.FOR_SPEED]
+    models = [line for line in asked if line not in rendering and line not in speed]
+    for group, lines, state, note in (
+        ("packages for reports", rendering, "missing", ""),
+        ("packages for models", models, "optional", " (not needed for `render`)"),
+        ("packages for speed", speed, "optional", " (the same numbers without it, slower)"),
     ):
-        absent = [name for name in names if not _importable(name)]
-        if absent:
-            yield Finding(group, state, f"not installed: {', '.join(absent)}", remedy)
+        faults = installation.unmet(lines)
+        if faults:
+            yield Finding(group, state, "; ".join(faults.values()), installation.install_line(list(faults)) + note)
         else:
-            yield Finding(group, "ok", ", ".join(names))
+            yield Finding(group, "ok", ", ".join(map(installation.name_of, lines)))
 
 
-def _importable(name: str) -> bool:
-    # Whether it is there, not whether it works: importing torch would take seconds.
-    return importlib.util.find_spec(name) is not None
-
-
-def _weasyprint() -> Finding:
-    def check() -> str:
-        module: Any = importlib.import_module("weasyprint")
-        return f"WeasyPrint {module.__version__} finds its libraries"
-
-    return _checked(
-        "PDF", check, f"install its system libraries: apt-get install {SYSTEM_PACKAGES} (macOS: brew install pango)", (ImportError, OSError)
-    )
+def _pdf() -> Finding:
+    problem = printing.obstacle()
+    detail, _, remedy = problem.removeprefix(printing.PREFIX).partition(printing.TO_REMEDY)
+    return Finding("PDF", "missing", detail, remedy) if problem else Finding("PDF", "ok", "a page in the report's fonts was printed")
 
 
 def _fonts() -> Finding:
@@ -105,7 +99,7 @@ def _analyses() -> Finding:
 
         return "studies: " + ", ".join(sorted(studies()))
 
-    return _checked("analyses", check, "install reportgen with pip (a checkout alone registers none)", (MissingError, ImportError))
+    return _checked("analyses", check, "make setup (in reportgen's folder; a checkout alone registers none)", (MissingError, ImportError))
 
 
 def _embedded_model() -> Finding:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import filecmp
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import pydantic
 
 from analyses.errors import InputError, MissingError
+from analyses.installation import not_installed
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results
+from analyses.readers import is_file, read_json
 from reportgen import registry
-from reportgen.atomic import put_file, staging_folder
+from reportgen.atomic import ObstacleError, Staging, staging
 from reportgen.bundle import (
+    IncompleteResultsError,
     bundle_digest,
     check_replaceable,
+    files_of,
     plain,
     read_bundle,
     read_dataset,
@@ -29,9 +32,13 @@ from reportgen.bundle import (
     verify_bundle,
     write_bundle,
     write_dataset,
+    write_files,
 )
 from reportgen.cache import Cache, cache_key
 from reportgen.identity import computation_code, inputs_of, rendering_code
+from reportgen.notices import warn
+from reportgen.printing import obstacle
+from reportgen.resources import language_codes
 from reportgen.settings import PRESENTATION, load_study
 
 if TYPE_CHECKING:
@@ -41,11 +48,18 @@ LANGUAGES = ("vi-en", "vi", "en")
 FORMATS = ("html", "pdf")
 EDITION = "report"
 _DOCUMENTS = (*(f"{name}.{kind}" for name in ("report", "handout", "handout-key") for kind in FORMATS), "figures/*.svg")
-_LIBRARIES = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 (macOS: brew install pango)"
 
 
 class StepError(RuntimeError):
     """A step failed for a reason that is neither the user's input nor something missing (exit code 4)."""
+
+
+class IncompleteError(MissingError):
+    """No PDF can be made on this machine; all the rest was: `documents`, and after `run` its whole `outcome`."""
+
+    def __init__(self, message: str, documents: tuple[Path, ...], outcome: Outcome | None = None) -> None:
+        super().__init__(message)
+        self.documents, self.outcome = documents, outcome
 
 
 @dataclass(frozen=True)
@@ -88,17 +102,35 @@ class Rendering:
 
     def check(self) -> None:
         """Raise InputError or MissingError for what could be wrong, before anything is computed or drawn."""
-        try:
-            from reportgen.render import Assets, load_languages
-            from reportgen.render import members as members_of
-        except OSError as error:
-            raise MissingError(f"PDF needs system libraries that are not here ({_line(error)}): {_LIBRARIES}") from error
+        from reportgen.render import Assets, load_languages
+        from reportgen.render import members as members_of
+
         known = load_languages(*Assets.default(self.templates).directories)
         for language in self.languages:
             if any(member not in known for member in language.split("-")) and language not in known:
                 expected = [*LANGUAGES, *(code for code in known if code not in LANGUAGES)]
                 raise InputError(f"--lang {language}: expected {registry.choices(expected)}{registry.nearest(language, expected)}")
             members_of(language, known)
+
+    def possible(self) -> Rendering:
+        """Return this without the formats that cannot be made on this machine; a page is really printed.
+
+        Raises
+        ------
+        MissingError
+            If none can be made.
+        """
+        if "pdf" not in self.formats or not (problem := obstacle()):
+            return self
+        others = tuple(format for format in self.formats if format != "pdf")
+        if not others:
+            raise MissingError(problem)
+        return replace(self, formats=others)
+
+    def check_complete(self, documents: tuple[Path, ...], outcome: Outcome | None = None) -> None:
+        """Raise IncompleteError if PDFs were wanted and are not among the documents."""
+        if "pdf" in self.formats and not any(document.suffix == ".pdf" for document in documents):
+            raise IncompleteError(obstacle(), documents, outcome)
 
 
 def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
@@ -114,17 +146,50 @@ def analyze(settings: pydantic.BaseModel | str | Path, progress: Progress | None
 
     Parameters
     ----------
-    settings : settings of an analysis, or the name of a built-in study, or a YAML file
+    settings : settings, str or Path
+        The settings of an analysis, or the name of a built-in study, or a YAML file.
     progress : Progress, optional
+        Is told how far the work is.
     cache : Cache, optional
         Where results are kept; without it everything is computed.
 
+    Returns
+    -------
+    Results
+        `dataset` and `activations` (xarray, with named dimensions) and `study` (settings, provenance, verdicts).
+
     Raises
     ------
-    InputError, MissingError
-        As `analyses.errors` says.
+    InputError
+        Bad input or settings.
+    MissingError
+        Something is missing on this machine.
     StepError
-        If the computation fails.
+        The computation fails.
+
+    Examples
+    --------
+    Ready vectors in place of a model: 5 occurrences in 4 layers, any two of them normal with correlation .8, so that each pair
+    shares -ln(1 - .64) / 2 = .511 nats.
+
+    >>> import json
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import reportgen
+    >>> generator = np.random.default_rng(0)
+    >>> common, own = generator.normal(size=(2, 4, 1, 1000)), generator.normal(size=(2, 4, 5, 1000))
+    >>> activation = (np.sqrt(0.8) * common + np.sqrt(0.2) * own).astype(np.float32)
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.savez(folder / "captured.npz", activation=activation, token_position=[3, 8, 16, 27, 41])
+    >>> study = {"name": "planted", "word": "tea", "activations_file": "captured.npz", "detail_layer": 1}
+    >>> _ = (folder / "study.yaml").write_text(json.dumps(study), encoding="utf-8")  # JSON is YAML too
+    >>> results = reportgen.analyze(folder / "study.yaml")
+    >>> information = results.dataset["mutual_information"]
+    >>> dict(information.sizes)
+    {'estimator': 3, 'branch': 2, 'layer': 4, 'pair': 10}
+    >>> print(f"{information.sel(estimator='nearest_neighbour').mean():.1f}")
+    0.5
     """
     analysis, study = _resolved(settings)
     progress = progress or SilentProgress()
@@ -167,15 +232,65 @@ def render(
 
     The documents appear there only when all of them are done. Results that are not yet on disk are first written to
     ``out/bundle``, so that documents never exist without their data.
+
+    Parameters
+    ----------
+    bundle : Results, Path or str
+        What `analyze` returned, or the folder of a bundle.
+    out : Path or str
+        The folder for the documents.
+    languages : sequence of str
+        Any of "vi", "en" and "vi-en", which is both side by side.
+    formats : sequence of str
+        "html", "pdf" or both.
+    edition : str
+        "report", or "handout" for a worksheet and its key.
+    templates : Path, optional
+        A folder of own templates; a file in it replaces the built-in one of the same name.
+    progress : Progress, optional
+        Is told how far the work is.
+    cache : Cache, optional
+        Where documents are kept; without it everything is rendered.
+
+    Returns
+    -------
+    tuple of Path
+        Every document and figure, sorted.
+
+    Raises
+    ------
+    InputError
+        The bundle is not whole, or a language, an edition or the folder is not usable.
+    MissingError
+        A library for PDF is missing on this machine.
+    StepError
+        The rendering fails.
+
+    Examples
+    --------
+    >>> import reportgen
+    >>> results = reportgen.analyze("coffee")                             # doctest: +SKIP
+    >>> reportgen.render(results, "out", languages=["en"], formats=["html"])  # doctest: +SKIP
     """
     out = Path(out)
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
+    progress = progress or SilentProgress()
     if isinstance(bundle, Results):
         rendering.check()
-        path = save(bundle, out / "bundle")
-    else:
-        path = Path(bundle)
-    return _render(path, out, rendering, progress or SilentProgress(), cache)
+        documents = _whole(bundle, out, rendering, progress, cache)
+        rendering.check_complete(documents)
+        return documents
+    path = Path(bundle)
+    verify_bundle(path)
+    with _writable(out, rendering), staging(out) as staged:
+        try:
+            names = _render(path, staged, rendering, progress, cache)
+        except IncompleteResultsError as error:
+            raise InputError(f"{path}: {error}") from error
+        staged.commit()
+    documents = tuple(out / name for name in names)
+    rendering.check_complete(documents)
+    return documents
 
 
 def run(
@@ -191,18 +306,47 @@ def run(
 ) -> Outcome:
     """Go the whole way from settings to documents, in the folder `out`.
 
-    If the rendering fails, the new bundle is kept (it can be rendered again) and the documents are the old ones.
+    Bundle and documents change together: whatever fails, is full or is killed, the folder holds the old ones or the new ones. If
+    the rendering fails where there were no documents, the new bundle is there (it can be rendered again).
     """
     out = Path(out)
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
     rendering.check()
     _check_edition(_resolved(settings)[0], rendering)
-    before = bundle_digest(out / "bundle") if (out / "bundle" / "SHA256SUMS").is_file() else None
-    path, results = analyze_to(settings, out, progress, cache)
-    documents = _render(path, out, rendering, progress or SilentProgress(), cache)
-    if before != bundle_digest(path):
-        _remove_outdated(out, documents, templates)
-    return Outcome(path, documents, results)
+    with _writable(out, rendering):
+        check_replaceable(out / "bundle")
+    if rendering.possible() != rendering:  # known now, not after minutes of computing
+        warn(f"{obstacle()}. The rest will be made.")
+    results = analyze(settings, progress, cache)
+    documents = _whole(results, out, rendering, progress or SilentProgress(), cache)
+    outcome = Outcome(out / "bundle", documents, read_bundle(out / "bundle"))
+    rendering.check_complete(documents, outcome)
+    return outcome
+
+
+def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
+    """Write results and their documents into the folder `out`, both or neither."""
+    analysis = registry.analysis_named(results.study.get("analysis"), "results")
+    place = out / "bundle"
+    check_replaceable(place)
+    with _writable(out, rendering), staging(out) as staged:
+        path = staged.new / "bundle"
+        path.mkdir()
+        with _step("writing the bundle"):
+            write_files(results, analysis.tables, path)
+        older = [f"bundle/{name}" for name in files_of(place)]
+        differs = not (place / "SHA256SUMS").is_file() or bundle_digest(place) != bundle_digest(path)
+        outdated = _documents_in(out, rendering.templates)
+        try:
+            names = _render(path, staged, rendering, progress, cache)
+        except Exception as error:
+            if not outdated:
+                staged.commit(older)
+            if isinstance(error, IncompleteResultsError):  # What was computed just now should have it.
+                raise StepError(f"the rendering failed: {_line(error)}") from error
+            raise
+        staged.commit([*older, *(outdated if differs else ())])
+    return tuple(out / name for name in names)
 
 
 def analyze_to(
@@ -256,20 +400,18 @@ def _kept_capture(cache: Cache, key: str) -> tuple[xarray.Dataset, dict[str, Any
     folder = cache.find("capture", key)
     if folder is None:
         return None
-    try:
-        return read_dataset(folder / "captured.nc"), json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:  # `reportgen cache clear` was quicker
-        return None
+    with _kept():
+        return read_dataset(folder / "captured.nc"), read_json(folder / "facts.json")
+    return None
 
 
 def _kept_results(cache: Cache, key: str) -> Results | None:
     folder = cache.find("results", key)
     if folder is None:
         return None
-    try:
+    with _kept():
         return read_bundle(folder / "bundle")
-    except (InputError, FileNotFoundError):  # `reportgen cache clear` was quicker
-        return None
+    return None
 
 
 def _with_presentation(results: Results, settings: pydantic.BaseModel) -> Results:
@@ -285,28 +427,35 @@ def _announce(progress: Progress, key: str) -> None:
         advance(1)
 
 
-def _render(path: Path, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
-    verify_bundle(path)
+def _render(path: Path, staged: Staging, rendering: Rendering, progress: Progress, cache: Cache | None) -> list[str]:
+    """Render the bundle at `path` into a staging folder; return the documents' paths below it."""
     analysis = registry.analysis_named(read_study(path).get("analysis"), f"{path}/study.json")
-    with _writable(out), staging_folder(out) as staging:
-        with _step("the rendering"):
-            if cache is None:
-                _render_into(staging, path, analysis, rendering, progress)
-            else:
-                choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
-                code = rendering_code(analysis, rendering.templates)
-                key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
-                if not _copied(cache.find("documents", key), staging):
-                    _render_into(staging, path, analysis, rendering, progress)
-                    cache.store("documents", key, lambda folder: shutil.copytree(staging, folder, dirs_exist_ok=True))
-                else:
-                    _announce(progress, "documents_kept")
-        return _publish(staging, out)
+    folder = staged.workspace("documents")
+    with _step("the rendering"):
+        if cache is None:
+            _render_into(folder, path, analysis, rendering, progress)
+        else:
+            _render_kept(folder, path, analysis, rendering, progress, cache)
+    return staged.take(folder)
+
+
+def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Rendering, progress: Progress, cache: Cache) -> None:
+    choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
+    code = rendering_code(analysis, rendering.templates)
+    key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
+    if _copied(cache.find("documents", key), folder):
+        _announce(progress, "documents_kept")
+    elif (possible := rendering.possible()) != rendering:
+        _render_kept(folder, path, analysis, possible, progress, cache)
+    else:
+        _render_into(folder, path, analysis, rendering, progress)
+        cache.store("documents", key, lambda kept: shutil.copytree(folder, kept, dirs_exist_ok=True))
 
 
 def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
     # Only now: documents that are kept need none of the libraries that draw.
     rendering.check()
+    rendering = rendering.possible()
     from reportgen.render import render_documents
 
     results = read_bundle(bundle)
@@ -318,11 +467,22 @@ def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rend
 def _copied(kept: Path | None, folder: Path) -> bool:
     if kept is None:
         return False
-    try:
+    with _kept():
         shutil.copytree(kept, folder, dirs_exist_ok=True)
-    except (FileNotFoundError, shutil.Error):  # `reportgen cache clear` was quicker
-        return False
-    return True
+        return True
+    # Half of the documents may be there.
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return False
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """What is kept may go at any moment, as by `reportgen cache clear`, or be damaged: then it is made again."""
+    try:
+        yield
+    except (OSError, ValueError, shutil.Error) as error:
+        warn(f"what was kept from before could not be used ({_line(error)}); it is made again")
 
 
 @contextmanager
@@ -332,55 +492,36 @@ def _step(name: str) -> Iterator[None]:
     except (InputError, MissingError, StepError):
         raise
     except ModuleNotFoundError as error:
-        raise MissingError(f"{name} needs the Python package {error.name}, which is not installed: `pip install {error.name}`") from error
+        raise MissingError(f"{name}: {not_installed(error.name)}") from error
     except Exception as error:
         raise StepError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
 
 
 @contextmanager
-def _writable(out: Path) -> Iterator[None]:
+def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
     try:
-        if out.is_file():
+        if is_file(out):
             raise InputError(f"--out {out} is a file; expected a folder")
         out.mkdir(parents=True, exist_ok=True)
         if not os.access(out, os.W_OK | os.X_OK):
             raise InputError(f"--out {out}: no permission to write there; choose another folder")
+        # Said now, not after minutes of computing.
+        for name in ("figures", "bundle", *(rendering.languages if rendering else ())):
+            if os.path.lexists(out / name) and not (out / name).is_dir():
+                raise InputError(f"--out {out}: {out / name} is a file, where a folder would go; move it, or choose another --out")
         yield
+    except ObstacleError as error:
+        raise InputError(f"--out {out}: {error.filename}: {error.strerror}; move it, or choose another --out") from error
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); choose another folder") from error
 
 
-def _publish(staging: Path, out: Path) -> tuple[Path, ...]:
-    """Move every file of `staging` to its place in `out`, each in one step; equal files are left alone, their times too."""
-    documents = []
-    for file in sorted(staging.rglob("*")):
-        if file.is_file():
-            place = out / file.relative_to(staging)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if not (place.is_file() and filecmp.cmp(file, place, shallow=False)):
-                put_file(file, place)
-            documents.append(place)
-    return tuple(documents)
-
-
-def _remove_outdated(out: Path, documents: Sequence[Path], templates: Path | None) -> None:
-    """Remove documents of an earlier bundle that this run did not write again: they would contradict the new ones."""
-    from reportgen.render import Assets, load_languages
-
+def _documents_in(out: Path, templates: Path | None) -> list[str]:
+    """The documents in a folder, as paths below it: beside another bundle they would contradict it."""
     # Only folders named by a language are ours: any other may hold somebody's other report.
-    folders = [out, *(out / code for code in load_languages(*Assets.default(templates).directories))]
-    for folder in folders:
-        outdated = {file for pattern in _DOCUMENTS for file in folder.glob(pattern)} - set(documents)
-        for file in outdated:
-            file.unlink()
-        for place in {file.parent for file in outdated}:
-            _remove_if_empty(place, out)
-
-
-def _remove_if_empty(folder: Path, out: Path) -> None:
-    if folder != out and not any(folder.iterdir()):
-        folder.rmdir()
-        _remove_if_empty(folder.parent, out)
+    folders = [out, *(out / code for code in language_codes(templates))]
+    found = {file for folder in folders for pattern in _DOCUMENTS for file in folder.glob(pattern)}
+    return sorted(file.relative_to(out).as_posix() for file in found)
 
 
 def _line(error: object) -> str:

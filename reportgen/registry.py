@@ -1,38 +1,57 @@
 """The analyses on this machine, found by the entry point group ``reportgen.analyses``."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from analyses.errors import InputError, MissingError
 from analyses.protocol import Analysis
+from reportgen.notices import warn
 
 GROUP = "reportgen.analyses"
+# The kind of study that a file is of which does not say so.
+DEFAULT = "mi_distance"
+_MEMBERS = ("name", "settings_type", "templates", "studies", "run", "tables", "figures", "facts")
 
 
 def analyses() -> dict[str, Analysis]:
-    """Return every registered analysis by its entry point's name, in alphabetical order.
+    """Return every registered analysis that can be loaded by its entry point's name, in alphabetical order.
+
+    One that cannot be loaded is named in a warning: what is wrong with it is no reason for the others not to work.
 
     Raises
     ------
     MissingError
-        If none is registered: the package is not installed.
+        If there is none: the package is not installed, or each of them is broken.
     """
     found = {point.name: point for point in entry_points(group=GROUP)}
     if not found:
         raise MissingError("no analysis is installed; install reportgen with `pip install .` (or `pip install -e .`) in its folder")
-    return {name: _loaded(found[name]) for name in sorted(found)}
+    loaded, broken = _loaded_and_broken(found)
+    for problem in broken.values():
+        warn(problem)
+    if not loaded:
+        raise MissingError(next(iter(broken.values())))
+    return loaded
 
 
-def _loaded(point: EntryPoint) -> Analysis:
-    try:
-        return point.load()
-    except (ImportError, AttributeError) as error:
-        raise MissingError(
-            f"the analysis {point.name} ({point.value}) cannot be loaded: {error}; install or remove what provides it"
-        ) from error
+def _loaded_and_broken(points: Mapping[str, EntryPoint]) -> tuple[dict[str, Analysis], dict[str, str]]:
+    loaded: dict[str, Analysis] = {}
+    broken: dict[str, str] = {}
+    for name in sorted(points):
+        point = points[name]
+        try:
+            analysis = point.load()
+            lacking = [member for member in _MEMBERS if not hasattr(analysis, member)]
+            if lacking:
+                raise AttributeError(f"it has no {choices(lacking)}")
+            loaded[name] = analysis
+        except Exception as error:  # Whatever somebody else's module does while it is imported.
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            broken[name] = f"the analysis {name} ({point.value}) cannot be loaded: {reason}; install or remove what provides it"
+    return loaded, broken
 
 
 def analysis_named(name: object, where: str) -> Analysis:
@@ -43,6 +62,9 @@ def analysis_named(name: object, where: str) -> Analysis:
             return analysis
     if isinstance(name, str) and name in known:
         return known[name]
+    broken = _loaded_and_broken({point.name: point for point in entry_points(group=GROUP)})[1]
+    if isinstance(name, str) and name in broken:
+        raise MissingError(f"{where}: {broken[name]}")
     names = sorted(analysis.name for analysis in known.values())
     raise InputError(f"{where}: there is no analysis {name!r}; expected {choices(names)}{nearest(name, names)}")
 
@@ -60,7 +82,7 @@ def studies() -> dict[str, tuple[Analysis, Path]]:
     found: dict[str, tuple[Analysis, Path]] = {}
     for analysis in analyses().values():
         for name, path in analysis.studies().items():
-            found[name] = (analysis, path)
+            found.setdefault(name, (analysis, path))
     return found
 
 

@@ -17,10 +17,13 @@ from typing import Any
 import pydantic
 import yaml
 
+from analyses import readers
 from analyses.errors import InputError
 from analyses.models.settings import PACKAGED
 from analyses.protocol import Analysis
+from analyses.readers import is_file, is_folder, unprintable
 from reportgen import registry
+from reportgen.yaml_files import Location, parse_yaml, read_yaml
 
 DEFAULT_STUDY = "coffee"
 _PREFIX = "REPORTGEN_"
@@ -28,8 +31,6 @@ _PREFIX = "REPORTGEN_"
 NOT_KEYS = frozenset({"ACTIVATIONS", "BASE_URL", "CACHE", "DEBUG", "FORMAT", "LANG", "MODEL", "OFFLINE", "OUT", "TEXT"})
 # The section of settings that only documents use, such as the title of the course: other ones need no new computation.
 PRESENTATION = "document"
-
-Location = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,14 @@ class Override:
 
 
 def load_study(
-    study: str | Path, overrides: typing.Iterable[Override] = (), environment: Mapping[str, str] | None = None
+    study: str | Path,
+    overrides: typing.Iterable[Override] = (),
+    environment: Mapping[str, str] | None = None,
+    languages: typing.Collection[str] | None = None,
 ) -> tuple[Analysis, pydantic.BaseModel]:
     """Return the analysis and the validated settings of `study`, a built-in name or a YAML file.
+
+    With `languages`, the codes of all there are, a text of the title block in any other is an error.
 
     Raises
     ------
@@ -60,7 +66,10 @@ def load_study(
     for override in (*from_environment, *overrides):
         source.apply(override, analysis)
     source.read_text()
-    return analysis, source.validate(analysis.settings_type)
+    settings = source.validate(analysis.settings_type)
+    if languages is not None:
+        source.check_languages(settings, languages)
+    return analysis, settings
 
 
 def option_overrides(
@@ -83,7 +92,7 @@ def option_overrides(
     if text is not None:
         found.append(Override(("text",), read_text(text), "--text"))
     if activations is not None:
-        if not activations.is_file():
+        if not is_file(activations):
             raise InputError(f"--activations {activations}: there is no such file; expected an .npz or .nc file")
         found.append(Override(("activations_file",), str(activations), "--activations"))
     if model is not None:
@@ -114,37 +123,47 @@ def environment_overrides(environment: Mapping[str, str], settings_type: type[py
 
 
 def read_text(file: Path) -> str:
-    """Return the text in a UTF-8 file."""
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{file}: there is no such text file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror})") from None
+    """Return the text in a UTF-8 file; raises InputError when it holds what is not for reading."""
+    text = readers.read_text(file)
+    found = unprintable(text)
+    if found:
+        line = text.count("\n", 0, found[0]) + 1
+        raise InputError(f"{file}, line {line}: holds the control character {found[1]}, which is not for reading; remove it")
+    return text
 
 
 def model_values(model: str, origin: str) -> dict[str, Any]:
     """Return the section ``model`` for ``embedded``, a folder that exists or a name on the hub; `origin` is for the error."""
     if model in PACKAGED:
         return {"source": model}
-    if model.endswith(".gguf") and Path(model).expanduser().is_file():
-        return {"source": "gguf", "name": str(Path(model).expanduser())}
-    if Path(model).expanduser().is_dir():
-        return {"source": "folder", "name": str(Path(model).expanduser())}
+    place = expanded(model, origin)
+    if model.endswith(".gguf") and is_file(place):
+        return {"source": "gguf", "name": str(place)}
+    if is_folder(place):
+        return {"source": "folder", "name": str(place)}
     if model.startswith((".", "/", "~")):
         known = f"expected {', '.join(PACKAGED)}, a folder, a GGUF file or a name on the hub such as gpt2-xl"
         raise InputError(f"{origin} {model}: there is no such folder; {known}")
     return {"source": "hub", "name": model}
 
 
+def expanded(path: str, origin: str) -> Path:
+    """Return a path with ``~`` filled in; `origin` is for the error when there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{origin}: {path}: {error}") from None
+
+
 def study_schema(analysis: Analysis) -> dict[str, Any]:
     """Return the JSON schema of the study files of `analysis`, for editors."""
     schema = analysis.settings_type.model_json_schema()
-    properties = {"analysis": {"const": analysis.name, "description": "The kind of study."}, **schema["properties"]}
-    if "text" in properties:
-        properties["text_file"] = {"type": "string", "description": "A UTF-8 file with the text, relative to this file; instead of text."}
+    properties = {"analysis": {"const": analysis.name, "description": "The kind of study."}}
+    for key, field in schema["properties"].items():
+        properties[key] = field
+        if key == "text":
+            description = "A UTF-8 file with the text, relative to this file; instead of text."
+            properties["text_file"] = {"type": "string", "description": description}
     schema["properties"] = properties
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -171,20 +190,11 @@ class _Source:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        content = read_text(file)
-        try:
-            node = yaml.compose(content, Loader=yaml.SafeLoader)
-            self.lines: dict[Location, int] = dict(_lines(node, ())) if node is not None else {}
-            values = yaml.safe_load(content)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f", line {mark.line + 1}" if mark else ""
-            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-            raise InputError(f"{file}{line}: not valid YAML: {problem}") from None
-        except _DuplicateKeyError as error:
-            raise InputError(f"{file}, line {error.line}: the key {error.key!r} is given twice") from None
+        data = read_yaml(file, "study file")
+        values = data.values
+        self.lines = data.lines
         if not isinstance(values, dict):
-            found = "nothing" if values is None else repr(values)[:60]
+            found = "nothing" if values is None else shortened(repr(values))
             raise InputError(f"{file}: expected keys and values such as `word: coffee`, found {found}")
         self.values: dict[Any, Any] = values
         self.origins: dict[Location, str] = {}
@@ -192,6 +202,8 @@ class _Source:
     def apply(self, override: Override, analysis: Analysis) -> None:
         if _field_at(analysis.settings_type, override.key) is None:
             raise InputError(f"{override.origin}: the analysis {analysis.name} has no setting {'.'.join(override.key)}")
+        if isinstance(override.value, str) and (found := unprintable(override.value)):
+            raise InputError(f"{override.origin}: holds the character {found[1]}, which is not for reading; remove it")
         place = self.values
         for part in override.key[:-1]:
             if not isinstance(place.get(part), dict):
@@ -218,7 +230,10 @@ class _Source:
             name = self.values.pop("text_file")
             if not isinstance(name, str):
                 raise InputError(f"{self.where(('text_file',))}: text_file: expected the path of a text file, found {name!r}")
-            self.values["text"] = read_text(self.file.parent / name)
+            try:
+                self.values["text"] = read_text(self.file.parent / name)
+            except InputError as error:
+                raise InputError(f"{self.where(('text_file',))}: text_file: {error}") from None
         paths: list[tuple[dict[Any, Any], tuple[str, ...]]] = [(self.values, ("activations_file",))]
         model = self.values.get("model")
         if isinstance(model, dict) and model.get("source") == "folder":
@@ -226,7 +241,7 @@ class _Source:
         for place, location in paths:
             key = location[-1]
             if isinstance(place.get(key), str) and location not in self.origins:
-                place[key] = os.path.normpath(self.file.parent / Path(place[key]).expanduser())
+                place[key] = os.path.normpath(self.file.parent / expanded(place[key], f"{self.where(location)}: {'.'.join(location)}"))
 
     def where(self, location: Location) -> str:
         """Return what an error says about the origin of a key: file and line, option or variable."""
@@ -244,6 +259,20 @@ class _Source:
         except pydantic.ValidationError as error:
             raise InputError(self._message(error, settings_type)) from None
 
+    def check_languages(self, settings: pydantic.BaseModel, languages: typing.Collection[str]) -> None:
+        section = getattr(settings, PRESENTATION, None)
+        if not isinstance(section, pydantic.BaseModel):
+            return
+        for name in type(section).model_fields:
+            value = getattr(section, name)
+            for code in value if isinstance(value, dict) else ():
+                if code not in languages:
+                    location = (PRESENTATION, name, code)
+                    raise InputError(
+                        f"{self.where(location)}: {'.'.join(location)}: there is no language {code!r}; expected "
+                        f"{registry.choices(languages)}{registry.nearest(code, languages)}"
+                    )
+
     def _message(self, error: pydantic.ValidationError, settings_type: type[pydantic.BaseModel]) -> str:
         problems = error.errors(include_url=False)
         # A misspelt key often also makes a required one missing: the misspelling is the thing to say.
@@ -255,13 +284,6 @@ class _Source:
         return f"{self.where(location)}: {key + ': ' if key else ''}{message}{more}"
 
 
-class _DuplicateKeyError(Exception):
-    def __init__(self, key: str, line: int) -> None:
-        super().__init__(key)
-        self.key = key
-        self.line = line
-
-
 def _find(study: str | Path) -> tuple[Path, Analysis | None]:
     name = str(study)
     builtin = registry.studies()
@@ -269,9 +291,13 @@ def _find(study: str | Path) -> tuple[Path, Analysis | None]:
         analysis, file = builtin[name]
         return file, analysis
     file = Path(study)
-    if file.is_file():
-        return file, None
-    if file.suffix in (".yaml", ".yml") or file.is_dir() or len(file.parts) > 1:
+    try:
+        if file.exists():
+            # A folder or a pipe is refused, by name, where it is read.
+            return file, None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shortened(name)}: there is no such study file ({getattr(error, 'strerror', None) or error})") from None
+    if file.suffix in (".yaml", ".yml") or len(file.parts) > 1:
         raise InputError(f"{name}: there is no such study file; `reportgen study new {name}` writes one")
     raise InputError(
         f"there is no study {name!r}; expected {registry.choices(sorted(builtin))}, or a YAML file{registry.nearest(name, builtin)}"
@@ -282,10 +308,12 @@ def _analysis_of_file(named: object, file: Path) -> Analysis:
     if named is not None:
         return registry.analysis_named(named, str(file))
     known = list(registry.analyses().values())
-    if len(known) > 1:
-        names = registry.choices(analysis.name for analysis in known)
-        raise InputError(f"{file}: analysis: missing; say which kind of study it is: {names}")
-    return known[0]
+    names = [analysis.name for analysis in known]
+    if len(known) == 1 or registry.DEFAULT not in names:
+        if len(known) > 1:
+            raise InputError(f"{file}: analysis: missing; say which kind of study it is: {registry.choices(names)}")
+        return known[0]
+    return known[names.index(registry.DEFAULT)]
 
 
 def _in_words(problem: Mapping[str, Any], location: Location, settings_type: type[pydantic.BaseModel]) -> str:
@@ -304,23 +332,12 @@ def _in_words(problem: Mapping[str, Any], location: Location, settings_type: typ
     # pydantic speaks of inputs and instances; a study file has values and sections.
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         expected = "a section with keys of its own"
-    shown = repr(given)
-    return f"expected {expected}, found {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    return f"expected {expected}, found {shortened(repr(given))}"
 
 
-def _lines(node: yaml.Node, location: Location) -> Iterator[tuple[Location, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise _DuplicateKeyError(key.value, key.start_mark.line + 1)
-            seen.add(key.value)
-            yield (*location, key.value), key.start_mark.line + 1
-            yield from _lines(value, (*location, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield (*location, index), item.start_mark.line + 1
-            yield from _lines(item, (*location, index))
+def shortened(shown: str) -> str:
+    """Return at most sixty characters of what was found."""
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
 def _submodel(annotation: Any) -> type[pydantic.BaseModel] | None:
@@ -356,10 +373,7 @@ def _scalar(value: str, annotation: Any, name: str) -> Any:
     # A word such as "on" or "1984" is text where text is expected, whatever YAML would make of it.
     if annotation is str or str in typing.get_args(annotation):
         return value
-    try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise InputError(f"environment variable {name}: {value!r} is not a value that YAML can read") from None
+    return parse_yaml(value, f"environment variable {name}").values
 
 
 def _yaml(values: Mapping[str, Any]) -> str:

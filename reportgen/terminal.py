@@ -14,9 +14,13 @@ _STAGES = {
     "load": "Loading the model",
     "capture": "Capturing activations",
     "untrained": "Measuring the untrained twin",
+    "prefix": "Measuring behind the prefix",
+    "prefix_left_out": "Neutral prefix left out: the text would be too long for the model behind it",
     "mutual_information": "Estimating mutual information",
     "statistics": "Computing statistics",
     "control": "Measuring the control words",
+    "repeated_words": "Measuring other repeated words",
+    "centred": "Measuring centred vectors",
     "robustness": "Varying the choices",
     "calibration": "Calibrating the estimators",
     "simulation": "Simulating error rates",
@@ -27,6 +31,16 @@ _STAGES = {
 }
 _NAME_WIDTH = 22
 _GAP = 2
+
+
+def visible(text: str) -> str:
+    r"""Return a text for a terminal, with what steers it (colours, the cursor, the direction of writing) made visible.
+
+    >>> print(visible("a " + chr(27) + "[31mred word"))
+    a \x1b[31mred word
+    """
+    plain = "\n\t\xa0"
+    return "".join(character if character in plain or character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def stage_name(key: str) -> str:

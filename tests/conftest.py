@@ -1,4 +1,8 @@
-"""What tests of several rooms share: a real pretrained model, and GPT-2 with its real tokenizer and random weights."""
+"""What tests of several rooms share: a real pretrained model, GPT-2 with its real tokenizer and random weights, and the tiers.
+
+A test's tier is its most costly need. It follows from the folder and from the fixtures, so that a new test is in the right one by
+itself; what is slow for a reason of its own carries `@pytest.mark.slow`. `make test-fast` runs what has no mark.
+"""
 
 import importlib.util
 import json
@@ -8,6 +12,51 @@ from pathlib import Path
 import pytest
 
 from analyses.models import ModelSettings
+
+TESTS = Path(__file__).parent
+# Folder or file below tests/ -> mark of everything in it; the longest path that fits counts.
+PLACES = {
+    "analyses/mi_distance/test_figures.py": "render",
+    "analyses/models": "model",
+    "browser": "browser",
+    "report": "render",
+    "report/test_templates.py": None,
+    "reportgen/publish": "render",
+    "reportgen/render/test_helpers.py": "render",
+    "reportgen/render/test_real_analysis.py": "render",
+    "reportgen/render/test_render.py": "render",
+    "documentation/test_build.py": "slow",
+}
+# Fixture -> mark of every test that uses it, by way of other fixtures too.
+FIXTURES = {
+    "embedded_model": "model",
+    "gpt2_tokenizer_files": "model",
+    "documents": "render",
+    "papers": "render",
+    "installed": "slow",
+}
+
+
+def _place(path: Path) -> str | None:
+    """The mark that a file's place gives."""
+    below = path.relative_to(TESTS).as_posix()
+    fitting = [place for place in PLACES if below == place or below.startswith(f"{place}/")]
+    return PLACES[max(fitting, key=len)] if fitting else None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files alone whose every test is left out: the fast tier then never imports torch."""
+    mark = _place(collection_path) if collection_path.is_relative_to(TESTS) and collection_path.is_file() else None
+    return True if mark and f"not {mark}" in config.option.markexpr else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        marks = {_place(item.path) if item.path.is_relative_to(TESTS) else None}
+        marks |= {mark for fixture, mark in FIXTURES.items() if fixture in getattr(item, "fixturenames", ())}
+        for mark in sorted(filter(None, marks)):
+            item.add_marker(mark)
 
 
 @pytest.fixture(scope="session")

@@ -34,12 +34,19 @@ class MutualInformationAgainstDistance:
 
     def capture_settings(self, settings: StudySettings) -> Mapping[str, Any]:
         """What the captured vectors depend on; with the rest changed they serve again without the model."""
+        from analyses.mi_distance.prefixes import control_prefix, study_prefix
+
         relevant = settings.model_dump(
             mode="json",
             include={"word", "text", "case_sensitive", "plural", "representative_token", "model", "activations_file", "seed"},
         )
         relevant["model"].pop("offline")
-        return relevant | {"controls": settings.controls.model_dump(include={"different_word", "untrained"})}
+        # The texts themselves, for which of the built-in ones is taken depends on the word and on the language of the text.
+        prefixes = {"study": study_prefix(settings), "control": control_prefix(settings)}
+        return relevant | {
+            "prefixes": {name: prefix and prefix.text for name, prefix in prefixes.items()},
+            "controls": settings.controls.model_dump(include={"different_word", "untrained", "untrained_seeds"}),
+        }
 
     def capture(self, settings: StudySettings, progress: Progress) -> tuple[xr.Dataset, dict[str, Any]]:
         from analyses.mi_distance.inputs import read_input

@@ -16,6 +16,11 @@ class Bands:
     deep: np.ndarray
     separated: np.ndarray
 
+    @property
+    def before_deep(self) -> np.ndarray:
+        """All layers that lie before the deep ones."""
+        return np.arange(self.deep[0] if len(self.deep) else self.layers)
+
 
 def bands_of(layers: int, settings: HypothesisSettings) -> Bands:
     """Divide `layers` layers; layer number n (from 1) of L ends at depth n/L and begins at (n-1)/L."""

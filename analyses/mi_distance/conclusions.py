@@ -4,9 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analyses.mi_distance.hypotheses import conjunction
+from analyses.mi_distance.names import CONTROLS
 
 # The course's estimator and the one without its bias: a conclusion needs both. Statement 5 compares the two, so it has one verdict.
 CO_PRIMARY = ("histogram", "nearest_neighbour")
+LESSON = "none"
+
+
+def primary_control(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """What conclusions rest on: the excess over different words; plain MI, which holds for any two tokens, only where there is none."""
+    return "different_word" if any(row["control"] == "different_word" for row in verdicts) else LESSON
 
 
 def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -14,27 +21,40 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     Returns
     -------
-    rows of {statement, name, verdict, parts, estimators_disagree, controls_disagree}: `parts` lists {measure, verdict, side};
-    the last two list the rows {estimator, control, verdict} that differ from the conclusion, without and with a control.
+    rows of {statement, name, control, verdict, parts, lesson, estimators_disagree, controls_disagree}: `control` is what the verdict
+    rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, side}; the last two list the rows
+    {estimator, control, verdict} that differ from the conclusion, of the same and of other controls (not of the looks at position).
     """
+    primary = primary_control(verdicts)
     rows = []
     for number in dict.fromkeys(row["statement"] for row in verdicts):
         of_statement = [row for row in verdicts if row["statement"] == number]
-        plain = [row for row in of_statement if row["control"] == "none"]
-        primary = [row for row in plain if row["estimator"] in CO_PRIMARY]
-        parts = [_shared(together) for together in zip(*(row["parts"] for row in primary), strict=True)]
+        # A statement on the estimators is judged on plain MI alone: nothing is subtracted from what it compares.
+        control = primary if any(row["control"] == primary for row in of_statement) else LESSON
+        own = [row for row in of_statement if row["control"] == control]
+        parts = shared_parts(own)
         verdict = conjunction([part["verdict"] for part in parts])
+        others = [row for row in of_statement if row["control"] in CONTROLS and row["control"] != control]
+        lesson = shared_parts([row for row in of_statement if row["control"] == LESSON])
         rows.append(
             {
                 "statement": number,
                 "name": of_statement[0]["name"],
+                "control": control,
                 "verdict": verdict,
                 "parts": parts,
-                "estimators_disagree": _differing(plain, verdict),
-                "controls_disagree": _differing([row for row in of_statement if row["control"] != "none"], verdict),
+                "lesson": conjunction([part["verdict"] for part in lesson]),
+                "estimators_disagree": _differing(own, verdict),
+                "controls_disagree": _differing(others, verdict),
             }
         )
     return rows
+
+
+def shared_parts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """{measure, verdict, side} of every part, as the co-primary estimators among `rows` share them."""
+    primary = [row for row in rows if row["estimator"] in CO_PRIMARY]
+    return [_shared(together) for together in zip(*(row["parts"] for row in primary), strict=True)]
 
 
 def _shared(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -5,19 +5,23 @@ numbers call for. Nothing here is in a language.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from analyses.mi_distance.facts.rows import where
 from analyses.mi_distance.figures.comparisons import bonferroni_threshold, critical_z
 from analyses.mi_distance.figures.detail import compressed_beyond, first_pair, pair_values
 from analyses.mi_distance.figures.estimators import fitted_line, layer_means
 from analyses.mi_distance.figures.marks import key, select
+from analyses.mi_distance.figures.position import SUBJECTS, drawn
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
+from analyses.mi_distance.linear_facts import linear_caption
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
+from analyses.mi_distance.position import PLAIN
 from analyses.mi_distance.robustness_facts import robustness_captions
-from analyses.mi_distance.value_specs import number
+from analyses.mi_distance.value_specs import ends, listed, number
 from analyses.protocol import Results
 from analyses.statistics.resampling import EXACT_OCCURRENCES
 
@@ -38,8 +42,12 @@ def captions(results: Results) -> dict[str, Values]:
     }
     if "word_specific_excess" in results.dataset:
         makers["control_profile"] = _control_profile
+    if "kendall_tau_without_first" in results.dataset:
+        makers["position_profile"] = _position_profile
     if "untrained_mean_mutual_information" in results.dataset:
         makers["untrained_profile"] = _untrained_profile
+    if "linear_share" in results.dataset:
+        makers["linear_share"] = linear_caption
     common = _common(results)
     return {name: common | make(results) for name, make in makers.items()} | robustness_captions(results)
 
@@ -62,10 +70,8 @@ def _array(results: Results, name: str, estimator: str = "histogram") -> np.ndar
 
 def _span(prefix: str, values: np.ndarray, digits: int = 2, *, unit: bool = False) -> Values:
     """The least and greatest value as two placeholders; the caller has seen to it that there is a finite one."""
-    return {
-        f"{prefix}_low": number(float(np.nanmin(values)), digits, unit=unit),
-        f"{prefix}_high": number(float(np.nanmax(values)), digits, unit=unit),
-    }
+    low, high = ends(float(np.nanmin(values)), float(np.nanmax(values)), digits, unit=unit)
+    return {f"{prefix}_low": low, f"{prefix}_high": high}
 
 
 def _exists(values: np.ndarray) -> bool:
@@ -303,7 +309,6 @@ def _control_profile(results: Results) -> Values:
     values: Values = {
         "control_pairs": int(provenance["pairs"]),
         "words": int(provenance["words"]),
-        "draws": int(provenance["draws"]),
         "matching": key("figure.control_profile.matched")
         if deviation == 0
         else key("figure.control_profile.nearly_matched", deviation=deviation),
@@ -315,16 +320,49 @@ def _control_profile(results: Results) -> Values:
         values |= (
             _span(f"{branch}_same", same[index]) | _span(f"{branch}_control", control[index]) | _span(f"{branch}_excess", excess[index])
         )
-        values[f"{branch}_above"] = int((excess[index] > 0).sum())
+        values[f"{branch}_above"] = where({"histogram": int((excess[index] > 0).sum())}, len(excess[index]))
     return values
+
+
+def _position_profile(results: Results) -> Values:
+    subjects = drawn(results)
+
+    def of_subject(kind: str) -> Mapping[str, Any]:
+        looks = [
+            key(
+                "figure.position_profile.alt_look",
+                look=key(f"position.look.{look}"),
+                **{branch: number(float(np.nanmean(values)), 2, unit=True) for branch, values in zip(BRANCHES, tau, strict=True)},
+            )
+            if all(_exists(values) for values in tau)
+            else key("figure.position_profile.alt_no_tau", look=key(f"position.look.{look}"))
+            for look, tau in ((look, _array(results, name)) for look, name in subjects[kind].items())
+        ]
+        subject = key(f"position.subject.{SUBJECTS[kind]}")
+        return key("figure.position_profile.alt_subject", subject=subject, looks=listed(looks))
+
+    shown = {SUBJECTS[kind]: of_subject(kind) for kind in subjects}
+    return {
+        "looks": listed([key(f"position.look.{look}") for look in subjects[PLAIN]]),
+        "subjects": key("figure.position_profile.alt_two", **shown) if len(shown) > 1 else shown[SUBJECTS[PLAIN]],
+    }
+
+
+def _seeds(seeds: Sequence[int]) -> Mapping[str, Any]:
+    """Seeds are names: they are written without separators."""
+    if len(seeds) == 1:
+        return key("figure.untrained_profile.seed", seed=str(seeds[0]))
+    return key("figure.untrained_profile.seeds", count=len(seeds), first=str(seeds[0]), last=str(seeds[-1]))
 
 
 def _untrained_profile(results: Results) -> Values:
     trained, untrained = _array(results, "mean_mutual_information"), _array(results, "untrained_mean_mutual_information")
     tau, untrained_tau = _array(results, "kendall_tau"), _array(results, "untrained_kendall_tau")
     values: Values = {
-        "seed": str(results.study["controls"]["untrained"]["seed"]),
-        "intervals": _intervals(results, "mean_mutual_information", "bands"),
+        "seeds": _seeds(results.study["controls"]["untrained"]["seeds"]),
+        "intervals": key("figure.untrained_profile.bands")
+        if _exists(_array(results, "mean_mutual_information_low"))
+        else key("figure.untrained_profile.no_bands", occurrences=int(results.study["occurrences"])),
     }
     for index, branch in enumerate(BRANCHES):
         values |= _span(f"{branch}_trained", trained[index]) | _span(f"{branch}_untrained", untrained[index])

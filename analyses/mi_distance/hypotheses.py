@@ -1,13 +1,13 @@
-"""The lesson's five statements, written down before the data are seen, and the verdicts that the numbers earn.
+"""The lesson's five statements and the verdicts that the numbers earn.
 
-The rule: a statement is *supported* when its 95 % interval excludes zero in the stated direction (or lies inside the stated
-range) and enough layers agree; *contradicted* when the interval excludes that direction (or lies outside the range);
-*inconclusive* otherwise; *not testable* where no interval exists. A statement of several parts is supported when all
+The rule: a part of a statement is *supported* when its 95 % interval excludes zero in the stated direction (or lies inside the stated
+range), *contradicted* when the interval excludes zero in the other direction (or lies outside the range), *inconclusive* otherwise,
+and *not testable* where no interval exists. How many layers agree decides nothing. A statement of several parts is supported when all
 parts are, and contradicted when one of them is.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,121 +15,220 @@ import numpy as np
 import scipy.stats
 
 from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.measures import MEASURES, agreeing_layers, measure
+from analyses.mi_distance.controls import Adjusted
+from analyses.mi_distance.measures import (
+    OF_TAUS,
+    agreeing_layers,
+    measure_bands,
+    measure_estimators,
+    measure_taus,
+    shift_slopes_without_a_layer,
+    tau_weights,
+)
 from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import HypothesisSettings
-from analyses.statistics.resampling import jackknife
+from analyses.statistics.resampling import UNTESTABLE_OCCURRENCES, jackknife, relabelled_tau
 
-Rule = Literal["positive", "tau_range", "separated", "constant_shift"]
+Rule = Literal["positive", "negative", "tau_range", "separated", "level", "constant_shift"]
 
 
 @dataclass(frozen=True)
 class Part:
-    """One measurable part of a statement."""
+    """One testable part of a statement; several may speak of one measure."""
 
+    name: str
     measure: str
     rule: Rule
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One of the lesson's statements; the first part gives the estimate that is printed with its verdict."""
+    """One of the lesson's statements. `about_word` is False where it speaks of the estimators: no control can be subtracted then."""
 
     number: int
     name: str
     parts: tuple[Part, ...]
+    about_word: bool = True
 
 
 STATEMENTS = (
-    Statement(1, "early_layers", (Part("early_difference", "positive"),)),
+    Statement(1, "early_layers", (Part("early_difference", "early_difference", "positive"),)),
     Statement(
         2,
         "deep_layers",
         (
-            Part("deep_difference", "positive"),
-            Part("attention_rise", "positive"),
-            Part("mlp_fall", "positive"),
-            Part("mlp_flattening", "positive"),
+            Part("deep_difference", "deep_difference", "positive"),
+            Part("attention_rise", "attention_rise", "positive"),
+            Part("mlp_fall", "mlp_fall", "positive"),
+            Part("mlp_level", "mlp_level", "level"),
         ),
     ),
-    Statement(3, "negative_tau", (Part("mean_tau", "tau_range"),)),
-    Statement(4, "tau_separation", (Part("tau_difference", "separated"),)),
-    Statement(5, "constant_shift", (Part("shift_slope", "constant_shift"),)),
+    Statement(3, "negative_tau", (Part("mean_tau", "mean_tau", "negative"), Part("tau_half", "mean_tau", "tau_range"))),
+    Statement(4, "tau_separation", (Part("tau_difference", "tau_difference", "separated"),)),
+    Statement(5, "constant_shift", (Part("shift_slope", "shift_slope", "constant_shift"),), about_word=False),
 )
+# The part whose slope must be negative before a profile can be said to level off.
+_SLOPE_BEFORE = "mlp_slope_before"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Every measure with its standard error and interval; arrays (estimator,) by the name of the measure."""
+    """Every measure with its interval; arrays (estimator,) by the name of the measure. `layers_deep` is the size of the deep band."""
 
     estimate: dict[str, np.ndarray]
-    standard_error: dict[str, np.ndarray]
     low: dict[str, np.ndarray]
     high: dict[str, np.ndarray]
     agreeing: dict[str, tuple[np.ndarray, int]]
+    layers_deep: int
 
 
 def measure_with_intervals(
-    values: np.ndarray,
+    adjusted: Adjusted,
     pairs: Pairs,
     bands: Bands,
     *,
     confidence: float,
-    control_replicates: Sequence[np.ndarray] = (),
+    seed: int,
+    permutations: int = 9999,
+    estimators: bool = False,
     reference: np.ndarray | None = None,
 ) -> Measured:
-    """Measure, and take each measure's interval from the leave-one-occurrence-out jackknife.
+    """Measure; intervals of means by leaving out one occurrence after the other, of taus by relabelling the occurrences.
 
     Parameters
     ----------
-    values : (estimator, branch, layer, pair), nats; for a control, with the control taken off
-    control_replicates : `values` again, once with each control token left out: the control's own sampling error, whose
-        jackknife variance is added
-    reference : as for `measure`
+    adjusted : values (estimator, branch, layer, pair) in nats, with a control subtracted or none (`controls.plain`)
+    seed, permutations : of the relabellings, where not all of them are listed
+    estimators : also what the statement on the estimators speaks of
+    reference : as for `measure_estimators`
 
     Notes
     -----
     Jackknife after Tukey (1958); Efron & Stein (1981) show that its variance is biased upwards, so the interval errs
-    on the side of caution. Student's t with T - 1 degrees of freedom.
+    on the side of caution. Student's t with T - 1 degrees of freedom. The interval of `shift_slope` is widened to what it would be
+    with the estimate without any one layer. Taus: `analyses.statistics.relabelled_tau`, cut at the largest value there can be.
+    A control has an error of its own, which its tokens give in the same way: of means its variance is added, of taus the squares of
+    the two half widths are.
     """
-    estimate = measure(values, pairs.distance, bands, reference)
-    kept = [pairs.without(occurrence) for occurrence in range(pairs.occurrences)]
+    values = adjusted.values
+
+    def of_means(some: np.ndarray) -> dict[str, np.ndarray]:
+        return measure_bands(some, bands) | (measure_estimators(some, reference) if estimators else {})
+
+    estimate = of_means(values)
+    low, high = _intervals_of_means(of_means, estimate, values, pairs, confidence, adjusted.replicates)
+    if estimators:
+        without = shift_slopes_without_a_layer(values, reference)
+        low["shift_slope"] += np.minimum(without.min(axis=-1) - estimate["shift_slope"], 0)
+        high["shift_slope"] += np.maximum(without.max(axis=-1) - estimate["shift_slope"], 0)
+    for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, confidence, permutations, seed).items():
+        estimate[name], low[name], high[name] = centre, centre - half, centre + half
+        largest = {"mean_tau": 1.0, "tau_difference": 2.0}[name]
+        low[name], high[name] = np.maximum(low[name], -largest), np.minimum(high[name], largest)
+    return Measured(estimate, low, high, agreeing_layers(values, adjusted.ranked, pairs.distance, bands, reference), len(bands.deep))
+
+
+def _intervals_of_taus(
+    adjusted: Adjusted, pairs: Pairs, bands: Bands, confidence: float, permutations: int, seed: int
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Estimate and half width of each measure of taus."""
+    values = adjusted.ranked
+    taus = relabelled_tau(
+        pairs.first,
+        pairs.second,
+        pairs.distance,
+        values.reshape(len(values), -1, values.shape[-1]),
+        tau_weights(values, bands),
+        permutations=permutations,
+        seed=seed,
+        confidence=confidence,
+    )
+    control = [measure_taus(replicate, pairs.distance, bands) for replicate in adjusted.ranked_replicates]
+    found = {}
+    for index, name in enumerate(OF_TAUS):
+        centre, half = taus.estimate[:, index], taus.half_width[:, index]
+        if control:
+            own = jackknife(centre, np.stack([each[name] for each in control], axis=-1), confidence)
+            half = np.hypot(half, own.high - own.estimate)
+        found[name] = (centre, half)
+    return found
+
+
+def _intervals_of_means(
+    of_means: Callable[[np.ndarray], dict[str, np.ndarray]],
+    estimate: Mapping[str, np.ndarray],
+    values: np.ndarray,
+    pairs: Pairs,
+    confidence: float,
+    control_replicates: Sequence[np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     # Without two pairs in every replicate there is nothing to resample.
-    replicates = [measure(values[..., keep], pairs.distance[keep], bands, reference) for keep in kept] if pairs.occurrences > 3 else []
-    control = [measure(replicate, pairs.distance, bands, reference) for replicate in control_replicates]
+    testable = pairs.occurrences > UNTESTABLE_OCCURRENCES
+    replicates = [of_means(values[..., pairs.without(occurrence)]) for occurrence in range(pairs.occurrences)] if testable else []
+    control = [of_means(replicate) for replicate in control_replicates] if testable else []
     quantile = scipy.stats.t.ppf(0.5 + confidence / 2, max(pairs.occurrences - 1, 1))
-    error, low, high = {}, {}, {}
-    for name in MEASURES:
+    low, high = {}, {}
+    for name, centre in estimate.items():
+        error = np.full(len(values), np.nan)
         if replicates:
-            variance = jackknife(estimate[name], np.stack([r[name] for r in replicates], axis=-1)).standard_error ** 2
+            variance = jackknife(centre, np.stack([r[name] for r in replicates], axis=-1)).standard_error ** 2
             if control:
-                variance = variance + jackknife(estimate[name], np.stack([r[name] for r in control], axis=-1)).standard_error ** 2
-            error[name] = np.sqrt(variance)
-        else:
-            error[name] = np.full(len(values), np.nan)
-        low[name] = estimate[name] - quantile * error[name]
-        high[name] = estimate[name] + quantile * error[name]
-    return Measured(estimate, error, low, high, agreeing_layers(values, pairs.distance, bands, reference))
+                variance = variance + jackknife(centre, np.stack([r[name] for r in control], axis=-1)).standard_error ** 2
+            error = np.sqrt(variance)
+        low[name], high[name] = centre - quantile * error, centre + quantile * error
+    return low, high
 
 
-def decide(rule: Rule, estimate: float, low: float, high: float, agreement: float | None, settings: HypothesisSettings) -> str:
-    """The verdict of one part: the only place where numbers become one of the four words."""
-    if not (math.isfinite(estimate) and math.isfinite(low) and math.isfinite(high)):
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the ends of its interval; NaN where there is none."""
+
+    estimate: float
+    low: float
+    high: float
+
+    @property
+    def exists(self) -> bool:
+        return all(math.isfinite(value) for value in (self.estimate, self.low, self.high))
+
+
+def decide(rule: Rule, found: Interval, settings: HypothesisSettings, *, before: Interval | None = None, layers_deep: int = 0) -> str:
+    """The verdict of one part: the only place where numbers become one of the four words.
+
+    `before` and `layers_deep` are the slope before the deep layers and their number, for the rule "level".
+    """
+    if not found.exists:
         return "not_testable"
-    enough = agreement is None or agreement >= settings.agreement
+    low, high = found.low, found.high
     if rule == "positive":
-        in_favour, against = low > 0, high < 0
-    elif rule == "separated":
-        in_favour = low > 0 or high < 0
-        against = -settings.same_tau_margin < low and high < settings.same_tau_margin and not in_favour
-    else:
-        range_low, range_high = settings.tau_range if rule == "tau_range" else settings.shift_slope_range
-        in_favour = range_low <= low and high <= range_high
-        against = high < range_low or low > range_high
+        return _verdict(low > 0, high < 0)
+    if rule == "negative":
+        return _verdict(high < 0, low > 0)
+    if rule == "separated":
+        apart = low > 0 or high < 0
+        return _verdict(apart, -settings.same_tau_margin < low and high < settings.same_tau_margin and not apart)
+    if rule == "level":
+        if before is None or not before.exists:
+            return "not_testable"
+        margin = level_margin(layers_deep, settings)
+        return _verdict(-margin <= low and high <= margin and before.high < 0, high < -margin or low > margin or before.low > 0)
+    range_low, range_high = settings.tau_range if rule == "tau_range" else settings.shift_slope_range
+    # An interval that is wider than the range could never lie inside it, whatever the truth: the data cannot answer.
+    if rule == "tau_range" and high - low > range_high - range_low:
+        return "not_testable"
+    return _verdict(range_low <= low and high <= range_high, high < range_low or low > range_high)
+
+
+def level_margin(layers_deep: int, settings: HypothesisSettings) -> float:
+    """The steepest slope, nats a layer, that counts as level."""
+    return settings.level_change / max(layers_deep - 1, 1)
+
+
+def _verdict(in_favour: bool, against: bool) -> str:
     if against:
         return "contradicted"
-    return "supported" if in_favour and enough else "inconclusive"
+    return "supported" if in_favour else "inconclusive"
 
 
 def conjunction(verdicts: Sequence[str]) -> str:
@@ -141,11 +240,13 @@ def conjunction(verdicts: Sequence[str]) -> str:
 
 
 def judge(measured: Measured, control: str, settings: HypothesisSettings) -> list[dict[str, Any]]:
-    """The verdicts of all statements for every estimator under one control, as they stand in study.json."""
+    """The verdicts of all statements that were measured, for every estimator under one control, as they stand in study.json."""
     rows = []
     for statement in STATEMENTS:
+        if not all(part.measure in measured.estimate for part in statement.parts):
+            continue
         for index, estimator in enumerate(ESTIMATORS):
-            if statement.name == "constant_shift" and estimator == "nearest_neighbour":
+            if not statement.about_word and estimator == "nearest_neighbour":
                 continue  # The statement holds the other estimators against this one.
             head = {"statement": statement.number, "name": statement.name, "estimator": estimator, "control": control}
             rows.append(head | judge_statement(statement, index, measured, settings))
@@ -153,40 +254,55 @@ def judge(measured: Measured, control: str, settings: HypothesisSettings) -> lis
 
 
 def judge_statement(statement: Statement, index: int, measured: Measured, settings: HypothesisSettings) -> dict[str, Any]:
-    """The verdict of one statement by the estimator at `index` of `measured`, with the numbers of its first part."""
-    parts = [_judge_part(part, index, measured, settings) for part in statement.parts]
-    numbers = {key: parts[0][key] for key in ("estimate", "low", "high", "agreeing_layers", "layers")}
-    return {"verdict": conjunction([part["verdict"] for part in parts])} | numbers | {"parts": parts}
+    """The verdict of one statement by the estimator at `index` of `measured`, with the numbers of the part that decided it."""
+    parts: list[dict[str, Any]] = []
+    for part in statement.parts:
+        judged = _judge_part(part, index, measured, settings)
+        # How strong a relation is can be asked only where there is one: near zero, "not about -.5" would be said of any two tokens.
+        if part.rule == "tau_range" and judged["verdict"] in ("supported", "contradicted") and parts[0]["verdict"] != "supported":
+            judged |= {"verdict": "inconclusive", "side": None}
+        parts.append(judged)
+    verdict = conjunction([part["verdict"] for part in parts])
+    deciding = next(part for part in parts if part["verdict"] == verdict)
+    numbers = {key: deciding[key] for key in ("estimate", "low", "high", "agreeing_layers", "layers")}
+    return {"verdict": verdict, "part": deciding["measure"]} | numbers | {"parts": parts}
 
 
 def _judge_part(part: Part, index: int, measured: Measured, settings: HypothesisSettings) -> dict[str, Any]:
-    name = part.measure
-    estimate, low, high = (float(values[name][index]) for values in (measured.estimate, measured.low, measured.high))
+    found = _interval(part.measure, index, measured)
+    before = _interval(_SLOPE_BEFORE, index, measured) if part.rule == "level" else None
     agreeing, layers = (None, None)
-    if name in measured.agreeing:
-        counts, layers = measured.agreeing[name]
+    if part.name in measured.agreeing:
+        counts, layers = measured.agreeing[part.name]
         agreeing = int(counts[index])
-    agreement = None if agreeing is None or not layers else agreeing / layers
-    verdict = decide(part.rule, estimate, low, high, agreement, settings)
-    return {
-        "measure": name,
+    verdict = decide(part.rule, found, settings, before=before, layers_deep=measured.layers_deep)
+    row: dict[str, Any] = {
+        "measure": part.name,
         "verdict": verdict,
-        "side": _side(part.rule, verdict, estimate, settings),
-        "estimate": number_or_none(estimate),
-        "low": number_or_none(low),
-        "high": number_or_none(high),
+        "side": _side(part.rule, verdict, found, settings),
+        "estimate": number_or_none(found.estimate),
+        "low": number_or_none(found.low),
+        "high": number_or_none(found.high),
         "agreeing_layers": agreeing,
         "layers": layers,
     }
+    if before is not None:
+        row["before"] = {name: number_or_none(getattr(before, name)) for name in ("estimate", "low", "high")}
+        row["margin"] = level_margin(measured.layers_deep, settings)
+    return row
 
 
-def _side(rule: Rule, verdict: str, estimate: float, settings: HypothesisSettings) -> str | None:
-    """Where a verdict has two ways to come about: which of them it was."""
+def _interval(name: str, index: int, measured: Measured) -> Interval:
+    return Interval(*(float(values[name][index]) for values in (measured.estimate, measured.low, measured.high)))
+
+
+def _side(rule: Rule, verdict: str, found: Interval, settings: HypothesisSettings) -> str | None:
+    """Where a verdict has several ways to come about: which of them it was."""
     if rule == "separated" and verdict == "supported":
-        return "attention_higher" if estimate > 0 else "mlp_higher"
+        return "attention_higher" if found.estimate > 0 else "mlp_higher"
     if rule in ("tau_range", "constant_shift") and verdict == "contradicted":
         _, high = settings.tau_range if rule == "tau_range" else settings.shift_slope_range
-        return "above" if estimate > high else "below"
+        return "above" if found.low > high else "below"
     return None
 
 

@@ -1,8 +1,8 @@
 """What a study computes with: the captured vectors, from a model and a text or from a file of ready activations."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import xarray as xr
 from analyses.errors import InputError
 from analyses.mi_distance.left_out import without_silent_layers
 from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.prefixes import Prefix, control_prefix, study_prefix
 from analyses.mi_distance.settings import StudySettings
+from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
-from analyses.words import Occurrence, look_for, words_of
+from analyses.words import LeftOut, Occurrence, look_for, words_of
 
 # Fewer dimensions than a histogram has bins say nothing; the estimators need at least this many to give any number.
 FEWEST_DIMENSIONS = 8
@@ -29,6 +31,9 @@ class StudyInput:
     `activation` (branch, layer, occurrence, dimension) and `token_position` (occurrence,) are always there; control and
     untrained vectors are None where the study does without. `text` describes the tokens (None for ready activations).
     `alternative_activation` is `activation` by the other representation of a word of several tokens; None where they are the same.
+    `untrained_activation` has one more axis in front, the draws of random weights. The `prefix_` arrays are the same words
+    where the text stands behind a neutral paragraph: `prefix_token_position` says where that is, for distances stay only
+    as long as the tokenizer cuts the text alike there.
     """
 
     activation: np.ndarray
@@ -40,6 +45,10 @@ class StudyInput:
     text: dict[str, Any] | None
     provenance: dict[str, Any]
     alternative_activation: np.ndarray | None = None
+    prefix_activation: np.ndarray | None = None
+    prefix_token_position: np.ndarray | None = None
+    prefix_control_activation: np.ndarray | None = None
+    prefix_control_token_position: np.ndarray | None = None
 
     def to_dataset(self) -> xr.Dataset:
         """The captured vectors as they stand in ``activations.nc``; `from_file` reads them back."""
@@ -53,12 +62,24 @@ class StudyInput:
             variables["control_token_position"] = (("control_token",), self.control_token_position, {"long_name": "token position, from 0"})
             variables["control_token_word"] = (("control_token",), list(self.control_token_word or ()), {"long_name": "word, case-folded"})
         if self.untrained_activation is not None:
-            dims = ("branch", "layer", "occurrence", "dimension")
-            variables["untrained_activation"] = (dims, self.untrained_activation, {"long_name": "the same, in the untrained model"})
+            untrained = ("untrained_seed", "branch", "layer", "occurrence", "dimension")
+            variables["untrained_activation"] = (untrained, self.untrained_activation, {"long_name": "the same, in the untrained model"})
         if self.alternative_activation is not None:
             dims = ("branch", "layer", "occurrence", "dimension")
             variables["alternative_activation"] = (dims, self.alternative_activation, {"long_name": "by the other representative token"})
+        variables |= self._prefix_variables()
         return xr.Dataset(variables, coords={"branch": list(BRANCHES)})
+
+    def _prefix_variables(self) -> dict[str, Any]:
+        dims = {"prefix": "occurrence", "prefix_control": "control_token"}
+        variables: dict[str, Any] = {}
+        for name, dim in dims.items():
+            activation, position = getattr(self, f"{name}_activation"), getattr(self, f"{name}_token_position")
+            if activation is not None:
+                description = {"long_name": "the same, behind the neutral prefix"}
+                variables[f"{name}_activation"] = (("branch", "layer", dim, "dimension"), activation, description)
+                variables[f"{name}_token_position"] = ((dim,), position, {"long_name": "token position there, from 0"})
+        return variables
 
 
 def read_input(settings: StudySettings, progress: Progress) -> StudyInput:
@@ -110,8 +131,8 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
     activation = _single(activation, "activation", where)
     position = _positions(content, activation.shape[2], where)
     control = _vectors(content, "control_activation", activation, where)
-    untrained = _vectors(content, "untrained_activation", activation, where)
-    if untrained is not None and untrained.shape[2] != activation.shape[2]:
+    untrained = _untrained_vectors(content, activation, where)
+    if untrained is not None and untrained.shape[3] != activation.shape[2]:
         raise InputError(f"{where}: untrained_activation must hold the {activation.shape[2]} occurrences of activation")
     alternative = _vectors(content, "alternative_activation", activation, where)
     if alternative is not None and alternative.shape != activation.shape:
@@ -122,7 +143,24 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
         words = tuple(str(word) for word in _required(content, "control_token_word", where).tolist())
         if control_position.shape != (control.shape[2],) or len(words) != control.shape[2]:
             raise InputError(f"{where}: control_token_position and control_token_word must have one entry a control token")
-    return StudyInput(activation, position, control, control_position, words, untrained, text, provenance, alternative)
+    prefix = _behind_prefix_from(content, activation, where, activation.shape[2], None if control is None else control.shape[2])
+    return StudyInput(activation, position, control, control_position, words, untrained, text, provenance, alternative, **prefix)
+
+
+def _behind_prefix_from(
+    content: Mapping[str, np.ndarray], activation: np.ndarray, where: str, occurrences: int, control_tokens: int | None
+) -> dict[str, np.ndarray]:
+    """The arrays of the same words behind the neutral prefix, as far as they are there."""
+    found: dict[str, np.ndarray] = {}
+    for name, count in (("prefix", occurrences), ("prefix_control", control_tokens)):
+        vectors = _vectors(content, f"{name}_activation", activation, where)
+        if vectors is None or count is None:
+            continue
+        position = np.asarray(_required(content, f"{name}_token_position", where))
+        if vectors.shape[2] != count or position.shape != (count,):
+            raise InputError(f"{where}: {name}_activation and {name}_token_position must hold the {count} words of the study")
+        found |= {f"{name}_activation": vectors, f"{name}_token_position": position.astype(np.int64)}
+    return found
 
 
 def _load(file: Path) -> Mapping[str, np.ndarray]:
@@ -148,9 +186,22 @@ def _required(content: Mapping[str, np.ndarray], name: str, where: str) -> np.nd
 
 
 def _vectors(content: Mapping[str, np.ndarray], name: str, like: np.ndarray, where: str) -> np.ndarray | None:
+    return _checked(np.asarray(content[name]), name, like, where) if name in content else None
+
+
+def _untrained_vectors(content: Mapping[str, np.ndarray], like: np.ndarray, where: str) -> np.ndarray | None:
+    """Of every draw of random weights (untrained_seed, branch, layer, occurrence, dimension); without the first axis it is one draw."""
+    name = "untrained_activation"
     if name not in content:
         return None
     values = np.asarray(content[name])
+    draws = values if values.ndim == 5 else values[None]
+    if not len(draws):
+        raise InputError(f"{where}: {name} holds no draw of random weights")
+    return np.stack([_checked(draw, name, like, where) for draw in draws])
+
+
+def _checked(values: np.ndarray, name: str, like: np.ndarray, where: str) -> np.ndarray:
     if values.ndim != 4 or (values.shape[:2], values.shape[3]) != (like.shape[:2], like.shape[3]):
         raise InputError(f"{where}: {name} must have the branches, layers and dimensions of activation")
     return _single(values, name, where)
@@ -181,16 +232,49 @@ def _positions(content: Mapping[str, np.ndarray], count: int, where: str) -> np.
     return position.astype(np.int64)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A text that a model has read: vectors (branch, layer, position, dimension) at the tokens of some words."""
+
+    activation: np.ndarray
+    positions: list[int]
+    words: list[tuple[int, ...]]
+    provenance: dict[str, Any]
+
+    def represented(self, representative: str) -> np.ndarray:
+        """One vector a word (branch, layer, word, dimension): that of its last token, or the mean over its tokens."""
+        index = {position: column for column, position in enumerate(self.positions)}
+        if representative == "last":
+            return self.activation[:, :, [index[word[-1]] for word in self.words]]
+        columns = [[index[position] for position in word] for word in self.words]
+        return np.stack([self.activation[:, :, column].mean(axis=2) for column in columns], axis=2)
+
+
+def _read(model: ModelSettings, text: str, words: list[tuple[int, ...]], progress: Progress) -> _Read:
+    from analyses.models import capture
+
+    positions = sorted({position for word in words for position in word})
+    captured = capture(model, text, positions, progress)
+    return _Read(captured.activation, positions, words, dict(captured.provenance))
+
+
+def _last_tokens(words: Iterable[Occurrence]) -> np.ndarray:
+    return np.array([word.tokens[-1] for word in words], dtype=np.int64)
+
+
 def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
     # Only this way of getting vectors needs torch; reports are rendered where it is not installed.
-    from analyses.models import capture, tokenize
+    from analyses.models import tokenize
 
     assert settings.text is not None
-    tokens = tokenize(settings.model, settings.text)
+    prefix = study_prefix(settings)
+    text = prefix.before(settings.text) if prefix else settings.text
+    tokens = tokenize(settings.model, text)
+    offsets = _in_text(tokens.offsets, prefix)
     found = look_for(
         settings.text,
         settings.word,
-        tokens.offsets,
+        offsets,
         case_sensitive=settings.case_sensitive,
         plural=settings.plural,
         inside_words=settings.inside_words,
@@ -201,44 +285,96 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
     if remark := found.remark(settings.word):
         _LOG.warning(remark)
     occurrences = list(found.occurrences)
-    others = _other_words(settings.text, tokens.offsets, [*occurrences, *found.left_out]) if settings.controls.different_word else []
-    words = [*(occurrence.tokens for occurrence in occurrences), *(token for _, token in others)]
-    positions = sorted({position for word in words for position in word})
-    captured = capture(settings.model, settings.text, positions, progress)
-    vectors = _represent(captured.activation, positions, words, settings.representative_token)
+    others = _other_words(settings.text, offsets, [*occurrences, *found.left_out]) if settings.controls.different_word else []
+    of_word = [occurrence.tokens for occurrence in occurrences]
+    read = _read(settings.model, text, [*of_word, *(other.tokens for other in others)], progress)
+    vectors = read.represented(settings.representative_token)
+    count = len(occurrences)
     untrained = None
     if settings.controls.untrained:
-        twin = settings.model.model_copy(update={"untrained": True, "seed": settings.seed})
-        of_word = sorted({position for occurrence in occurrences for position in occurrence.tokens})
-        random_weights = capture(twin, settings.text, of_word, progress)
-        untrained = _represent(random_weights.activation, of_word, words[: len(occurrences)], settings.representative_token)
-    count = len(occurrences)
+        twins = [settings.model.model_copy(update={"untrained": True, "seed": seed}) for seed in untrained_seeds(settings)]
+        untrained = np.stack([_read(twin, text, of_word, progress).represented(settings.representative_token) for twin in twins])
     alternative = None
-    if any(len(occurrence.tokens) > 1 for occurrence in occurrences):
-        other = "mean" if settings.representative_token == "last" else "last"
-        alternative = _represent(captured.activation, positions, words[:count], other)
+    if any(len(tokens_of) > 1 for tokens_of in of_word):
+        alternative = read.represented("mean" if settings.representative_token == "last" else "last")[:, :, :count]
+    behind, provenance = _behind_neutral_prefix(settings, occurrences, others, progress)
+    if prefix:
+        provenance = {"prefix": _described(prefix)}
     return StudyInput(
         activation=vectors[:, :, :count],
-        token_position=np.array([occurrence.tokens[-1] for occurrence in occurrences], dtype=np.int64),
+        token_position=_last_tokens(occurrences),
         control_activation=vectors[:, :, count:] if others else None,
-        control_token_position=np.array([token[-1] for _, token in others], dtype=np.int64) if others else None,
-        control_token_word=tuple(word for word, _ in others) if others else None,
+        control_token_position=_last_tokens(others) if others else None,
+        control_token_word=tuple(settings.text[other.start : other.end].casefold() for other in others) if others else None,
         untrained_activation=untrained,
         text={
             "text": settings.text,
             "tokens": list(tokens.pieces),
-            "offsets": [list(offset) for offset in tokens.offsets],
+            # Counted in the studied text: the tokens of a prefix lie before its start.
+            "offsets": [list(offset) for offset in offsets],
+            "prefix_tokens": sum(end <= 0 for _, end in offsets) if prefix else 0,
             "occurrences": [
                 {"start": occurrence.start, "end": occurrence.end, "tokens": list(occurrence.tokens)} for occurrence in occurrences
             ],
             "word": found.to_dict(),
         },
-        provenance={"model": dict(captured.provenance)},
+        provenance={"model": read.provenance} | provenance,
         alternative_activation=alternative,
+        **behind,
     )
 
 
-def _other_words(text: str, offsets: tuple[tuple[int, int], ...], occurrences: list[Occurrence]) -> list[tuple[str, tuple[int, ...]]]:
+def untrained_seeds(settings: StudySettings) -> list[int]:
+    """The seeds of the untrained model's random weights."""
+    return [(settings.seed + draw) % 2**32 for draw in range(settings.controls.untrained_seeds)]
+
+
+def _behind_neutral_prefix(
+    settings: StudySettings, occurrences: list[Occurrence], others: list[Occurrence], progress: Progress
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of the words of the study where its text stands behind the neutral prefix, and what that prefix is."""
+    from analyses.models import tokenize
+
+    prefix = control_prefix(settings)
+    if prefix is None or settings.text is None:
+        return {}, {}
+    text = prefix.before(settings.text)
+    try:
+        offsets = _in_text(tokenize(settings.model, text).offsets, prefix)
+    except InputError:
+        # The text fits the model, or it would not have come so far: behind the prefix it does not.
+        with progress.stage("prefix_left_out", 0):
+            pass
+        return {}, {"control_prefix": _described(prefix) | {"left_out": "too_long"}}
+
+    def there(words: list[Occurrence]) -> list[Occurrence]:
+        return [replace(word, tokens=_tokens_of(word, offsets)) for word in words]
+
+    of_word, of_others = there(occurrences), there(others)
+    words = [word.tokens for word in (*of_word, *of_others)]
+    vectors = _read(settings.model, text, words, progress).represented(settings.representative_token)
+    arrays = {"prefix_activation": vectors[:, :, : len(of_word)], "prefix_token_position": _last_tokens(of_word)}
+    if of_others:
+        arrays |= {"prefix_control_activation": vectors[:, :, len(of_word) :], "prefix_control_token_position": _last_tokens(of_others)}
+    return arrays, {"control_prefix": _described(prefix) | {"tokens": sum(end <= 0 for _, end in offsets)}}
+
+
+def _described(prefix: Prefix) -> dict[str, Any]:
+    return {"text": prefix.text, "name": prefix.name, "language": prefix.language}
+
+
+def _in_text(offsets: Iterable[tuple[int, int]], prefix: Prefix | None) -> tuple[tuple[int, int], ...]:
+    """The tokens' spans counted from the start of the studied text."""
+    before = prefix.characters if prefix else 0
+    # A token may begin with the space that ends the prefix: of the text it is what lies in it.
+    return tuple((max(start - before, 0) if end > before else start - before, end - before) for start, end in offsets)
+
+
+def _tokens_of(word: Occurrence, offsets: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    return tuple(index for index, (start, end) in enumerate(offsets) if start < word.end and end > word.start and end > start)
+
+
+def _other_words(text: str, offsets: tuple[tuple[int, int], ...], occurrences: Iterable[Occurrence | LeftOut]) -> list[Occurrence]:
     """Every word of the text that is no occurrence of the target, with its tokens.
 
     The first token is left out: decoders park attention there and its activations are of another order of size
@@ -247,16 +383,8 @@ def _other_words(text: str, offsets: tuple[tuple[int, int], ...], occurrences: l
     taken = {token for occurrence in occurrences for token in occurrence.tokens} | {0}
     found = []
     for first, last in words_of(text):
-        tokens = tuple(index for index, (start, end) in enumerate(offsets) if start < last and end > first and end > start)
+        tokens = _tokens_of(Occurrence(first, last, ()), offsets)
         if tokens and taken.isdisjoint(tokens):
-            found.append((text[first:last].casefold(), tokens))
+            found.append(Occurrence(first, last, tokens))
             taken.update(tokens)
     return found
-
-
-def _represent(activation: np.ndarray, positions: list[int], words: list[tuple[int, ...]], representative: str) -> np.ndarray:
-    """One vector a word (branch, layer, word, dimension) from one vector a token (branch, layer, position, dimension)."""
-    index = {position: column for column, position in enumerate(positions)}
-    if representative == "last":
-        return activation[:, :, [index[word[-1]] for word in words]]
-    return np.stack([activation[:, :, [index[position] for position in word]].mean(axis=2) for word in words], axis=2)

@@ -9,7 +9,7 @@ from analyses.mi_distance.pairs import Pairs
 from analyses.statistics.comparison import independent_t_test
 from analyses.statistics.correlation import clip_tau, fisher_z, kendall, kendall_interval, kendall_tau
 from analyses.statistics.multiplicity import adjust
-from analyses.statistics.power import minimal_detectable_difference, occurrences_needed
+from analyses.statistics.power import minimal_detectable_difference
 from analyses.statistics.resampling import (
     UNTESTABLE_OCCURRENCES,
     Jackknife,
@@ -95,9 +95,8 @@ def comparison_statistics(
         }
     error = difference.standard_error
     detectable = minimal_detectable_difference(error, pairs.occurrences, alpha=alpha)
-    needed = occurrences_needed(difference.estimate, error, pairs.occurrences, alpha=alpha)
-    variables["minimal_detectable_difference"] = (LAYER, detectable, {"long_name": "difference seen with 80 % power", "units": "nats"})
-    variables["occurrences_needed"] = (LAYER, needed, {"long_name": "occurrences to see the observed difference with 80 % power"})
+    text = "an assumed difference that is seen with 80 % power"
+    variables["minimal_detectable_difference"] = (LAYER, detectable, {"long_name": text, "units": "nats"})
     for name in ("t_p", "fisher_p", "fisher_p_fieller", "mi_difference_p", "tau_difference_p"):
         for method in ("bonferroni", "fdr_bh", "fdr_by"):
             values_of = adjust(variables[name][1], method)

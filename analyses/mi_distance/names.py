@@ -8,7 +8,9 @@ ESTIMATORS: Final[tuple[Literal["histogram"], Literal["corrected"], Literal["nea
     "corrected",
     "nearest_neighbour",
 )
-CONTROLS = ("none", "different_word", "untrained")
+# What the values of a verdict are: same-word minus different-word pairs (what is concluded rests on these), plain MI (the lesson's
+# version), minus pairs of the text's other repeated words, and plain MI of vectors centred over the text's other words.
+CONTROLS = ("different_word", "none", "repeated_words", "centred")
 CORRECTIONS = ("none", "bonferroni", "fdr_bh", "fdr_by")
 VERDICTS = ("supported", "contradicted", "inconclusive", "not_testable")
 

@@ -12,7 +12,7 @@ from analyses.mi_distance.error_rates import error_rate_table
 from analyses.mi_distance.figures.specification import FIGURES
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.specification_curve import specification_table
-from analyses.mi_distance.value_specs import Spec, interval, is_number, key, listed, number, percent
+from analyses.mi_distance.value_specs import Spec, ends, interval, is_number, key, listed, number, percent
 from analyses.protocol import Results
 
 # The correlations that the text quotes: unrelated vectors, and a middling relation.
@@ -44,14 +44,16 @@ def robustness_captions(results: Results) -> dict[str, dict[str, Any]]:
     return captions
 
 
-def _estimate(name: str, value: float) -> Spec:
+def _span(name: str, estimates: pd.Series) -> dict[str, Spec]:
+    """The least and the greatest estimate of a statement."""
     digits, unit = _UNITS.get(name, (2, False))
-    return number(value, digits, unit=unit)
+    low, high = ends(estimates.min(), estimates.max(), digits, unit=unit)
+    return {"low": low, "high": high}
 
 
 def _specification(results: Results) -> dict[str, Any]:
     study = results.study
-    table = specification_table(results.dataset, study["settings"])
+    table = specification_table(results.dataset, study)
     conclusions = {row["name"]: row["verdict"] for row in study["conclusions"]}
     rows = table[table["name"] == "early_layers"]
     change = float(results.dataset["specification_log_distance_change"])
@@ -87,6 +89,8 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
         if verdict != conclusion and counts.get(verdict, 0)
     ]
     outcome = "all" if same == len(rows) else ("some" if same else "none")
+    if outcome == "all" and conclusion == "not_testable":
+        outcome = "untestable"
     values: dict[str, Any] = {
         "number": int(rows["statement"].iloc[0]),
         "statement": key(f"statement.{name}.short"),
@@ -98,7 +102,7 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
     estimates = rows["estimate"].dropna()
     spread = None
     if len(estimates):
-        found: dict[str, Any] = {"low": _estimate(name, estimates.min()), "high": _estimate(name, estimates.max()), "count": len(estimates)}
+        found: dict[str, Any] = _span(name, estimates) | {"count": len(estimates)}
         claimed = {"negative_tau": "tau_range", "constant_shift": "shift_slope_range"}.get(name)
         if claimed is None:
             found["above"] = int((estimates > 0).sum())
@@ -114,8 +118,27 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
         "count": len(rows),
         "key": f"specification.{outcome}",
         "values": values,
+        "by_control": _by_control(rows),
+        "control": next(row["control"] for row in study["conclusions"] if row["name"] == name),
         "spread": spread,
     }
+
+
+def _by_control(rows: pd.DataFrame) -> dict[str, Any] | None:
+    """The verdicts apart by what the values are, where that is varied and makes a difference."""
+    groups = []
+    for control, of_control in rows.groupby("control", sort=False):
+        counts = of_control["verdict"].value_counts()
+        found = [
+            {"key": "specification.other", "as": "key", "values": {"verdict": key(f"verdict.{verdict}"), "count": int(counts[verdict])}}
+            for verdict in VERDICTS
+            if counts.get(verdict, 0)
+        ]
+        values = {"control": key(f"specification.control.{control}"), "verdicts": listed(found)}
+        groups.append({"key": "specification.group", "as": "key", "values": values})
+    if len(groups) < 2 or rows["verdict"].nunique() == 1:
+        return None
+    return {"key": "specification.by_control", "values": {"groups": {"values": groups, "as": "list"}}}
 
 
 def _calibration(results: Results) -> dict[str, Any]:
@@ -167,7 +190,7 @@ def _independence(results: Results) -> dict[str, Any]:
 
 def _specification_caption(results: Results, statements: tuple[str, ...]) -> dict[str, Any]:
     study = results.study
-    table = specification_table(results.dataset, study["settings"])
+    table = specification_table(results.dataset, study)
     hypotheses = study["settings"]["hypotheses"]
     tau_range, slope_range = hypotheses["tau_range"], hypotheses["shift_slope_range"]
     values: dict[str, Any] = {
@@ -185,8 +208,11 @@ def _specification_caption(results: Results, statements: tuple[str, ...]) -> dic
         ]
         values[name] = {"key": "specification.alt.untested", "as": "key", "values": {"verdicts": listed(counts)}}
         if len(estimates):
-            ends = {"low": _estimate(name, estimates.min()), "high": _estimate(name, estimates.max())}
-            values[name] = {"key": "specification.alt.statement", "as": "key", "values": ends | {"verdicts": listed(counts)}}
+            values[name] = {
+                "key": "specification.alt.statement",
+                "as": "key",
+                "values": _span(name, estimates) | {"verdicts": listed(counts)},
+            }
     return values
 
 
@@ -239,15 +265,13 @@ def _power_caption(results: Results) -> dict[str, Any]:
     def of_estimator(estimator: str) -> dict[str, Any]:
         here = results.dataset.sel(estimator=estimator)
         difference, detectable = np.abs(here["mi_difference"].to_numpy()), here["minimal_detectable_difference"].to_numpy()
-        ends = {"observed_low": number(difference.min()), "observed_high": number(difference.max())}
+        observed = {"observed_low": number(difference.min()), "observed_high": number(difference.max())}
         if not np.isfinite(detectable).any():
-            return {"key": "figure.power.alt_untested", "as": "key", "values": ends}
+            return {"key": "figure.power.alt_untested", "as": "key", "values": observed}
         values = {
             "low": number(np.nanmin(detectable)),
             "high": number(np.nanmax(detectable)),
-            "reached": int(np.sum(difference >= detectable)),
-            "layers": len(difference),
         }
-        return {"key": "figure.power.alt_estimator", "as": "key", "values": ends | values}
+        return {"key": "figure.power.alt_estimator", "as": "key", "values": observed | values}
 
     return {"alpha": number(results.study["settings"]["alpha"], 2, unit=True)} | {name: of_estimator(name) for name in CO_PRIMARY}

@@ -3,9 +3,9 @@
 import datetime
 import re
 import unicodedata
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from analyses.models.settings import ModelSettings
 
@@ -26,18 +26,27 @@ class ControlSettings(_Section):
     """What the study of one word is held against."""
 
     different_word: bool = Field(True, description="Pairs of different words at the same token distances.")
-    pairs_per_distance: int = Field(12, ge=2, le=200, description="Different-word pairs measured at each distance, at the most.")
-    draws: int = Field(1000, ge=100, le=100_000, description="Random draws of one control pair per pair of occurrences.")
+    pairs_per_distance: int | None = Field(
+        None, ge=2, le=100_000, description="Different-word pairs measured at each distance, at the most, evenly over the text; null: all."
+    )
     untrained: bool = Field(True, description="The same architecture with seeded random weights.")
+    untrained_seeds: int = Field(5, ge=1, le=100, description="Draws of random weights: the seeds seed, seed + 1, ...")
+    prefix: bool = Field(True, description="The text once more behind the built-in neutral paragraph: positions shift, distances stay.")
 
 
 class HypothesisSettings(_Section):
-    """The thresholds of the five statements, fixed before the data are seen."""
+    """The thresholds of the five statements; the course's unless a study changes them."""
 
     early_until: float = Field(1 / 3, gt=0, lt=1, description="The early layers: this first part of the depth.")
     deep_from: float = Field(2 / 3, gt=0, lt=1, description="The deep layers: from this part of the depth on.")
     separation_after: float = Field(10 / 48, gt=0, lt=1, description="The taus are said to separate after this part of the depth.")
-    agreement: float = Field(0.8, gt=0.5, le=1, description="Share of the layers that must agree before a statement is supported.")
+    level_change: float = Field(
+        0.1,
+        gt=0,
+        le=10,
+        description="A profile is level in the deep layers when its fitted line changes by less than this across them (nats); 0.1 nat "
+        "is what a correlation of .43 carries between Gaussian variables.",
+    )
     tau_range: tuple[float, float] = Field((-0.65, -0.35), description="What counts as a tau of about -0.5.")
     same_tau_margin: float = Field(0.1, gt=0, lt=1, description="Taus that differ by less than this count as not separated.")
     shift_slope_range: tuple[float, float] = Field((0.9, 1.1), description="Slopes that count as a constant shift.")
@@ -56,22 +65,38 @@ class HypothesisSettings(_Section):
 class RobustnessSettings(_Section):
     """The choices that the specification curve varies."""
 
-    enabled: bool = True
-    bins: tuple[int | Literal["fd"], ...] = (8, 10, 15, 20, 30, "fd")
-    trim: tuple[float | None, ...] = (None, 3.0, 4.0, 5.0)
-    neighbours: tuple[int, ...] = (3, 5)
+    enabled: bool = Field(True, description="Repeat the study under every combination of the choices below; false saves the time.")
+    bins: tuple[int | Literal["fd"], ...] = Field(
+        (8, 10, 15, 20, 30, "fd"), description="Numbers of bins to try; fd is the Freedman-Diaconis rule, which looks at the data."
+    )
+    trim: tuple[float | None, ...] = Field(
+        (None, 3.0, 4.0, 5.0), description="Limits of the z-score to try in outlier trimming; null keeps every dimension."
+    )
+    neighbours: tuple[int, ...] = Field((3, 5), description="Numbers of neighbours to try in the nearest-neighbour estimator.")
+    pairs_per_distance: int = Field(
+        8, ge=1, le=100_000, description="Different-word pairs at each distance under other choices than the study's own, at the most."
+    )
     simulations: int = Field(2000, ge=100, le=100_000, description="Data sets in the simulation of the tests' error rates.")
+
+    @field_validator("bins", "trim", "neighbours")
+    @classmethod
+    def _as_for_the_study(cls, choices: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        # What the study's own choice may be, the others may be: nothing else can be computed.
+        for choice in choices:
+            if choice != "fd":
+                EstimatorSettings.model_validate({str(info.field_name): choice})
+        return choices
 
 
 class DocumentSettings(_Section):
     """What the title block says. Language codes are the keys of the texts."""
 
     title: dict[str, str] = Field(default_factory=dict, description="A title per language code; computed from the word if absent.")
-    course: dict[str, str] = Field(default_factory=dict)
-    lecturer: str | None = None
-    institution: dict[str, str] = Field(default_factory=dict)
-    authors: tuple[str, ...] = ()
-    licence: str | None = None
+    course: dict[str, str] = Field(default_factory=dict, description="The course that the report is for, per language code.")
+    lecturer: str | None = Field(None, description="Who teaches the course; printed under its name.")
+    institution: dict[str, str] = Field(default_factory=dict, description="The school or the institute, per language code.")
+    authors: tuple[str, ...] = Field((), description="Who is named as author, in the order given; also in the citation files.")
+    licence: str | None = Field(None, description="Under what terms the report may be used, such as CC BY 4.0.")
     text_language: str | None = Field(
         None,
         description="Code of the language that the text is in (BCP 47, such as en or vi), for screen readers.",
@@ -89,10 +114,18 @@ class DocumentSettings(_Section):
 class StudySettings(_Section):
     """One study: a word in a text, a model, and how the numbers are made."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(
+        min_length=1,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="What the study is called in files and addresses: letters, digits, dot, hyphen and underscore.",
+    )
     word: str = Field(min_length=1, description="The target word, as it stands in the text.")
     text: str | None = Field(None, description="The text. In a YAML file give either text or text_file; none with ready activations.")
-    case_sensitive: bool = False
+    prefix: str | None = Field(
+        None,
+        description="Text that the model reads first and that is not studied; neutral: the built-in paragraph in the text's language.",
+    )
+    case_sensitive: bool = Field(False, description="Let Coffee and coffee be two words.")
     plural: bool = Field(False, description="Let the English plural in -s or -es count as the word too.")
     inside_words: bool = Field(False, description="Let the word count inside longer words too (Korean particles, suffixes).")
     except_in: tuple[str, ...] = Field((), description="Longer expressions in which the word is another one (coffee table).")
@@ -103,15 +136,15 @@ class StudySettings(_Section):
     controls: ControlSettings = Field(default_factory=ControlSettings)
     hypotheses: HypothesisSettings = Field(default_factory=HypothesisSettings)
     robustness: RobustnessSettings = Field(default_factory=RobustnessSettings)
-    alpha: float = Field(0.05, gt=0, lt=0.5)
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Level of the tests: p-values below it count as significant.")
     permutations: int = Field(
         9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences)."
     )
     detail_layer: int = Field(3, ge=1, description="The layer, numbered from 1, that is shown pair by pair.")
-    seed: int = Field(20, ge=0, le=2**32 - 1)
+    seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random; the same seed gives the same bytes.")
     document: DocumentSettings = Field(default_factory=DocumentSettings)
 
-    @field_validator("word", "text")
+    @field_validator("word", "text", "prefix")
     @classmethod
     def _normalised(cls, value: str | None) -> str | None:
         if value is None:
@@ -125,4 +158,6 @@ class StudySettings(_Section):
     def _has_a_source(self) -> Self:
         if self.text is None and self.activations_file is None:
             raise ValueError("text: expected a text (key text or text_file), or ready activations (key activations_file)")
+        if self.prefix is not None and self.activations_file is not None:
+            raise ValueError("prefix: ready activations have no text that it could stand before; leave prefix or activations_file out")
         return self

@@ -12,7 +12,9 @@ import pandas as pd
 import xarray as xr
 
 from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.hypotheses import STATEMENTS, judge_statement, measure_with_intervals
+from analyses.mi_distance.controls import Adjusted, ControlPairs, plain, subtract, thinned, tokens_of
+from analyses.mi_distance.hypotheses import STATEMENTS, Statement, judge_statement, measure_with_intervals
+from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_mutual_information
@@ -31,13 +33,44 @@ NOT_APPLICABLE = "not_applicable"
 
 @dataclass(frozen=True)
 class Specification:
-    """One combination of choices; `bins` only with a histogram, `neighbours` only with nearest neighbours, `trim` None keeps all."""
+    """One combination of choices; `bins` only with a histogram, `neighbours` only with nearest neighbours, `trim` None keeps all.
+
+    `control` is what the values are: "different_word" with these pairs subtracted, "none" plain, "centred" plain of centred vectors.
+    """
 
     estimator: Literal["histogram", "corrected", "nearest_neighbour", "gaussian_copula"]
     bins: Bins | None
     neighbours: int | None
     trim: float | None
     token: str
+    control: str = "none"
+
+
+@dataclass(frozen=True)
+class Control:
+    """The other words' vectors (branch, layer, token, dimension), their pairs, and these as the study itself measured them.
+
+    `measured` is (estimator, branch, layer, control pair), in the order of `names.ESTIMATORS`.
+    """
+
+    activation: np.ndarray
+    pairs: ControlPairs
+    measured: np.ndarray
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """What is measured: the occurrences by each representation of the word (branch, layer, occurrence, dimension).
+
+    `control` is there where the study has control words.
+    """
+
+    activations: Mapping[str, np.ndarray]
+    control: Control | None = None
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        return ("none",) if self.control is None else ("different_word", "none", "centred")
 
 
 @dataclass(frozen=True)
@@ -58,50 +91,101 @@ def _choices(settings: StudySettings) -> _Choices:
     return _Choices(with_own(varied.bins, own.bins), with_own(varied.neighbours, own.neighbours), with_own(varied.trim, own.trim))
 
 
-def specifications(settings: StudySettings, tokens: tuple[str, ...]) -> list[Specification]:
-    """Every combination once. `tokens` are the representations of a word that differ."""
+def specifications(settings: StudySettings, tokens: tuple[str, ...], controls: tuple[str, ...] = ("none",)) -> list[Specification]:
+    """Every combination once. `tokens` are the representations of a word that differ, `controls` what values there are."""
     choices = _choices(settings)
     found = []
-    for token in tokens:
-        for trim in choices.trim:
-            found += [Specification(estimator, bins, None, trim, token) for estimator in HISTOGRAMS for bins in choices.bins]
-            found += [Specification(NEAREST, None, k, trim, token) for k in choices.neighbours]
-            found.append(Specification(COPULA, None, None, trim, token))
+    for control in controls:
+        for token in tokens:
+            for trim in choices.trim:
+                found += [Specification(name, bins, None, trim, token, control) for name in HISTOGRAMS for bins in choices.bins]
+                found += [Specification(NEAREST, None, k, trim, token, control) for k in choices.neighbours]
+                found.append(Specification(COPULA, None, None, trim, token, control))
     return found
 
 
+def _measured(
+    activation: np.ndarray, first: np.ndarray, second: np.ndarray, settings: StudySettings, advance: Callable[[int], None]
+) -> np.ndarray:
+    """Mutual information of pairs of vectors in the order of `specifications` for one token: (specification, branch, layer, pair)."""
+    choices, vectors = _choices(settings), activation.astype(np.float64)
+    values: list[np.ndarray] = []
+    for trim in choices.trim:
+        counted = []
+        for bins in choices.bins:
+            counted.append(pairwise_mutual_information(vectors, first, second, HISTOGRAMS, bins=bins, trim=trim))
+            advance(len(HISTOGRAMS))
+        values += [one[estimator] for estimator in HISTOGRAMS for one in counted]
+        for k in choices.neighbours:
+            values.append(pairwise_mutual_information(vectors, first, second, (NEAREST,), trim=trim, neighbours=k)[NEAREST])
+            advance(1)
+        values.append(pairwise_mutual_information(vectors, first, second, (COPULA,), trim=trim)[COPULA])
+        advance(1)
+    return np.stack(values)
+
+
 def specified_values(
-    activations: Mapping[str, np.ndarray], pairs: Pairs, settings: StudySettings, advance: Callable[[int], None]
-) -> tuple[list[Specification], np.ndarray]:
-    """Mutual information under every specification.
+    vectors: Vectors, pairs: Pairs, settings: StudySettings, advance: Callable[[int], None]
+) -> dict[str, tuple[list[Specification], Adjusted]]:
+    """Mutual information under every specification, by what the values are.
 
     Parameters
     ----------
-    activations : name of the representation -> (branch, layer, occurrence, dimension)
     advance : called with the number of specifications finished since the last call
 
     Returns
     -------
-    specifications and values (specification, branch, layer, pair), nats
+    control -> specifications, and values (specification, branch, layer, pair) in nats
     """
-    listed, choices = specifications(settings, tuple(activations)), _choices(settings)
-    values = {}
-    for token, activation in activations.items():
-        vectors = activation.astype(np.float64)
-        for trim in choices.trim:
-            for bins in choices.bins:
-                counted = pairwise_mutual_information(vectors, pairs.first, pairs.second, HISTOGRAMS, bins=bins, trim=trim)
-                for estimator in HISTOGRAMS:
-                    values[Specification(estimator, bins, None, trim, token)] = counted[estimator]
-                advance(len(HISTOGRAMS))
-            for k in choices.neighbours:
-                near = pairwise_mutual_information(vectors, pairs.first, pairs.second, (NEAREST,), trim=trim, neighbours=k)
-                values[Specification(NEAREST, None, k, trim, token)] = near[NEAREST]
-                advance(1)
-            copula = pairwise_mutual_information(vectors, pairs.first, pairs.second, (COPULA,), trim=trim)
-            values[Specification(COPULA, None, None, trim, token)] = copula[COPULA]
-            advance(1)
-    return listed, np.stack([values[specification] for specification in listed])
+    tokens = tuple(vectors.activations)
+
+    def of_pairs(activations: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate([_measured(each, pairs.first, pairs.second, settings, advance) for each in activations])
+
+    values = of_pairs(vectors.activations.values())
+    adjusted = {"none": plain(values)}
+    if vectors.control is not None:
+        control = vectors.control
+        offset = control.activation.astype(np.float64).mean(axis=2, keepdims=True)
+        adjusted["different_word"] = _minus_control(control, values, settings, tokens, advance)
+        adjusted["centred"] = plain(of_pairs(each - offset for each in vectors.activations.values()))
+    return {control: (specifications(settings, tokens, (control,)), adjusted[control]) for control in vectors.controls}
+
+
+def _minus_control(
+    control: Control, values: np.ndarray, settings: StudySettings, tokens: tuple[str, ...], advance: Callable[[int], None]
+) -> Adjusted:
+    """`values` (specification, branch, layer, pair) minus the different-word pairs under the same choices.
+
+    Measuring all of these pairs under every choice would take most of a study's time, so other choices than the study's own use
+    `robustness.pairs_per_distance` of them at each distance; the study's own specifications keep all.
+    """
+    fewer, _ = thinned(control.pairs, settings.robustness.pairs_per_distance)
+    everyone = tokens_of(control.pairs)
+    # The other words have one representation; where the word has two, both are held against it.
+    different = _measured(control.activation, fewer.first, fewer.second, settings, advance)
+    varied = subtract(fewer, np.concatenate([different] * len(tokens)), values, everyone)
+    listed = specifications(settings, tokens)
+    for index, own in enumerate(ESTIMATORS):
+        places = [place for place, one in enumerate(listed) if _is_own(one, own, settings)]
+        exact = subtract(control.pairs, control.measured[index], values[places], everyone)
+        for all_of, some in ((varied.values, exact.values), (varied.ranked, exact.ranked)):
+            all_of[places] = some
+        for all_of, some in zip(varied.replicates + varied.ranked_replicates, exact.replicates + exact.ranked_replicates, strict=True):
+            all_of[places] = some
+    return varied
+
+
+def _is_own(one: Specification, estimator: str, settings: StudySettings) -> bool:
+    own = settings.estimation
+    same = one.estimator == estimator and one.trim == own.trim and one.token == settings.representative_token
+    return same and one.bins in (None, own.bins) and one.neighbours in (None, own.neighbours)
+
+
+def steps(settings: StudySettings, vectors: Vectors) -> int:
+    """How many specifications are measured: the control pairs once, whatever the representation of the word."""
+    one = len(specifications(settings, ("one",)))
+    return one * (len(vectors.activations) * (1 if vectors.control is None else 2) + (vectors.control is not None))
 
 
 def references(listed: list[Specification], neighbours: int) -> np.ndarray:
@@ -113,13 +197,13 @@ def references(listed: list[Specification], neighbours: int) -> np.ndarray:
     return np.array(found)
 
 
-def speaks_to(specification: Specification, statement: str) -> bool:
+def speaks_to(specification: Specification, statement: Statement) -> bool:
     """Whether the statement says anything about this specification."""
-    return statement != "constant_shift" or specification.estimator in HISTOGRAMS
+    return statement.about_word or (specification.estimator in HISTOGRAMS and specification.control == "none")
 
 
 def specification_variables(
-    activations: Mapping[str, np.ndarray],
+    vectors: Vectors,
     pairs: Pairs,
     bands: Bands,
     settings: StudySettings,
@@ -128,47 +212,70 @@ def specification_variables(
     advance: Callable[[int], None],
 ) -> dict[str, Variable]:
     """Every statement's estimate, interval and verdict under every specification, as variables of the bundle."""
-    listed, values = specified_values(activations, pairs, settings, advance)
-    measured = measure_with_intervals(
-        values, pairs, bands, confidence=confidence, reference=references(listed, settings.estimation.neighbours)
-    )
+    listed: list[Specification] = []
+    columns: list[list[dict[str, Any] | None]] = []
+    changes = []
+    for control, (some, adjusted) in specified_values(vectors, pairs, settings, advance).items():
+        measured = measure_with_intervals(
+            adjusted,
+            pairs,
+            bands,
+            confidence=confidence,
+            seed=settings.seed,
+            permutations=settings.permutations,
+            estimators=control == "none",
+            reference=references(some, settings.estimation.neighbours),
+        )
+        for column, specification in enumerate(some):
+            judged = [
+                judge_statement(statement, column, measured, settings.hypotheses) if speaks_to(specification, statement) else None
+                for statement in STATEMENTS
+            ]
+            columns.append(judged)
+        listed += some
+        # Rank correlation sees the order of the distances only; recorded so that a reader need not take it on trust.
+        ranked = adjusted.ranked
+        changes.append(np.abs(kendall_tau(np.log(pairs.distance), ranked) - kendall_tau(pairs.distance, ranked)).ravel())
     shape = (len(STATEMENTS), len(listed))
     numbers = {name: np.full(shape, np.nan) for name in ("estimate", "low", "high")}
     verdicts = np.full(shape, NOT_APPLICABLE, dtype=object)
-    for row, statement in enumerate(STATEMENTS):
-        for column, specification in enumerate(listed):
-            if speaks_to(specification, statement.name):
-                judged = judge_statement(statement, column, measured, settings.hypotheses)
-                verdicts[row, column] = judged["verdict"]
-                for name, array in numbers.items():
-                    array[row, column] = np.nan if judged[name] is None else judged[name]
-    # Rank correlation sees the order of the distances only; recorded so that a reader need not take it on trust.
-    logarithmic = np.abs(kendall_tau(np.log(pairs.distance), values) - kendall_tau(pairs.distance, values))
+    for column, rows in enumerate(columns):
+        for row, found in enumerate(rows):
+            if found is None:
+                continue
+            verdicts[row, column] = found["verdict"]
+            # A curve is drawn of one quantity, so of a statement in several parts it is that of the first.
+            for name, array in numbers.items():
+                array[row, column] = np.nan if found["parts"][0][name] is None else found["parts"][0][name]
+    logarithmic = np.concatenate(changes)
     change = np.array(np.nanmax(logarithmic) if np.isfinite(logarithmic).any() else np.nan)
     along, over = ("specification",), ("statement", "specification")
     return {
+        "specification_control": (along, np.array([one.control for one in listed]), {"long_name": "what is subtracted or centred"}),
         "specification_estimator": (along, np.array([one.estimator for one in listed]), {"long_name": "estimator of mutual information"}),
         "specification_bins": (along, _words(one.bins for one in listed), {"long_name": "bins per axis; fd: Freedman-Diaconis"}),
         "specification_neighbours": (along, _words(one.neighbours for one in listed), {"long_name": "k of the nearest neighbours"}),
         "specification_trim": (along, _words(one.trim or "none" for one in listed), {"long_name": "largest abs(z) of a kept dimension"}),
         "specification_token": (along, np.array([one.token for one in listed]), {"long_name": "the vector that stands for a word"}),
         "specification_estimate": (over, numbers["estimate"], {"long_name": "its estimate: nats (1, 2), tau (3, 4), slope (5)"}),
-        "specification_low": (over, numbers["low"], {"long_name": "lower end of its 95 % jackknife interval"}),
-        "specification_high": (over, numbers["high"], {"long_name": "upper end of its 95 % jackknife interval"}),
+        "specification_low": (over, numbers["low"], {"long_name": "lower end of its 95 % interval"}),
+        "specification_high": (over, numbers["high"], {"long_name": "upper end of its 95 % interval"}),
         "specification_verdict": (over, verdicts.astype(str), {"long_name": "the statement's verdict"}),
         "specification_log_distance_change": ((), change, {"long_name": "largest change of any tau with log distance"}),
     }
 
 
-def specification_table(dataset: xr.Dataset, settings: Mapping[str, Any]) -> pd.DataFrame:
+def specification_table(dataset: xr.Dataset, study: Mapping[str, Any]) -> pd.DataFrame:
     """One row for every statement and specification that speaks to it.
 
     Returns
     -------
-    Columns statement, name, estimator, bins, neighbours, trim, token, distance, estimate, low, high, verdict, own (one of the
-    study's own estimates). `distance` names both measures of distance: the row is the same with either.
+    Columns statement, name, control, estimator, bins, neighbours, trim, token, distance, estimate, low, high, verdict, own (one of
+    those that the study concludes from). `distance` names both measures of distance: the row is the same with either.
     """
-    choices = {name: dataset[f"specification_{name}"].to_numpy() for name in ("estimator", "bins", "neighbours", "trim", "token")}
+    choices = {
+        name: dataset[f"specification_{name}"].to_numpy() for name in ("control", "estimator", "bins", "neighbours", "trim", "token")
+    }
     found = {name: dataset[f"specification_{name}"].to_numpy() for name in ("estimate", "low", "high", "verdict")}
     frames = []
     for row, statement in enumerate(STATEMENTS):
@@ -176,9 +283,11 @@ def specification_table(dataset: xr.Dataset, settings: Mapping[str, Any]) -> pd.
         frame = pd.DataFrame(head | choices | {"distance": "tokens, log"} | {name: array[row] for name, array in found.items()})
         frames.append(frame[frame["verdict"] != NOT_APPLICABLE])
     table = pd.concat(frames, ignore_index=True)
-    own = settings["estimation"]
+    settings, own = study["settings"], study["settings"]["estimation"]
+    rests_on = {row["name"]: row["control"] for row in study["conclusions"]}
     table["own"] = (
-        (table["estimator"] != COPULA)
+        (table["control"] == table["name"].map(rests_on))
+        & (table["estimator"] != COPULA)
         & table["bins"].isin(["", _word(own["bins"])])
         & table["neighbours"].isin(["", _word(own["neighbours"])])
         & (table["trim"] == _word(own["trim"] or "none"))

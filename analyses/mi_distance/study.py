@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 
 from analyses.errors import InputError
+from analyses.installation import DISTRIBUTION
 from analyses.mi_distance.bands import Bands, bands_of
-from analyses.mi_distance.conclusions import conclude
-from analyses.mi_distance.controls import ControlPairs, draw_means, leave_one_token_out, match_control_pairs, matched_values
+from analyses.mi_distance.conclusions import conclude, primary_control
+from analyses.mi_distance.controls import (
+    Adjusted,
+    ControlPairs,
+    leave_one_token_out,
+    match_control_pairs,
+    matched_values,
+    plain,
+    subtract,
+    tokens_of,
+)
 from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals, number_or_none
-from analyses.mi_distance.inputs import StudyInput, read_input
+from analyses.mi_distance.inputs import StudyInput, read_input, untrained_seeds
 from analyses.mi_distance.layer_statistics import (
     BRANCH_LAYER,
     Variable,
@@ -21,15 +31,19 @@ from analyses.mi_distance.layer_statistics import (
     correlation_statistics,
     over_occurrences,
 )
+from analyses.mi_distance.linear_share import linear_variables
+from analyses.mi_distance.measures import least_squares_shift
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
+from analyses.mi_distance.position import position_of
 from analyses.mi_distance.robustness import robustness_variables
 from analyses.mi_distance.settings import StudySettings
+from analyses.mi_distance.specification_curve import Control
 from analyses.mutual_information import pairwise_mutual_information
 from analyses.progress import Progress
 from analyses.protocol import Results
 from analyses.statistics.correlation import kendall_tau
-from analyses.statistics.resampling import jackknife
+from analyses.statistics.resampling import Jackknife, jackknife
 
 PAIR = ("estimator", "branch", "layer", "pair")
 CONFIDENCE = 0.95
@@ -37,12 +51,16 @@ CONFIDENCE = 0.95
 
 @dataclass
 class _Control:
-    """One control's part of the results: its variables, and the values of the study with the control taken off."""
+    """One control's part of the results: its variables, and the values of the study with the control subtracted.
+
+    `pairs` are the control's own, measured as `measured` (estimator, branch, layer, control pair).
+    """
 
     variables: dict[str, Variable] = field(default_factory=dict)
-    adjusted: np.ndarray | None = None
-    replicates: list[np.ndarray] = field(default_factory=list)
+    adjusted: Adjusted | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    pairs: ControlPairs | None = None
+    measured: np.ndarray | None = None
 
 
 def run(settings: StudySettings, progress: Progress) -> Results:
@@ -69,19 +87,49 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     bands = bands_of(layers, settings.hypotheses)
     values = _all_estimators(vectors.activation, pairs.first, pairs.second, settings, progress, "mutual_information")
     different_word = _different_word(vectors, pairs, values, settings, progress)
-    untrained = _untrained(vectors, pairs, values, settings, progress)
+    repeated_words = _repeated_words(vectors, pairs, values, bands, different_word, settings, progress)
+    centred = _centred(vectors, pairs, settings, progress)
+    untrained = _untrained(vectors, pairs, settings, progress)
 
     variables = _pair_variables(pairs, values)
     variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
     variables |= comparison_statistics(
         values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
     )
-    variables |= different_word.variables | untrained.variables
-    variables |= robustness_variables(vectors, values, pairs, bands, settings, progress, confidence=CONFIDENCE)
-    plain = measure_with_intervals(values, pairs, bands, confidence=CONFIDENCE)
-    verdicts = judge(plain, "none", settings.hypotheses)
-    for name, control in (("different_word", different_word), ("untrained", untrained)):
-        verdicts += _verdicts_without(name, control, pairs, bands, settings)
+    variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
+    variables |= linear_variables(vectors.activation, values, pairs, settings)
+    variables |= robustness_variables(
+        vectors, values, pairs, bands, _for_robustness(vectors, different_word), settings, progress, confidence=CONFIDENCE
+    )
+
+    def measured(adjusted: Adjusted, at: Pairs = pairs, *, estimators: bool = False) -> Measured:
+        return measure_with_intervals(
+            adjusted,
+            at,
+            bands,
+            confidence=CONFIDENCE,
+            seed=settings.seed,
+            permutations=settings.permutations,
+            estimators=estimators,
+        )
+
+    of_plain = measured(plain(values), estimators=True)
+    verdicts = judge(of_plain, "none", settings.hypotheses)
+    for name, control in (("different_word", different_word), ("repeated_words", repeated_words), ("centred", centred)):
+        if control.adjusted is not None:
+            verdicts += judge(measured(control.adjusted), name, settings.hypotheses)
+    position = position_of(
+        vectors,
+        pairs,
+        values,
+        different_word.adjusted,
+        different_word.pairs,
+        settings,
+        estimate=lambda activation, first, second, stage: _all_estimators(activation, first, second, settings, progress, stage),
+        measure=measured,
+    )
+    variables |= position.variables
+    verdicts += position.verdicts
 
     dataset = vectors.to_dataset()[["activation", "token_position"]].assign(variables)
     dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.arange(layers))
@@ -94,10 +142,17 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         "occurrences": pairs.occurrences,
         "pairs": len(pairs),
         "bands": {name: (getattr(bands, name) + 1).tolist() for name in ("early", "deep", "separated")},
-        "controls": {"different_word": different_word.provenance or None, "untrained": untrained.provenance or None},
+        "controls": {
+            "different_word": different_word.provenance or None,
+            "repeated_words": repeated_words.provenance or None,
+            "centred": centred.provenance or None,
+            "untrained": untrained.provenance or None,
+            "prefix": position.provenance or None,
+        },
+        "primary_control": primary_control(verdicts),
         "verdicts": verdicts,
         "conclusions": conclude(verdicts),
-        "estimator_agreement": _estimator_agreement(plain),
+        "estimator_agreement": _estimator_agreement(of_plain, values),
     }
     # Vectors that are read again must not pass for those of another word.
     return Results(dataset, vectors.to_dataset().assign_attrs(word=settings.word), study)
@@ -145,99 +200,216 @@ def _different_word(vectors: StudyInput, pairs: Pairs, values: np.ndarray, setti
         vectors.control_token_position,
         vectors.control_token_word,
         pairs_per_distance=settings.controls.pairs_per_distance,
-        seed=settings.seed,
     )
     if control is None:
         return _Control()
     measured = _all_estimators(vectors.control_activation, control.first, control.second, settings, progress, "control")
-    matched = matched_values(control, measured)
-    replicates = [values - replicate for replicate in leave_one_token_out(control, measured)]
-    variables = _control_variables(control, measured, pairs, settings) | _excess_variables(values - matched, replicates, pairs)
-    variables["control_matched_mutual_information"] = (PAIR, matched, {"long_name": "mean over the pair's controls", "units": "nats"})
+    adjusted = subtract(control, measured, values)
+    variables = _control_variables(control, measured, values, adjusted, pairs) | _excess_variables(adjusted, pairs)
     provenance = {
         "words": len(set(vectors.control_token_word)),
         "tokens": len(vectors.control_token_position),
         "pairs": len(control.first),
-        "draws": settings.controls.draws,
         "largest_distance_deviation": control.largest_deviation,
     }
-    return _Control(variables, values - matched, replicates, provenance)
+    return _Control(variables, adjusted, provenance, control, measured)
 
 
-def _control_variables(control: ControlPairs, measured: np.ndarray, pairs: Pairs, settings: StudySettings) -> dict[str, Variable]:
-    choice, means = draw_means(control, measured, draws=settings.controls.draws, seed=settings.seed)
-    tau = np.stack([kendall_tau(pairs.distance, measured[..., indices]) for indices in choice], axis=-1)
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(means, (tail, 1 - tail), axis=-1)
-    tau_low, tau_high = np.quantile(tau, (tail, 1 - tail), axis=-1)
+def _for_robustness(vectors: StudyInput, different_word: _Control) -> Control | None:
+    if different_word.pairs is None or different_word.measured is None or vectors.control_activation is None:
+        return None
+    return Control(vectors.control_activation, different_word.pairs, different_word.measured)
+
+
+def _control_variables(
+    control: ControlPairs, measured: np.ndarray, values: np.ndarray, adjusted: Adjusted, pairs: Pairs
+) -> dict[str, Variable]:
+    """The different-word pairs; the interval of their mean leaves out one token after the other."""
+    matched = values - adjusted.values
+    mean = jackknife(matched.mean(axis=-1), np.stack([(values - each).mean(axis=-1) for each in adjusted.replicates], axis=-1))
     dims = ("estimator", "branch", "layer", "control_pair")
+    name = "control_mean_mutual_information"
     return {
         "control_first": (("control_pair",), control.first, {"long_name": "index of the earlier control token"}),
         "control_second": (("control_pair",), control.second, {"long_name": "index of the later control token"}),
         "control_distance": (("control_pair",), control.distance, {"long_name": "difference of the token positions", "units": "tokens"}),
         "control_weight": (("pair", "control_pair"), control.weight, {"long_name": "share of each control pair in a pair's control mean"}),
         "control_mutual_information": (dims, measured, {"long_name": "mutual information of two different words", "units": "nats"}),
-        "control_mean_mutual_information": (BRANCH_LAYER, means.mean(axis=-1), {"long_name": "mean over the draws", "units": "nats"}),
-        "control_mean_mutual_information_low": (BRANCH_LAYER, low, {"long_name": "2.5 % point of the draws", "units": "nats"}),
-        "control_mean_mutual_information_high": (BRANCH_LAYER, high, {"long_name": "97.5 % point of the draws", "units": "nats"}),
-        "control_kendall_tau": (BRANCH_LAYER, tau.mean(axis=-1), {"long_name": "mean tau of the draws"}),
-        "control_kendall_tau_low": (BRANCH_LAYER, tau_low, {"long_name": "2.5 % point of the draws' tau"}),
-        "control_kendall_tau_high": (BRANCH_LAYER, tau_high, {"long_name": "97.5 % point of the draws' tau"}),
+        "control_matched_mutual_information": (PAIR, matched, {"long_name": "mean over the pair's controls", "units": "nats"}),
+        name: (BRANCH_LAYER, mean.estimate, {"long_name": "its mean over the pairs", "units": "nats"}),
+        f"{name}_low": (BRANCH_LAYER, mean.low, {"long_name": "lower end of its 95 % interval, tokens left out", "units": "nats"}),
+        f"{name}_high": (BRANCH_LAYER, mean.high, {"long_name": "upper end of its 95 % interval, tokens left out", "units": "nats"}),
+        "control_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, matched), {"long_name": "tau of the pairs' control means"}),
     }
 
 
-def _excess_variables(excess: np.ndarray, replicates: list[np.ndarray], pairs: Pairs) -> dict[str, Variable]:
-    """The word-specific excess with an interval that carries both errors: of the occurrences and of the control tokens."""
+def _mean_over_pairs(values: np.ndarray, _distance: np.ndarray) -> np.ndarray:
+    return values.mean(axis=-1)
 
-    def mean(values: np.ndarray, _distance: np.ndarray) -> np.ndarray:
-        return values.mean(axis=-1)
 
-    over_words = over_occurrences(mean, excess, pairs)
+def _with_control_error(values: np.ndarray, replicates: list[np.ndarray], pairs: Pairs) -> tuple[Jackknife, np.ndarray, np.ndarray]:
+    """The mean over pairs with an interval that carries both errors: of the occurrences and of the control tokens."""
+    over_words = over_occurrences(_mean_over_pairs, values, pairs)
     over_tokens = jackknife(over_words.estimate, np.stack([replicate.mean(axis=-1) for replicate in replicates], axis=-1))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         widening = np.sqrt(over_words.standard_error**2 + over_tokens.standard_error**2) / over_words.standard_error
     low = over_words.estimate - widening * (over_words.estimate - over_words.low)
     high = over_words.estimate + widening * (over_words.high - over_words.estimate)
+    return over_words, low, high
+
+
+def _excess_variables(excess: Adjusted, pairs: Pairs) -> dict[str, Variable]:
+    mean, low, high = _with_control_error(excess.values, excess.replicates, pairs)
+    ranked = "same-word mutual information minus the median of different-word pairs, for ranks"
     return {
-        "excess_mutual_information": (PAIR, excess, {"long_name": "same-word minus different-word mutual information", "units": "nats"}),
-        "word_specific_excess": (BRANCH_LAYER, over_words.estimate, {"long_name": "its mean over the pairs", "units": "nats"}),
+        "excess_mutual_information": (PAIR, excess.values, {"long_name": "same-word minus different-word pairs' mean", "units": "nats"}),
+        "ranked_excess_mutual_information": (PAIR, excess.ranked, {"long_name": ranked, "units": "nats"}),
+        "word_specific_excess": (BRANCH_LAYER, mean.estimate, {"long_name": "mean excess over the pairs", "units": "nats"}),
         "word_specific_excess_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % jackknife interval", "units": "nats"}),
         "word_specific_excess_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
-        "word_specific_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, excess), {"long_name": "tau of the excess"}),
+        "word_specific_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, excess.ranked), {"long_name": "tau of the excess"}),
     }
 
 
-def _untrained(vectors: StudyInput, pairs: Pairs, values: np.ndarray, settings: StudySettings, progress: Progress) -> _Control:
+def _repeated_words(
+    vectors: StudyInput,
+    pairs: Pairs,
+    values: np.ndarray,
+    bands: Bands,
+    different_word: _Control,
+    settings: StudySettings,
+    progress: Progress,
+) -> _Control:
+    """The text's other repeated words: is it this word, or any token that comes again?"""
+    if different_word.pairs is None or different_word.measured is None:
+        return _Control()
+    assert vectors.control_activation is not None
+    assert vectors.control_token_position is not None
+    assert vectors.control_token_word is not None
+    control = match_control_pairs(
+        pairs,
+        vectors.control_token_position,
+        vectors.control_token_word,
+        pairs_per_distance=settings.controls.pairs_per_distance,
+        same_word=True,
+    )
+    if control is None:
+        return _Control()
+    measured = _all_estimators(vectors.control_activation, control.first, control.second, settings, progress, "repeated_words")
+    matched = matched_values(control, measured)
+    tokens = tokens_of(control, different_word.pairs)
+    without = leave_one_token_out(control, measured, tokens)
+    different = leave_one_token_out(different_word.pairs, different_word.measured, tokens)
+    excess = jackknife(
+        (matched - matched_values(different_word.pairs, different_word.measured)).mean(axis=-1),
+        np.stack([(one - other).mean(axis=-1) for one, other in zip(without, different, strict=True)], axis=-1),
+    )
+    adjusted = subtract(control, measured, values)
+    beyond, low, high = _with_control_error(adjusted.values, adjusted.replicates, pairs)
+    words = sorted({vectors.control_token_word[index] for index in tokens_of(control)})
+    name = "repeated_words_excess"
+    difference = "word_minus_repeated_words"
+    return _Control(
+        {
+            "repeated_matched_mutual_information": (
+                PAIR,
+                matched,
+                {"long_name": "mean over other repeated words", "units": "nats"},
+            ),
+            name: (BRANCH_LAYER, excess.estimate, {"long_name": "other repeated words minus different words", "units": "nats"}),
+            f"{name}_low": (BRANCH_LAYER, excess.low, {"long_name": "lower end of its 95 % jackknife interval", "units": "nats"}),
+            f"{name}_high": (BRANCH_LAYER, excess.high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
+            difference: (BRANCH_LAYER, beyond.estimate, {"long_name": "the word minus other repeated words", "units": "nats"}),
+            f"{difference}_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % jackknife interval", "units": "nats"}),
+            f"{difference}_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % jackknife interval", "units": "nats"}),
+        },
+        adjusted,
+        {
+            "words": words,
+            "pairs": len(control.first),
+            "largest_distance_deviation": control.largest_deviation,
+            "word_minus_repeated_deep": _deep_difference(adjusted, pairs, bands),
+        },
+        control,
+        measured,
+    )
+
+
+def _deep_difference(adjusted: Adjusted, pairs: Pairs, bands: Bands) -> dict[str, dict[str, dict[str, float | None]]]:
+    """The mean over the deep layers with its interval: estimator -> branch -> estimate, low, high."""
+    if not len(bands.deep):
+        return {}
+    of_deep = [values[:, :, bands.deep].mean(axis=2) for values in (adjusted.values, *adjusted.replicates)]
+    mean, low, high = _with_control_error(of_deep[0], of_deep[1:], pairs)
+    return {
+        estimator: {
+            branch: {
+                name: number_or_none(float(ends[index, column]))
+                for name, ends in (("estimate", mean.estimate), ("low", low), ("high", high))
+            }
+            for column, branch in enumerate(BRANCHES)
+        }
+        for index, estimator in enumerate(ESTIMATORS)
+    }
+
+
+def centred_on_other_words(activation: np.ndarray, control_activation: np.ndarray) -> np.ndarray:
+    """Vectors (branch, layer, vector, dimension) minus the mean vector of the text's other words, branch by branch and layer by layer.
+
+    Most of what makes any two vectors of a layer alike is a common offset: Ethayarajh 2019; Timkey & van Schijndel 2021.
+    """
+    return activation.astype(np.float64) - control_activation.astype(np.float64).mean(axis=2, keepdims=True)
+
+
+def _centred(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progress: Progress) -> _Control:
+    if not settings.controls.different_word or vectors.control_activation is None:
+        return _Control()
+    activation = centred_on_other_words(vectors.activation, vectors.control_activation)
+    measured = _all_estimators(activation, pairs.first, pairs.second, settings, progress, "centred")
+    variables: dict[str, Variable] = {
+        "centred_mutual_information": (PAIR, measured, {"long_name": "mutual information of centred vectors", "units": "nats"}),
+        "centred_mean_mutual_information": (BRANCH_LAYER, measured.mean(axis=-1), {"long_name": "its mean over pairs", "units": "nats"}),
+    }
+    return _Control(variables, plain(measured), {"tokens": vectors.control_activation.shape[2]})
+
+
+def _untrained(vectors: StudyInput, pairs: Pairs, settings: StudySettings, progress: Progress) -> _Control:
+    """The same measures in the untrained model, for each draw of its weights; nothing is subtracted, for MI of two networks does not."""
     if not settings.controls.untrained or vectors.untrained_activation is None:
         return _Control()
-    measured = _all_estimators(vectors.untrained_activation, pairs.first, pairs.second, settings, progress, "untrained")
-    low, high = branch_intervals(measured, pairs)
+    draws = [
+        _all_estimators(activation, pairs.first, pairs.second, settings, progress, "untrained")
+        for activation in vectors.untrained_activation
+    ]
+    measured = np.stack(draws)
     variables: dict[str, Variable] = {
-        "untrained_mutual_information": (PAIR, measured, {"long_name": "mutual information in the untrained model", "units": "nats"}),
-        "untrained_mean_mutual_information": (BRANCH_LAYER, measured.mean(axis=-1), {"long_name": "its mean over pairs", "units": "nats"}),
-        "untrained_mean_mutual_information_low": (BRANCH_LAYER, low, {"long_name": "lower end of its 95 % interval", "units": "nats"}),
-        "untrained_mean_mutual_information_high": (BRANCH_LAYER, high, {"long_name": "upper end of its 95 % interval", "units": "nats"}),
-        "untrained_kendall_tau": (BRANCH_LAYER, kendall_tau(pairs.distance, measured), {"long_name": "tau in the untrained model"}),
+        "untrained_mutual_information": (
+            ("untrained_seed", *PAIR),
+            measured,
+            {"long_name": "mutual information in the untrained model", "units": "nats"},
+        ),
     }
-    return _Control(variables, values - measured, [], {"seed": settings.seed})
+    for name, values, unit in (
+        ("untrained_mean_mutual_information", measured.mean(axis=-1), "nats"),
+        ("untrained_kendall_tau", kendall_tau(pairs.distance, measured), "1"),
+    ):
+        variables |= {
+            name: (BRANCH_LAYER, values.mean(axis=0), {"long_name": "its mean over the draws of random weights", "units": unit}),
+            f"{name}_low": (BRANCH_LAYER, values.min(axis=0), {"long_name": "its lowest value over the draws", "units": unit}),
+            f"{name}_high": (BRANCH_LAYER, values.max(axis=0), {"long_name": "its highest value over the draws", "units": unit}),
+        }
+    return _Control(variables, provenance={"seeds": untrained_seeds(settings)[: len(measured)]})
 
 
-def _verdicts_without(name: str, control: _Control, pairs: Pairs, bands: Bands, settings: StudySettings) -> list[dict[str, Any]]:
-    """The verdicts once more with a control taken off; none where the study has no such control."""
-    if control.adjusted is None:
-        return []
-    measured = measure_with_intervals(control.adjusted, pairs, bands, confidence=CONFIDENCE, control_replicates=control.replicates)
-    return judge(measured, name, settings.hypotheses)
-
-
-def _estimator_agreement(plain: Measured) -> dict[str, dict[str, float | None]]:
-    """How the nearest-neighbour layer means follow those of each other estimator: slope, concordance, rank correlation."""
+def _estimator_agreement(of_plain: Measured, values: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """How the nearest-neighbour layer means follow those of each other estimator, and what a single layer makes of the slope."""
     names = ("shift_slope", "shift_concordance", "shift_rank_correlation")
-    return {
-        estimator: {name: number_or_none(float(plain.estimate[name][index])) for name in names}
-        for index, estimator in enumerate(ESTIMATORS)
-        if estimator != "nearest_neighbour"
-    }
+    agreement: dict[str, dict[str, float | None]] = {}
+    for index, estimator in enumerate(ESTIMATORS):
+        if estimator != "nearest_neighbour":
+            agreement[estimator] = {name: number_or_none(float(of_plain.estimate[name][index])) for name in names}
+            agreement[estimator] |= least_squares_shift(values, index)
+    return agreement
 
 
 def _versions() -> dict[str, str]:
@@ -245,7 +417,7 @@ def _versions() -> dict[str, str]:
     versions = {}
     for name in ("reportgen", "numpy", "scipy", "statsmodels", "torch", "transformers", "tokenizers"):
         try:
-            versions[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(DISTRIBUTION if name == "reportgen" else name)
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions

@@ -8,10 +8,11 @@ import xarray as xr
 
 from analyses.mi_distance.calibration import calibration_table
 from analyses.mi_distance.error_rates import error_rate_table
+from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.specification_curve import specification_table
 from analyses.protocol import Results
 
-_VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")
+_VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "part", "estimate", "low", "high", "agreeing_layers", "layers")
 
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
@@ -24,8 +25,10 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "verdicts": _verdicts(results.study["verdicts"]),
         "verdict_parts": _parts(results.study["verdicts"]),
     }
+    if "linear_share" in dataset:
+        found["linear"] = linear_table(dataset, results.study["bands"], results.study["layers"])
     if "specification" in dataset.dims:
-        found["specifications"] = specification_table(dataset, results.study["settings"])
+        found["specifications"] = specification_table(dataset, results.study)
         found["calibration"] = calibration_table(dataset)
     if "simulated_test" in dataset.dims:
         found["error_rates"] = error_rate_table(dataset)
@@ -69,4 +72,11 @@ def _verdicts(verdicts: list[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _parts(verdicts: list[Mapping[str, Any]]) -> pd.DataFrame:
     where = ("statement", "name", "estimator", "control")
-    return pd.DataFrame([{column: row[column] for column in where} | dict(part) for row in verdicts for part in row["parts"]])
+    rows = []
+    for row in verdicts:
+        for part in row["parts"]:
+            flat = {name: value for name, value in part.items() if name != "before"}
+            before = part.get("before", {})
+            flat |= {"margin": part.get("margin")} | {f"before_{name}": before.get(name) for name in ("estimate", "low", "high")}
+            rows.append({column: row[column] for column in where} | flat)
+    return pd.DataFrame(rows)

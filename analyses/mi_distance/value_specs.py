@@ -1,9 +1,12 @@
 """Numbers for the prose, with how each is to be printed; the language comes later."""
 
 import math
+from decimal import Decimal
 from typing import Any
 
 Spec = dict[str, Any]
+# An end that is 0 at so many decimals is written as 0.
+_MOST_DIGITS = 6
 
 
 def number(value: float, digits: int = 3, *, unit: bool = False) -> Spec:
@@ -13,6 +16,14 @@ def number(value: float, digits: int = 3, *, unit: bool = False) -> Spec:
 
 def interval(low: float, high: float, digits: int = 3, *, unit: bool = False) -> Spec:
     return {"low": float(low), "high": float(high), "as": "interval", "digits": digits, "unit": unit}
+
+
+def ends(low: float, high: float, digits: int = 3, *, unit: bool = False) -> tuple[Spec, Spec]:
+    """Two numbers that a sentence names as "from ... to ...", with as many digits, up to six, as show the sign of each."""
+    exact = [abs(Decimal(repr(float(end)))) for end in (low, high)]
+    told = [end for end in exact if round(end, _MOST_DIGITS) > 0]
+    telling = next((count for count in range(digits, _MOST_DIGITS) if all(round(end, count) > 0 for end in told)), _MOST_DIGITS)
+    return number(low, telling, unit=unit), number(high, telling, unit=unit)
 
 
 def percent(share: float, digits: int = 0) -> Spec:

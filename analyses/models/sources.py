@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.errors import InputError, MissingError
+from analyses.installation import FOR_MODELS, install_line, is_installed, not_installed
 from analyses.models import embedded, weight_files
 from analyses.models.cache import build_folder, cache_directory
 from analyses.models.hashes import sha256
@@ -44,6 +45,7 @@ def resolve(settings: ModelSettings, progress: Progress | None = None) -> ModelF
     InputError
         The folder is no model folder, or the model's weights are quantised.
     """
+    _require_libraries(settings)
     if settings.source == "embedded":
         path = embedded.embedded_folder(offline=settings.offline, progress=progress)
         folder = ModelFolder(path, embedded.NAME, embedded.REQUIREMENT, embedded.QUANTISATION)
@@ -140,7 +142,15 @@ def provenance(settings: ModelSettings, folder: ModelFolder, weights: Iterable[P
 
 def missing_library(error: ImportError) -> MissingError:
     """The error for a machine without the libraries that a model needs."""
-    return MissingError(f"{error.name} is not installed and a model needs it: pip install 'reportgen[models]'")
+    return MissingError(f"a model needs more than is here: {not_installed(error.name)}")
+
+
+def _require_libraries(settings: ModelSettings) -> None:
+    """Raise MissingError that names all that is missing at once, before anything is downloaded."""
+    needed = FOR_MODELS if settings.source == "embedded" and not embedded.is_here() else FOR_MODELS - embedded.FOR_CONVERSION
+    absent = sorted(name for name in needed if not is_installed(name))
+    if absent:
+        raise MissingError(f"a model needs Python packages that are not installed ({', '.join(absent)}): {install_line(absent)}")
 
 
 @contextmanager

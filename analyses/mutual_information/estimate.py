@@ -39,17 +39,23 @@ def mutual_information(
 
     Parameters
     ----------
-    x, y : (..., D) float arrays whose leading axes broadcast together.
-    estimator : "histogram" plug-in from equal-width bins; "expected" its exact mean when the dimensions of one vector are
-        shuffled; "corrected" plug-in minus expected; "nearest_neighbour" Kraskov et al. (2004), estimator 1; "gaussian_copula".
-    bins : number of bins of each vector over its range, or "fd" for the Freedman-Diaconis rule. Used by the first three.
-    trim : drop, for a pair, the dimensions where either vector has abs(z) > trim (z over D, sample standard deviation); None keeps all.
-    neighbours : k of the nearest-neighbour estimator.
+    x, y : (..., D) array_like
+        Floats; the leading axes broadcast together.
+    estimator : str
+        "histogram" plug-in from equal-width bins; "expected" its exact mean when the dimensions of one vector are shuffled;
+        "corrected" plug-in minus expected; "nearest_neighbour" Kraskov et al. (2004), estimator 1; "gaussian_copula".
+    bins : int or "fd"
+        Number of bins of each vector over its range, or the Freedman-Diaconis rule. Used by the first three.
+    trim : float or None
+        Drop, for a pair, the dimensions where either vector has abs(z) > trim (z over D, sample standard deviation); None keeps all.
+    neighbours : int
+        k of the nearest-neighbour estimator.
 
     Returns
     -------
-    (...) float64, in nats. Zero where a vector is constant over the dimensions left: it tells nothing. NaN where a vector holds a
-    NaN or an infinity, and where trimming leaves fewer than two dimensions, or no more than `neighbours` for "nearest_neighbour".
+    (...) float64
+        In nats. Zero where a vector is constant over the dimensions left: it tells nothing. NaN where a vector holds a NaN or an
+        infinity, and where trimming leaves fewer than two dimensions, or no more than `neighbours` for "nearest_neighbour".
 
     Raises
     ------
@@ -57,6 +63,30 @@ def mutual_information(
         An unknown estimator, or bins, trim or neighbours out of range.
     ValueError
         x and y differ in D or do not broadcast.
+
+    Examples
+    --------
+    A fair coin tells everything about itself, ln 2 nats (one bit), and nothing about another coin:
+
+    >>> import numpy as np
+    >>> from analyses.mutual_information import mutual_information
+    >>> coin = np.tile([0.0, 0.0, 1.0, 1.0], 25)
+    >>> other = np.tile([0.0, 1.0, 0.0, 1.0], 25)
+    >>> print(f"{mutual_information(coin, coin):.4f}, {mutual_information(coin, other):.4f}")
+    0.6931, 0.0000
+
+    Normal values of correlation r share -ln(1 - r^2) / 2 nats, .511 for r = .8. The nearest neighbours find it; 15 x 15 bins
+    filled with 576 values only are biased upward, and the bias is what shuffled values would give:
+
+    >>> generator = np.random.default_rng(0)
+    >>> x, noise = generator.normal(size=(2, 200, 576))
+    >>> y = 0.8 * x + 0.6 * noise
+    >>> names = ("histogram", "corrected", "nearest_neighbour")
+    >>> for name in names:
+    ...     print(f"{name:17} {mutual_information(x, y, name).mean():.1f}")
+    histogram         0.6
+    corrected         0.4
+    nearest_neighbour 0.5
     """
     left, right = np.asarray(x), np.asarray(y)
     if left.ndim == 0 or right.ndim == 0 or left.shape[-1] != right.shape[-1]:
@@ -92,18 +122,37 @@ def pairwise_mutual_information(
 
     Parameters
     ----------
-    vectors : (..., V, D), for example (branch, layer, occurrence, dimension).
-    first, second : (P,) indices into V.
-    advance : called with the number of pairs finished since the last call; (...) times P in all.
+    vectors : (..., V, D) array_like
+        For example (branch, layer, occurrence, dimension).
+    first, second : (P,) array_like of int
+        Indices into V.
+    estimators : sequence of str
+        Any of `ESTIMATORS`.
+    bins, trim, neighbours
+        As for `mutual_information`.
+    advance : function, optional
+        Called with the number of pairs finished since the last call; (...) times P in all.
 
     Returns
     -------
-    dict of estimator -> (..., P) float64, in nats.
+    dict of str to (..., P) float64
+        The estimates of each estimator, in nats.
 
     Raises
     ------
     InputError
         As `mutual_information`.
+
+    Examples
+    --------
+    Three vectors, three pairs; the first two are one and the same coin:
+
+    >>> import numpy as np
+    >>> from analyses.mutual_information import pairwise_mutual_information
+    >>> vectors = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
+    >>> found = pairwise_mutual_information(vectors, [0, 0, 1], [1, 2, 2], ["histogram"])
+    >>> found["histogram"].round(4).tolist()
+    [0.6931, 0.0, 0.0]
     """
     data = np.asarray(vectors)
     blocks = data.reshape(-1, *data.shape[-2:])

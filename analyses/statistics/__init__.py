@@ -9,20 +9,24 @@ from analyses.statistics.correlation import (
     kendall,
     kendall_interval,
     kendall_tau,
+    partial_kendall_tau,
     spearman,
 )
 from analyses.statistics.multiplicity import adjust
-from analyses.statistics.power import minimal_detectable_difference, occurrences_needed
+from analyses.statistics.power import minimal_detectable_difference
 from analyses.statistics.resampling import (
     Jackknife,
     Mantel,
     MantelDifference,
+    RelabelledTau,
     jackknife,
     jackknife_mean,
     leave_one_out,
     leave_two_out,
     mantel,
     mantel_difference,
+    relabelled_partial_tau,
+    relabelled_tau,
 )
 
 __all__ = [
@@ -31,6 +35,7 @@ __all__ = [
     "KendallResult",
     "Mantel",
     "MantelDifference",
+    "RelabelledTau",
     "adjust",
     "clip_tau",
     "concordance",
@@ -46,6 +51,8 @@ __all__ = [
     "mantel",
     "mantel_difference",
     "minimal_detectable_difference",
-    "occurrences_needed",
+    "partial_kendall_tau",
+    "relabelled_partial_tau",
+    "relabelled_tau",
     "spearman",
 ]

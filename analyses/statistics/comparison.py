@@ -29,8 +29,12 @@ def independent_t_test(first: npt.ArrayLike, second: npt.ArrayLike, confidence: 
 
     Parameters
     ----------
-    first, second : (..., N) and (..., M); leading axes broadcast.
-    confidence : level of the interval of Cohen's d.
+    first : (..., N) array_like
+        Values of one branch.
+    second : (..., M) array_like
+        Values of the other; leading axes broadcast.
+    confidence : float
+        Level of the interval of Cohen's d.
 
     Returns
     -------
@@ -79,11 +83,17 @@ def noncentrality_interval(statistic: npt.ArrayLike, degrees_of_freedom: float, 
 
     Parameters
     ----------
-    statistic : (...) observed t values; NaN gives NaN.
+    statistic : (...) array_like
+        Observed t values; NaN gives NaN.
+    degrees_of_freedom : float
+        Of the t distribution.
+    confidence : float
+        Level of the interval.
 
     Returns
     -------
-    low, high : (...) each.
+    low, high : (...) float64
+        The two limits.
     """
     t = np.asarray(statistic, dtype=np.float64)
     tail = (1 - confidence) / 2

@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pydantic
 from markupsafe import Markup
 
 from analyses.errors import InputError
+from analyses.readers import read_json
 from reportgen.publish.description import Study
 from reportgen.publish.pages import Pages
+from reportgen.publish.site import SitePath
 
 _KEPT = 12
 
@@ -46,6 +49,32 @@ class Regeneration:
         return self.label or self.id
 
 
+class _Verdict(pydantic.BaseModel):
+    statement: str | int
+    estimator: str
+    control: str
+    verdict: str
+
+
+class _Entry(pydantic.BaseModel):
+    digest: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    label: str
+    verdicts: list[dict[str, Any]]
+    languages: list[SitePath]
+    has_changes: bool
+
+    @pydantic.field_validator("verdicts")
+    @classmethod
+    def _are_verdicts(cls, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for row in rows:
+            _Verdict.model_validate(row)
+        return rows
+
+
+class _History(pydantic.BaseModel):
+    regenerations: list[_Entry]
+
+
 def regeneration(study: Study, label: str | None, codes: Sequence[str], *, has_changes: bool) -> Regeneration:
     """The entry of a study as it is published now."""
     names = ("statement", "name", "estimator", "control", "verdict")
@@ -55,15 +84,14 @@ def regeneration(study: Study, label: str | None, codes: Sequence[str], *, has_c
 
 def read_history(file: Path) -> list[Regeneration]:
     """The entries of an earlier publication; none where there is no such file."""
-    if not file.is_file():
+    if not file.exists():
         return []
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))["regenerations"]
-        return [
-            Regeneration(row["digest"], row["label"], tuple(row["verdicts"]), tuple(row["languages"]), row["has_changes"]) for row in rows
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} is damaged ({' '.join(str(error).split())}); restore it, or remove it to begin a new history") from None
+        rows = _History.model_validate(read_json(file, "history")).regenerations
+        return [Regeneration(row.digest, row.label, tuple(row.verdicts), tuple(row.languages), row.has_changes) for row in rows]
+    except (pydantic.ValidationError, InputError) as error:
+        problem = error.errors(include_url=False)[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error)
+        raise InputError(f"{file} is damaged ({problem}); restore it, or remove it to begin a new history") from None
 
 
 def history_json(entries: Iterable[Regeneration]) -> str:

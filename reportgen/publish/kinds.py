@@ -11,7 +11,9 @@ import yaml
 from markupsafe import escape
 
 from analyses.errors import InputError
+from analyses.readers import is_file, read_text
 from reportgen.render.languages import Language
+from reportgen.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -116,19 +118,9 @@ class MkDocs(Kind):
 
     @staticmethod
     def _values(configuration: Path) -> dict[str, Any]:
-        try:
-            # Tags such as !ENV and !!python/name are for MkDocs; only plain values are wanted here.
-            values = yaml.load(configuration.read_text(encoding="utf-8"), Loader=_TolerantLoader)
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{configuration}: not valid YAML: {str(error).splitlines()[0]}") from None
+        # Tags such as !ENV and !!python/name are for MkDocs; only plain values are wanted here.
+        values = read_yaml(configuration, foreign_tags=True).values
         return values if isinstance(values, dict) else {}
-
-
-class _TolerantLoader(yaml.SafeLoader):
-    """Reads the plain values of a file whose tags belong to another program."""
-
-
-_TolerantLoader.add_multi_constructor("", lambda loader, suffix, node: None)
 
 
 class Sphinx(Kind):
@@ -177,7 +169,7 @@ class Sphinx(Kind):
     @staticmethod
     def _configuration(site: Path) -> str | None:
         file = site / "conf.py"
-        return file.read_text(encoding="utf-8") if file.is_file() else None
+        return read_text(file) if is_file(file) else None
 
 
 class Jekyll(Kind):

@@ -29,15 +29,19 @@ class Pages:
         self.assets = assets
         self.languages = tuple(languages)
         self._css = _style(assets)
-        environment = assets.environment()
-        environment.globals.update(
-            both=self.both, say=self.say, verdict=self.verdict, each=self.each, languages=self.languages, first=self.languages[0]
-        )
-        self._environment = environment
+        self._environment = assets.environment()
+        self._environment.offer(both=self.both, say=self.say, verdict=self.verdict, each=self.each)
 
     def render(self, template: str, **context: Any) -> str:
-        """The page as text."""
-        return self._environment.get_template(template).render(css=Markup(self._css), **context)
+        """The page as text, from plain data."""
+        # Within a style sheet nothing but its end begins with "</".
+        css = Markup(self._css.replace("</", "<\\/"))
+        seen = {
+            "css": css,
+            "languages": [{"code": language.code} for language in self.languages],
+            "first": {"code": self.languages[0].code},
+        }
+        return self._environment.render(template, {**seen, **context})
 
     def say(self, key: str, **values: Any) -> str:
         """A sentence in the page's own language, for attributes."""
@@ -76,7 +80,7 @@ def sentence(language: Language, key: str, values: Mapping[str, Any]) -> Markup:
 
 def _style(assets: Assets) -> str:
     def address(name: str) -> str:
-        return data_uri(assets.path(f"fonts/{name}.woff2").read_bytes(), "font/woff2") if name in _FACES else ""
+        return data_uri(assets.bytes(f"fonts/{name}.woff2"), "font/woff2") if name in _FACES else ""
 
     faces = "".join(line for line in font_faces(address, "woff2").splitlines(keepends=True) if 'url("")' not in line)
     sheets = "\n".join(assets.text(f"styles/{name}.css") for name in ("report", "screen"))

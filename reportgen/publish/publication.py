@@ -168,7 +168,7 @@ class _Publication:
         ]
         return self.pages.render(
             "publish/chooser.html.j2",
-            study=study,
+            subtitle=study.subtitle,
             title=study.title,
             reports=self._reports(self.codes),
             findings=findings,
@@ -216,7 +216,10 @@ class _Publication:
         return self.pages.render(
             "publish/history.html.j2",
             title=study.title,
-            entries=entries,
+            entries=[
+                {"name": entry.name, "id": entry.id, "digest": entry.digest, "languages": entry.languages, "has_changes": entry.has_changes}
+                for entry in entries
+            ],
             tables=timeline(entries, self.pages),
             current=study.digest,
             head=links(study.slug, f"{study.slug}/history/index.html", (), self.base_url),

@@ -2,12 +2,27 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import pydantic
 
 from analyses.errors import InputError
-from reportgen.render.files import write_atomically
+from analyses.readers import read_json
+from reportgen.atomic import ObstacleError, staging
+
+
+def _inside(path: str) -> str:
+    """A path below the site's folder, and nothing else."""
+    parts = PurePosixPath(path).parts
+    if not path.isprintable() or "\\" in path or not parts or path.startswith("/") or ".." in parts:
+        raise ValueError(f"expected a path below the site's folder, found {path!r}")
+    return path
+
+
+SitePath = Annotated[str, pydantic.AfterValidator(_inside)]
 
 
 def sha256(content: bytes) -> str:
@@ -15,17 +30,39 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+class _Manifest(pydantic.BaseModel):
+    """What a manifest must be before anything is removed or linked on its word."""
+
+    model_config = pydantic.ConfigDict(extra="allow", strict=True)
+    format: Literal[1]
+    files: dict[SitePath, str]
+    kind: str | None = None
+    base_url: str | None = None
+    studies: list[SitePath] | None = None
+    slug: SitePath | None = None
+    name: str | None = None
+    title: dict[str, str] | None = None
+    subtitle: dict[str, str] | None = None
+    languages: list[SitePath] | None = None
+    bundle: str | None = None
+    regenerations: int | None = None
+
+
 def read_manifest(file: Path) -> dict[str, Any]:
     """A manifest of an earlier publication; empty where there is none."""
-    if not file.is_file():
+    if not file.exists():
         return {}
+    content = read_json(file, "manifest")
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file} is not valid JSON ({error}); restore it, or publish to an empty folder") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != 1 or not isinstance(manifest.get("files"), dict):
-        raise InputError(f"{file} is no manifest of this version of reportgen; publish to an empty folder")
-    return manifest
+        _Manifest.model_validate(content)
+    except pydantic.ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise InputError(
+            f"{file} is no manifest of this version of reportgen ({place + ': ' if place else ''}{problem['msg']}); "
+            "restore it, or publish to an empty folder"
+        ) from None
+    return {key: value for key, value in content.items() if value is not None or key == "base_url"}
 
 
 def manifest_text(content: Mapping[str, Any]) -> bytes:
@@ -68,30 +105,27 @@ class Site:
                 raise InputError(f"{place} was not published by reportgen, so it is not replaced; move it, or publish to another --out")
 
     def write(self) -> tuple[list[Path], list[Path]]:
-        """Put the files in place and remove what was published earlier and is no more; return the written and the removed paths."""
-        written, removed = [], []
-        for path, content in self._files.items():
-            place = self.root / path
-            if not (place.is_file() and place.read_bytes() == content):
-                written.append(_written(place, content))
-        for path, digest in self._published.items():
-            place = self.root / path
-            # A file that somebody changed since is theirs.
-            if path not in self._files and place.is_file() and sha256(place.read_bytes()) == digest:
-                place.unlink()
-                removed.append(place)
-                _remove_empty(place.parent, self.root)
-        return written, removed
+        """Put the files in place and remove what was published earlier and is no more; return the written and the removed paths.
 
+        The site changes as a whole: a reader, or whoever is killed meanwhile, never meets pages of two publications.
+        """
+        gone = [path for path, digest in self._published.items() if path not in self._files and self._is_as_published(path, digest)]
+        try:
+            with staging(self.root) as staged:
+                for path, content in self._files.items():
+                    place = self.root / path
+                    if not (place.is_file() and place.read_bytes() == content):
+                        (staged.new / path).parent.mkdir(parents=True, exist_ok=True)
+                        (staged.new / path).write_bytes(content)
+                written = staged.commit(remove=gone)
+        except OSError as error:
+            where = f"{self.root}: {error.filename}" if isinstance(error, ObstacleError) else str(self.root)
+            raise InputError(f"{where}: cannot be written ({error.strerror or error}); publish to another --out") from error
+        order = {self.root / path: place for place, path in enumerate(self._files)}
+        written = [self.root / path.relative_to(os.path.realpath(self.root)) for path in written]
+        return sorted(written, key=lambda path: order[path]), [self.root / path for path in gone]
 
-def _written(place: Path, content: bytes) -> Path:
-    try:
-        return write_atomically(place, content)
-    except OSError as error:
-        raise InputError(f"{place}: cannot be written ({error.strerror or error}); publish to another --out") from error
-
-
-def _remove_empty(folder: Path, root: Path) -> None:
-    while folder != root and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
+    def _is_as_published(self, path: str, digest: str) -> bool:
+        # A file that somebody changed since is theirs.
+        place = self.root / path
+        return place.is_file() and sha256(place.read_bytes()) == digest

@@ -4,21 +4,33 @@ import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from analyses.errors import InputError
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results
+from reportgen.bundle import asking
 from reportgen.render.assets import Assets
 from reportgen.render.document import Document, FigureItem, build_document, files_of
-from reportgen.render.files import write_atomically
 from reportgen.render.helpers import Helpers
 from reportgen.render.html import render_html
 from reportgen.render.languages import Language, load_languages
-from reportgen.render.pdf import render_pdf
+
+if TYPE_CHECKING:
+    from reportgen.render.pdf import render_pdf
 
 __all__ = ["Assets", "Document", "build_document", "files_of", "load_languages", "render_documents", "render_html", "render_pdf"]
 
 FORMATS = ("html", "pdf")
+
+
+def __getattr__(name: str) -> Any:
+    # Only PDF needs the layout engine, whose system libraries not every machine has.
+    if name == "render_pdf":
+        from reportgen.render.pdf import render_pdf
+
+        return render_pdf
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def members(code: str, languages: Mapping[str, Language]) -> list[Language]:
@@ -32,6 +44,12 @@ def members(code: str, languages: Mapping[str, Language]) -> list[Language]:
 
 def _place(code: str, languages: Mapping[str, Language]) -> str:
     return f"{code}/" if code in languages else ""
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
 
 
 def _alternates(code: str, codes: Sequence[str], languages: Mapping[str, Language], name: str) -> dict[str, str]:
@@ -80,7 +98,8 @@ def render_documents(
     known = load_languages(*assets.directories)
     documents = {code: members(code, known) for code in dict.fromkeys(languages)}
     names = {code: language.text("interface.language_name") for code, language in known.items()}
-    facts, figures, tables = analysis.facts(results), analysis.figures(results), analysis.tables(results)
+    with asking(analysis):
+        facts, figures, tables = analysis.facts(results), analysis.figures(results), analysis.tables(results)
     written: list[Path] = []
     papers: list[tuple[Path, Future[bytes]]] = []
     names_of_files = files_of(assets, analysis.templates, edition)
@@ -102,16 +121,16 @@ def render_documents(
             if "pdf" in formats:
                 pdf = helpers.add(document)
             pictures = {folder / "figures" / f"{item.id}.svg": item.svg for item in document.items() if isinstance(item, FigureItem)}
-            written.extend(write_atomically(path, svg.encode()) for path, svg in pictures.items() if path not in written)
+            written.extend(_write(path, svg.encode()) for path, svg in pictures.items() if path not in written)
             advance(1)
             if "html" in formats:
-                written.append(write_atomically(folder / f"{name}.html", render_html(document, names).encode()))
+                written.append(_write(folder / f"{name}.html", render_html(document, names).encode()))
                 advance(1)
             if "pdf" in formats:
                 papers.append((folder / f"{name}.pdf", pdf))
                 written.append(folder / f"{name}.pdf")
         helpers.work()
         for path, pdf in papers:
-            write_atomically(path, pdf.result())
+            _write(path, pdf.result())
             advance(1)
     return written

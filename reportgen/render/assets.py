@@ -1,15 +1,21 @@
 """Where templates, styles and fonts lie, with a user's own directory in front of the built-in one."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import yaml
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.loaders import split_template_path
 
 from analyses.errors import InputError
+from analyses.readers import MEGABYTE, is_file, is_folder, read_bytes, read_text
+from reportgen.render.sandbox import TemplateEnvironment
+from reportgen.yaml_files import read_yaml
+
+TEMPLATE_LIMIT = 2 * MEGABYTE
+FILE_LIMIT = 50 * MEGABYTE
 
 
 def built_in_templates() -> Path:
@@ -34,46 +40,62 @@ class Assets:
     @classmethod
     def default(cls, own: Path | None = None) -> "Assets":
         """The built-in templates, with the directory `own` in front when given; raises InputError when that is no directory."""
-        if own is not None and not own.is_dir():
+        if own is not None and not is_folder(own):
             raise InputError(f"templates: {own} is not a directory")
         return cls([built_in_templates(), *([own] if own else [])])
 
     def path(self, name: str) -> Path:
-        """The file of this name; raises InputError when no directory has it."""
+        """The file of this name; raises InputError when no directory has it, or a link leads out of the directory."""
         for directory in reversed(self.directories):
-            if (directory / name).is_file():
-                return directory / name
+            if is_file(directory / name):
+                return contained(directory / name, directory)
         raise InputError(f"templates: no file {name}")
 
     def text(self, name: str) -> str:
         """The file's text."""
-        return self.path(name).read_text(encoding="utf-8")
+        return read_text(self.path(name), "text file", FILE_LIMIT)
+
+    def bytes(self, name: str) -> bytes:
+        """The file's content."""
+        return read_bytes(self.path(name), "file of the templates", FILE_LIMIT)
 
     def yaml(self, name: str, *, optional: bool = False) -> Any:
         """The file's data; an empty mapping when it is optional and absent. Raises InputError when it is not YAML."""
-        if optional and not any((directory / name).is_file() for directory in self.directories):
+        if optional and not any(is_file(directory / name) for directory in self.directories):
             return {}
-        try:
-            return yaml.safe_load(self.text(name)) or {}
-        except yaml.YAMLError as error:
-            raise InputError(f"templates/{name}: {' '.join(str(error).split())}") from error
+        return read_yaml(self.path(name)).values or {}
 
     def layers(self, name: str) -> list[str]:
         """Names for `environment` of every file of this name, from the one with the highest precedence to the built-in one."""
         return [f"{index}:{name}" for index, directory in reversed(list(enumerate(self.directories))) if (directory / name).is_file()]
 
-    def environment(self) -> ImmutableSandboxedEnvironment:
-        """Jinja for these files: escaped, strict about undefined values, without access to Python's internals."""
-        loaders: dict[str, jinja2.BaseLoader] = {
-            str(index): jinja2.FileSystemLoader(directory) for index, directory in enumerate(self.directories)
-        }
-        return ImmutableSandboxedEnvironment(
-            loader=jinja2.ChoiceLoader([jinja2.PrefixLoader(loaders, delimiter=":"), *reversed(list(loaders.values()))]),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+    def environment(self) -> TemplateEnvironment:
+        """Jinja for these files: escaped, strict about undefined values, without access to anything of the program."""
+        return TemplateEnvironment(_Loader(self))
+
+
+class _Loader(jinja2.BaseLoader):
+    """Templates by name, or by the number of their directory and name (`Assets.layers`)."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, None]:
+        number, colon, name = template.partition(":")
+        path = "/".join(split_template_path(name if colon else template))
+        directories = self._assets.directories
+        for directory in directories[int(number) : int(number) + 1] if colon and number.isdigit() else reversed(directories):
+            if is_file(directory / path):
+                file = contained(directory / path, directory)
+                return read_text(file, "template", TEMPLATE_LIMIT), str(file), None
+        raise jinja2.TemplateNotFound(template)
+
+
+def contained(file: Path, directory: Path) -> Path:
+    """Return `file`; raises InputError when a link leads out of `directory`: templates can be somebody else's."""
+    if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(directory)):
+        raise InputError(f"templates: {file} is a link that leads out of {directory}; put the file itself there")
+    return file
 
 
 def export_templates(folder: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from analyses.errors import InputError
 from analyses.protocol import FigureSpec
+from reportgen.csv_files import csv_text
 from reportgen.render.assets import Assets
 from reportgen.render.languages import Labels, Language
 from reportgen.render.references import Reference, bibtex, entry, load_references, sort_key
@@ -388,7 +389,7 @@ class _Builder:
             self._sentences(f"figure.{name}.caption", values),
             {language.code: language.text(f"figure.{name}.alt", **values) for language in self.languages},
             self._sentences(f"figure.{name}.how_to_read", values) if settings.how_to_read else {},
-            figure.data.to_csv(index=False, lineterminator="\n"),
+            csv_text(figure.data),
             settings.width,
         )
 
@@ -497,7 +498,7 @@ def build_document(
     cited, spec = builder.cited(), builder.spec
     file = spec.files.get(edition, FileSettings(edition=edition))
     given = facts.get("document", {})
-    date = datetime.date.fromisoformat(given["date"]) if given.get("date") else None
+    date = _date(given["date"]) if given.get("date") else None
     authors = given.get("authors", [])
     return Document(
         languages=builder.languages,
@@ -518,10 +519,17 @@ def build_document(
         formulas=builder.formulas,
         edition=edition,
         alternates=dict(alternates or {}),
-        data={f"{name}.csv": table.to_csv(index=False, lineterminator="\n") for name, table in sorted(tables.items()) if file.data},
+        data={f"{name}.csv": csv_text(table) for name, table in sorted(tables.items()) if file.data},
         contents=file.contents,
         assets=assets,
     )
+
+
+def _date(value: Any) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise InputError(f"study.json: settings.document.date: expected a date such as 2026-03-02, found {value!r}") from None
 
 
 def plain_number(document: Document, kind: str, number: str, language: Language) -> Markup:

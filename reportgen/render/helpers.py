@@ -20,9 +20,14 @@ from types import TracebackType
 from typing import Any
 
 from reportgen.render.document import Document
-from reportgen.render.pdf import plan_pdf, render_pdf
 
-TASKS: dict[str, Callable[..., Any]] = {"plan": plan_pdf, "print": render_pdf}
+
+def perform(name: str, *arguments: Any) -> Any:
+    """Do the task ``plan`` or ``print``; the layout engine is loaded now, because a report without PDF does without it."""
+    from reportgen.render.pdf import plan_pdf, render_pdf
+
+    tasks: dict[str, Callable[..., Any]] = {"plan": plan_pdf, "print": render_pdf}
+    return tasks[name](*arguments)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ def serve() -> None:
             return
         answer: Any
         try:
-            answer = TASKS[name](document, *rest)
+            answer = perform(name, document, *rest)
         except Exception as error:
             answer = _portable(error)
         try:
@@ -137,7 +142,7 @@ class Helpers:
             if task is None:
                 return
             try:
-                task.done(TASKS[task.name](*task.arguments))
+                task.done(perform(task.name, *task.arguments))
             except Exception as error:
                 task.failed(error)
 

@@ -1,19 +1,20 @@
 """A document as one HTML file that needs nothing else: no network, no script."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-import jinja2
 from markupsafe import Markup, escape
 
-from reportgen.render.document import Document, FigureItem, Section, TableItem, plain_number
+from reportgen.render.document import Document, FigureItem, Item, Section, TableItem, plain_number
 from reportgen.render.languages import Language
 from reportgen.render.references import Reference, bibtex, entry, family_name, plain_letters
 from reportgen.render.svg import Palette, follow_scheme
+from reportgen.render.tables import Cell, Grid, Heading
 from reportgen.render.writer import fill_formulas
 
 FACES = {
@@ -104,19 +105,13 @@ def render_page(
         Code -> name of the languages to switch to.
     """
     environment = document.assets.environment()
-    environment.undefined = jinja2.StrictUndefined
-    environment.filters["data_uri"] = data_uri
     languages, first = document.languages, document.languages[0]
-
-    def filled(html: Markup, language: Language) -> Markup:
-        return Markup(fill_formulas(html, language, document.formulas, draw_formula))
+    by_code = {language.code: language for language in languages}
+    figures = {item.id: item for item in document.items() if isinstance(item, FigureItem)}
 
     def joined(key: str) -> list[dict[str, str]]:
         words = {language.text(key): language.code for language in reversed(languages)}
         return [{"code": code, "text": text} for text, code in reversed(words.items())]
-
-    def say(key: str, **values: Any) -> str:
-        return first.text(key, **{name: str(value) for name, value in values.items()})
 
     def alike(by_language: Mapping[str, str]) -> Markup:
         if len(set(by_language.values())) == 1:
@@ -127,36 +122,91 @@ def render_page(
     sortable = any(isinstance(item, TableItem) and item.grid.sortable for item in document.items())
     script = document.assets.text("report/sort.js") if target == "html" and sortable else ""
     own = _own_reference(document)
-    body = [section for section in document.sections if not section.appendix]
-    appendices = [section for section in document.sections if section.appendix]
+    sections = [_section(section) for section in document.sections]
+    body = [section for section in sections if not section["appendix"]]
+    appendices = [section for section in sections if section["appendix"]]
     references = document.references[first.code]
-    listed = Section("references", "", {language.code: language.text("interface.references") for language in languages})
-    return environment.get_template("report/document.html.j2").render(
-        document=document,
-        document_title=" / ".join(dict.fromkeys(document.title.values())),
-        target=target,
-        css=Markup(css),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
-        languages=languages,
-        first=first,
-        body=body,
-        appendices=appendices,
-        references=references,
-        reference_section=listed,
-        entries=[*body, *([listed] if references else []), *appendices],
-        own_entry=entry(own, first),
-        own_bibtex=bibtex(own),
-        own_csl=_csl(own),
-        switches=_switches(document, language_names or {}) if target == "html" else [],
-        pdf_name=f"{document.edition}.pdf",
-        drawing=drawing,
-        filled=filled,
+    listed = _section(Section("references", "", {language.code: language.text("interface.references") for language in languages}))
+    environment.offer_filters(data_uri=data_uri)
+    environment.offer(
+        drawing=lambda name: drawing(figures[name]),
+        filled=lambda html, code: Markup(fill_formulas(html, by_code[code], document.formulas, draw_formula)),
         joined=joined,
-        say=say,
+        say=lambda key, **values: first.text(key, **{name: str(value) for name, value in values.items()}),
+        text_in=lambda code, key, **values: by_code[code].text(key, **values),
+        number=first.number,
         alike=alike,
-        numbered=lambda kind, number, language: plain_number(document, kind, number, language),
+        numbered=lambda kind, number, code: plain_number(document, kind, number, by_code[code]),
     )
+    context = {
+        "document": {
+            "title": document.title,
+            "subtitle": document.subtitle,
+            "running_title": document.running_title,
+            "keywords": document.keywords,
+            "particulars": document.particulars,
+            "authors": document.authors,
+            "date": document.date,
+            "front": [_item(item) for item in document.front],
+            "contents": document.contents,
+            "bibliography": document.bibliography,
+        },
+        "document_title": " / ".join(dict.fromkeys(document.title.values())),
+        "target": target,
+        # Within a style sheet nothing but its end begins with "</".
+        "css": Markup(css.replace("</", "<\\/")),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        "languages": [{"code": language.code} for language in languages],
+        "first": {"code": first.code},
+        "body": body,
+        "appendices": appendices,
+        "references": references,
+        "reference_section": listed,
+        "entries": [*body, *([listed] if references else []), *appendices],
+        "own_entry": entry(own, first),
+        "own_bibtex": bibtex(own),
+        "own_csl": _csl(own),
+        "switches": _switches(document, language_names or {}) if target == "html" else [],
+        "pdf_name": f"{document.edition}.pdf",
+    }
+    return environment.render("report/document.html.j2", context)
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "id": section.id,
+        "number": section.number,
+        "heading": section.heading,
+        "items": [_item(item) for item in section.items],
+        "sections": [_section(child) for child in section.sections],
+        "appendix": section.appendix,
+        "begins_page": section.begins_page,
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    """One item of a section as a template sees it."""
+    seen = {field.name: getattr(item, field.name) for field in dataclasses.fields(item) if field.name != "grid"}
+    if isinstance(item, TableItem):
+        seen |= {"length": item.length, "grid": _grid(item.grid)}
+    return seen
+
+
+def _grid(grid: Grid) -> dict[str, Any]:
+    def fields(record: Heading | Cell) -> dict[str, Any]:
+        return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+    return {
+        "groups": [fields(group) for group in grid.groups],
+        "headings": [fields(heading) for heading in grid.headings],
+        "rows": [[fields(cell) for cell in row] for row in grid.rows],
+        "widths": grid.widths,
+        "row_ids": grid.row_ids,
+        "sortable": grid.sortable,
+        "parts": [{"group": fields(group) if group else None, "numbers": list(numbers)} for group, numbers in grid.parts()],
+        "continued": [grid.continues(index) for index in range(len(grid.rows))],
+    }
 
 
 def style_sheet(document: Document, *names: str) -> str:
@@ -173,7 +223,7 @@ def render_html(document: Document, language_names: Mapping[str, str] | None = N
         Code -> name, for the links to the document's `alternates`.
     """
     palette = Palette.load(document.assets)
-    fonts = font_faces(lambda name: data_uri(document.assets.path(f"fonts/{name}.woff2").read_bytes(), "font/woff2"), "woff2")
+    fonts = font_faces(lambda name: data_uri(document.assets.bytes(f"fonts/{name}.woff2"), "font/woff2"), "woff2")
 
     def drawing(item: FigureItem) -> Markup:
         alt = " / ".join(dict.fromkeys(item.alt.values()))

@@ -6,6 +6,7 @@ msgstr) may hold placeholders ``%(name)s``. How numbers are written comes from B
 """
 
 import datetime
+import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +23,14 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from analyses.errors import InputError
+from analyses.readers import MEGABYTE, read_bytes
 
 PLACEHOLDER = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<escaped>%)|(?P<wrong>.|$))", re.DOTALL)
+MOST_DIGITS = 15
 MINUS = "\u2212"
 NO_BREAK_SPACE = "\u00a0"
+# Up to how many decimals an interval's end is given so that its sign shows; what is 0 at that many is written as 0.
+MOST_TELLING_DIGITS = 6
 
 
 class CatalogueError(InputError):
@@ -47,6 +52,20 @@ def _finite(value: Any) -> float:
     if isinstance(value, bool) or value is None or not math.isfinite(value):
         raise CatalogueError(f"{value!r} is not a number that a report can print; decide in the facts what to say instead")
     return float(value)
+
+
+def _telling_digits(ends: Sequence[float], digits: int) -> int:
+    """The fewest decimals, from `digits` on, with which no end that is not 0 is written as 0."""
+    exact = [abs(Decimal(repr(_finite(end)))) for end in ends]
+    told = [end for end in exact if round(end, MOST_TELLING_DIGITS) > 0]
+    enough = (count for count in range(digits, MOST_TELLING_DIGITS) if all(round(end, count) > 0 for end in told))
+    return next(enough, max(digits, MOST_TELLING_DIGITS))
+
+
+def _digits(count: int) -> int:
+    if not isinstance(count, int) or not 0 <= count <= MOST_DIGITS:
+        raise CatalogueError(f"digits: expected 0 to {MOST_DIGITS}, found {count!r}")
+    return count
 
 
 @dataclass(frozen=True)
@@ -94,7 +113,7 @@ class Language:
 
         `unit` marks a quantity that cannot exceed 1 (p, r, tau): where the language drops the leading zero of those, it is dropped.
         """
-        rounded = round(Decimal(repr(_finite(value))), digits)
+        rounded = round(Decimal(repr(_finite(value))), _digits(digits))
         if rounded == 0:
             rounded = abs(rounded)
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
@@ -111,7 +130,7 @@ class Language:
 
     def percent(self, value: float, digits: int = 0) -> str:
         """A share (1 is 100 %) in percent."""
-        pattern = "#,##0" + ("." + "0" * digits if digits else "") + "%"
+        pattern = "#,##0" + ("." + "0" * _digits(digits) if digits else "") + "%"
         rounded = round(Decimal(repr(_finite(value))), digits + 2)
         return babel.numbers.format_percent(abs(rounded) if rounded == 0 else rounded, format=pattern, locale=self.locale).replace(
             "-", MINUS
@@ -137,7 +156,8 @@ class Language:
         return written if sign == "=" else f"{sign}{NO_BREAK_SPACE}{written}"
 
     def interval(self, low: float, high: float, digits: int = 2, *, unit: bool = False) -> str:
-        """An interval in brackets with the language's separator."""
+        """An interval in brackets with the language's separator; both ends have more digits where an end that is not 0 would look so."""
+        digits = _telling_digits((low, high), digits)
         separator = self._convention("interval_separator")
         return f"[{self.number(low, digits, unit=unit)}{separator}{NO_BREAK_SPACE}{self.number(high, digits, unit=unit)}]"
 
@@ -236,8 +256,8 @@ def labels(languages: Sequence[Language]) -> Labels:
 def read_catalogue(path: Path) -> Catalog:
     """One ``.po`` file; raises CatalogueError when it cannot be read."""
     try:
-        with path.open("rb") as stream:
-            return read_po(stream, locale=None, abort_invalid=True)
+        content = read_bytes(path, "catalogue", 5 * MEGABYTE)
+        return read_po(io.BytesIO(content), locale=None, abort_invalid=True)
     except Exception as error:
         raise CatalogueError(f"{path}: {error}") from error
 

@@ -37,7 +37,7 @@ QUOTED = re.compile(r"<blockquote.*?</blockquote>", re.DOTALL)
 WORD = re.compile(r"(?<=[> \n])([^ \n<>]+)[ \n]+(?=[^<>]*<)")
 
 
-class _OwnAssetsOnly(URLFetcher):
+class OwnAssetsOnly(URLFetcher):
     """Gives the report's own files, pictures and data addresses; anything else is an error, not a gap on the page."""
 
     def __init__(self, assets: Assets, pictures: Mapping[str, str] | None = None) -> None:
@@ -48,7 +48,7 @@ class _OwnAssetsOnly(URLFetcher):
         if url in self._pictures:
             return URLFetcherResponse(url, self._pictures[url].encode(), {"Content-Type": "image/svg+xml"})
         if url.startswith(SCHEME):
-            return URLFetcherResponse(url, self._assets.path(url.removeprefix(SCHEME)).read_bytes())
+            return URLFetcherResponse(url, self._assets.bytes(url.removeprefix(SCHEME)))
         if url.startswith("data:"):
             return super().fetch(url, headers)
         raise FatalURLFetchingError(f"the report may not load {url}")
@@ -105,7 +105,7 @@ class _Press:
     def layout(self, source: str, *, short: bool = False) -> weasyprint.Document:
         """The source on pages; figures are empty in a short one."""
         pictures = {address: _emptied(svg) if short else svg for address, svg in self.pictures.items()}
-        fetcher = _OwnAssetsOnly(self._document.assets, pictures)
+        fetcher = OwnAssetsOnly(self._document.assets, pictures)
         return weasyprint.HTML(string=source, url_fetcher=fetcher).render(font_config=FontConfiguration())
 
     def arrangement(self) -> Arrangement:
@@ -135,7 +135,7 @@ def _attachments(document: Document) -> list[weasyprint.Attachment]:
 
 
 @contextmanager
-def _laying_out() -> Iterator[None]:
+def laying_out() -> Iterator[None]:
     """What any use of the layout engine needs: its complaints are errors, and no time goes into looking for garbage.
 
     A layout makes millions of objects and drops few before its end: the collector finds nothing and takes a sixth of the time.
@@ -161,7 +161,7 @@ def _laying_out() -> Iterator[None]:
 
 def plan_pdf(document: Document) -> Arrangement:
     """Where the figures go on paper; raises RuntimeError as `render_pdf` does."""
-    with _laying_out():
+    with laying_out():
         return _Press(document).arrangement()
 
 
@@ -179,7 +179,7 @@ def render_pdf(document: Document, arrangement: Arrangement | None = None) -> by
         When the layout engine complains: of a rule that it does not know, a picture that it cannot draw.
     """
     arrangement = plan_pdf(document) if arrangement is None else arrangement
-    with _laying_out():
+    with laying_out():
         press = _Press(document)
         source = press.page(arrangement)
         target = BytesIO()

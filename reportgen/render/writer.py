@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import jinja2
 from markupsafe import Markup, escape
 
 from analyses.errors import InputError
@@ -13,7 +12,9 @@ from reportgen.render.assets import Assets
 from reportgen.render.formulas import typeset
 from reportgen.render.languages import Labels, Language
 from reportgen.render.references import Reference, short_authors
+from reportgen.render.sandbox import plain
 
+MOST_LINES = 100
 INLINE_TAG = re.compile(r"&lt;(/?(?:i|em|b|strong|sub|sup|code))&gt;")
 VERDICT_SIGNS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?", "not_testable": "–"}
 FORMULA = re.compile(r'<report-formula name="([a-z0-9_]+)"( inline)?></report-formula>')
@@ -94,10 +95,10 @@ class Writer:
     def __post_init__(self) -> None:
         self._environment = self.assets.environment()
         functions = self._functions()
-        self._environment.globals.update(functions)
-        self._environment.filters.update(
-            {name: functions[name] for name in ("number", "integer", "percent", "p_value", "p", "date", "verdict", "fill", "sentence")}
-        )
+        self._environment.offer(**functions)
+        filters = ("number", "integer", "percent", "p_value", "p", "date", "verdict", "fill", "sentence")
+        self._environment.offer_filters(**{name: functions[name] for name in filters})
+        self._seen = {**plain(self.facts), "language": self.language.code, "edition": self.edition}
 
     def _functions(self) -> dict[str, Callable[..., Any]]:
         language = self.language
@@ -163,6 +164,8 @@ class Writer:
 
     def lines(self, count: int) -> Markup:
         """Ruled lines to write on, by hand."""
+        if not 0 <= count <= MOST_LINES:
+            raise InputError(f"lines({count}): 0 to {MOST_LINES}")
         words = self.language.text("interface.write_here")
         return Markup('<div class="lines"><p class="spoken">{}</p>{}</div>').format(words, Markup('<div class="line"></div>') * count)
 
@@ -203,27 +206,15 @@ class Writer:
         if not layers:
             raise InputError(f"templates: no file {name}")
         for layer in layers:
-            template = self._environment.get_template(layer)
-            if block_name in template.blocks:
-                return self._rendered(f"{name}, block {block_name}", template, block_name)
+            if block_name in self._environment.blocks(layer):
+                return Markup(self._environment.render(layer, self._seen, block_name).strip())
         raise InputError(f"templates/{name}: no block {block_name!r}")
 
     def component(self, file: str) -> Markup:
         """A template shared by the languages."""
         name = f"{self.folder}/components/{file}"
         self.assets.path(name)
-        return self._rendered(name, self._environment.get_template(name), None)
-
-    def _rendered(self, where: str, template: jinja2.Template, block: str | None) -> Markup:
-        context = {**self.facts, "language": self.language.code, "edition": self.edition}
-        try:
-            if block is None:
-                return Markup(template.render(context).strip())
-            return Markup("".join(template.blocks[block](template.new_context(context))).strip())
-        except InputError as error:
-            raise InputError(f"templates/{where}: {error}") from error
-        except (jinja2.TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"templates/{where}: {error}") from error
+        return Markup(self._environment.render(name, self._seen).strip())
 
 
 def fill_formulas(

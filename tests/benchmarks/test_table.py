@@ -1,5 +1,8 @@
+import json
+
 import pytest
 
+from benchmarks.__main__ import PAGE, RESULTS
 from benchmarks.measure import at_most, compared, in_turn
 from benchmarks.table import END, START, insert, short, table
 
@@ -48,16 +51,22 @@ def test_the_table_says_what_is_missed_and_what_is_left_out():
 
 
 def test_insertion_replaces_only_what_stands_between_the_markers(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{START}\nold\n{END}\nafter\n", encoding="utf-8")
-    assert insert(readme, "new\n")
-    assert insert(readme, "new\n")
-    assert readme.read_text(encoding="utf-8") == f"before\n{START}\nnew\n{END}\nafter\n"
+    page = tmp_path / "benchmarks.md"
+    page.write_text(f"before\n{START}\nold\n{END}\nafter\n", encoding="utf-8")
+    assert insert(page, "new\n")
+    assert insert(page, "new\n")
+    assert page.read_text(encoding="utf-8") == f"before\n{START}\nnew\n{END}\nafter\n"
 
 
 @pytest.mark.parametrize("content", ["nothing", f"{END} {START}", START])
 def test_insertion_without_markers_leaves_the_file_alone(tmp_path, content):
-    readme = tmp_path / "README.md"
-    readme.write_text(content, encoding="utf-8")
-    assert not insert(readme, "new\n")
-    assert readme.read_text(encoding="utf-8") == content
+    page = tmp_path / "benchmarks.md"
+    page.write_text(content, encoding="utf-8")
+    assert not insert(page, "new\n")
+    assert page.read_text(encoding="utf-8") == content
+
+
+def test_the_page_of_the_documentation_shows_the_last_figures():
+    report = json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
+    between = PAGE.read_text(encoding="utf-8").partition(START)[2].partition(END)[0]
+    assert between.strip() == short(report).strip()

@@ -36,7 +36,7 @@ word: coffee
 activations_file: captured.npz
 detail_layer: 2
 permutations: 199
-controls: {draws: 100, pairs_per_distance: 3}
+controls: {pairs_per_distance: 3}
 robustness: {enabled: false}
 """
 

@@ -41,7 +41,7 @@ def results(study):
     small = study.model_copy(
         update={
             "permutations": 199,
-            "controls": study.controls.model_copy(update={"draws": 100}),
+            "controls": study.controls.model_copy(update={"pairs_per_distance": 12}),
             "robustness": study.robustness.model_copy(update={"enabled": False}),
         }
     )

@@ -45,6 +45,11 @@ TYPED_IN_SENTENCE = {
     "figure.specification.title.constant_shift": {"5"},
     "figure.specification_information.caption": {"2"},
     "figure.error_rates.band": {"3", "7"},
+    "figure.linear_share.caption": {"2"},
+    # Per cent: all of it.
+    "figure.linear_share.whole": {"100"},
+    "figure.linear_share.cut": {"100"},
+    "figure.linear_share.how_to_read": {"100"},
     "table.verdicts.caption": {"2", "3", "4", "5"},
 }
 

@@ -78,13 +78,14 @@ from reportgen.cli import main
 main()
 """
 
-    def call(*arguments, wait=True, **environment):
-        command = [sys.executable, "-c", code, *map(str, arguments)]
+    def call(*arguments, wait=True, prefix=(), stdout=subprocess.PIPE, **environment):
+        command = [*map(str, prefix), sys.executable, "-c", code, *map(str, arguments)]
+        # This checkout's code, wherever it is installed from.
+        path = os.pathsep.join([str(FAKE), str(Path(__file__).parents[2])])
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("REPORTGEN_")}
-        variables = {**inherited, "REPORTGEN_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(FAKE), **environment}
+        variables = {**inherited, "REPORTGEN_CACHE": str(tmp_path / "cache"), "PYTHONPATH": path, **environment}
         start = subprocess.run if wait else subprocess.Popen
-        options = {"capture_output": True} if wait else {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return start(command, text=True, cwd=tmp_path, env=variables, **options)
+        return start(command, text=True, cwd=tmp_path, env=variables, stdout=stdout, stderr=subprocess.PIPE)
 
     return call
 

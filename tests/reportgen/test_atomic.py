@@ -1,11 +1,13 @@
+import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from reportgen import atomic
-from reportgen.atomic import put_folder, staging_folder
+from reportgen.atomic import staging, staging_folder
 
 
 def test_the_folder_is_beside_its_place_and_goes_away(tmp_path):
@@ -20,24 +22,123 @@ def test_the_folder_is_beside_its_place_and_goes_away(tmp_path):
     assert list((tmp_path / "new").iterdir()) == []
 
 
-@pytest.mark.parametrize("exchange", [True, False])
-def test_put_folder_replaces(tmp_path, monkeypatch, exchange):
-    if not exchange:
-        monkeypatch.setattr(atomic, "_exchange", lambda one, other: False)
-    place = tmp_path / "place"
-    for content in ("old", "new"):
-        with staging_folder(place) as folder:
-            (folder / "file").write_text(content)
-            put_folder(folder, place)
-        assert (place / "file").read_text() == content
-    assert list(tmp_path.iterdir()) == [place]
+WAYS = ["exchange", "no exchange", "worked in", "much beside"]
+
+
+@pytest.fixture(params=WAYS)
+def way(request, tmp_path, monkeypatch):
+    """The ways to put files in place: one exchange of the whole folder, or a journal of renames."""
+    if request.param == "no exchange":
+        monkeypatch.setattr(atomic, "exchange", lambda one, other: False)
+    elif request.param == "much beside":
+        monkeypatch.setattr(atomic, "_MOST_LINKS", 0)
+    elif request.param == "worked in":
+        (tmp_path / "root").mkdir()
+        monkeypatch.chdir(tmp_path / "root")
+    return request.param
+
+
+def put(root, files, remove=()):
+    with staging(root) as staged:
+        for name, content in files.items():
+            (staged.new / name).parent.mkdir(parents=True, exist_ok=True)
+            (staged.new / name).write_text(content)
+        return [path.relative_to(os.path.realpath(root)).as_posix() for path in staged.commit(remove)]
+
+
+def contents(root):
+    return {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+def test_what_is_new_is_put_and_what_is_of_others_stays(tmp_path, way):
+    root = tmp_path / "root"
+    assert put(root, {"a": "1", "deep/b": "1"}) == ["a", "deep/b"]
+    (root / "deep" / "mine").write_text("mine")
+    (root / "empty").mkdir()
+    (root / "link").symlink_to("nowhere")
+    inode = (root / "deep" / "b").stat().st_ino
+    assert put(root, {"a": "2", "deep/b": "1", "more/c": "2"}) == ["a", "more/c"]
+    assert contents(root) == {"a": "2", "deep/b": "1", "deep/mine": "mine", "more/c": "2"}
+    assert (root / "empty").is_dir()
+    assert os.readlink(root / "link") == "nowhere"
+    # A file that is the same is the same file still.
+    assert (root / "deep" / "b").stat().st_ino == inode
+    put(root, {"a": "2"}, remove=["deep/b", "more/c", "never/there"])
+    assert contents(root) == {"a": "2", "deep/mine": "mine"}
+    assert not (root / "more").exists()
+    assert list(tmp_path.iterdir()) == [root]
+    assert [path.name for path in root.iterdir() if path.name.startswith(".")] == []
+
+
+def test_nothing_is_touched_where_nothing_differs(tmp_path, way):
+    root = tmp_path / "root"
+    put(root, {"a": "1"})
+    inode, times = root.stat().st_ino, root.stat().st_mtime_ns
+    assert put(root, {"a": "1"}, remove=["gone"]) == []
+    assert root.stat().st_ino == inode
+    assert (root.stat().st_mtime_ns == times) or way == "worked in"
+
+
+def test_a_link_to_the_folder_stays_a_link(tmp_path, way):
+    (tmp_path / "root").mkdir(exist_ok=True)
+    (tmp_path / "link").symlink_to("root")
+    put(tmp_path / "link", {"a": "1"})
+    put(tmp_path / "link", {"a": "2"})
+    assert (tmp_path / "link").is_symlink()
+    assert contents(tmp_path / "root") == {"a": "2"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "root"]
+
+
+@pytest.mark.parametrize("files", [{"a/b": "1", "c": "1"}, {"mine": "1"}])
+def test_what_is_of_another_kind_is_in_the_way(tmp_path, way, files):
+    root = tmp_path / "root"
+    (root / "mine").mkdir(parents=True)
+    (root / "a").write_text("mine")
+    with pytest.raises(atomic.ObstacleError):
+        put(root, files)
+    assert contents(root) == {"a": "mine"}
+
+
+@pytest.mark.parametrize("call", ["link", "fsync", "exchange", "mkdir"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_disk_that_is_full_or_broken_leaves_the_old_state(tmp_path, monkeypatch, call, number):
+    root = tmp_path / "root"
+    put(root, {"a": "1", "deep/b": "1"})
+
+    def fail(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        target = atomic if call == "exchange" else Path if call == "mkdir" else os
+        patch.setattr(target, call, fail)
+        with pytest.raises(OSError, match=os.strerror(number)):
+            put(root, {"a": "2", "c": "2"})
+    assert contents(root) == {"a": "1", "deep/b": "1"}
+    put(root, {"a": "2"})
+    assert list(tmp_path.iterdir()) == [root]
+
+
+def test_two_writers_of_one_folder_do_not_lose_each_others_files(tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from reportgen.atomic import staging
+for turn in range(30):
+    with staging(Path(sys.argv[1])) as staged:
+        (staged.new / sys.argv[2]).write_text(str(turn))
+        staged.commit()
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "root")]
+    processes = [subprocess.Popen([*command, name]) for name in ("a", "b", "c")]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+    assert contents(tmp_path / "root") == {"a": "29", "b": "29", "c": "29"}
+    assert list(tmp_path.iterdir()) == [tmp_path / "root"]
 
 
 def test_permissions_follow_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
-        with staging_folder(tmp_path / "place") as folder:
-            put_folder(folder, tmp_path / "place")
+        put(tmp_path / "place", {"a": "1"})
     finally:
         os.umask(before)
     assert (tmp_path / "place").stat().st_mode & 0o777 == 0o750

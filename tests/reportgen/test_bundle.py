@@ -46,6 +46,7 @@ def test_same_results_same_bytes(results, letters, bundle, tmp_path):
     assert files(rewritten) == files(bundle)
 
 
+@pytest.mark.slow
 def test_same_bytes_under_any_hash_seed(reportgen_process, tmp_path):
     written = []
     for seed in ("1", "2", "3"):
@@ -134,11 +135,18 @@ def test_a_failed_write_leaves_the_old_bundle(results, letters, bundle):
 
 
 def test_a_new_bundle_replaces_the_old_one_whole(results, letters, bundle):
-    (bundle / "tables" / "old.csv").write_text("of an older run")
     changed = Results(results.dataset * 2, results.activations, results.study)
     write_bundle(changed, no_tables, bundle)
     assert sorted(files(bundle)) == ["SHA256SUMS", "activations.nc", "results.nc", "study.json"]
     xarray.testing.assert_equal(read_bundle(bundle).dataset["mean_length"], changed.dataset["mean_length"])
+
+
+def test_what_is_of_no_bundle_stays_in_its_folder(results, bundle):
+    for name in ("notes.txt", "tables/mine.csv"):
+        (bundle / name).write_text("mine")
+    write_bundle(Results(results.dataset * 2, results.activations, results.study), no_tables, bundle)
+    assert (bundle / "notes.txt").read_text() == (bundle / "tables" / "mine.csv").read_text() == "mine"
+    assert not (bundle / "tables" / "lengths.csv").exists()
 
 
 def test_an_equal_bundle_is_left_alone_unless_damaged(results, letters, bundle):

@@ -1,24 +1,27 @@
+import hashlib
 import json
 import shutil
 
 import numpy
 import pytest
+import xarray
 from typer.testing import CliRunner
 
 from analyses.errors import InputError
 from analyses.protocol import Results
-from reportgen.bundle import bundle_digest, write_bundle
+from reportgen import compare
+from reportgen.bundle import bundle_digest, read_bundle, write_bundle
 from reportgen.cli import app
-from reportgen.compare import Tolerance, accept, compare_bundles, comparison_text, read_tolerances
+from reportgen.compare import DEFAULT_TOLERANCES, Tolerance, accept, compare_bundles, comparison_text, read_tolerances
 
 
 @pytest.fixture
-def changed(results, tmp_path):
+def changed(results, letters, tmp_path):
     """Write a bundle like the first one but for what is given."""
 
     def write(dataset=None, activations=None, **study):
         made = Results(results.dataset if dataset is None else dataset, activations or results.activations, {**results.study, **study})
-        return write_bundle(made, lambda written: {}, tmp_path / "changed")
+        return write_bundle(made, letters.tables, tmp_path / "changed")
 
     return write
 
@@ -26,7 +29,15 @@ def changed(results, tmp_path):
 def test_a_bundle_and_itself(bundle):
     comparison = compare_bundles(bundle, bundle)
     assert not comparison.changed
-    assert comparison.as_json() == {"changed": False, "verdicts": (), "numbers": (), "settings": (), "provenance": (), "added": ()}
+    assert comparison.as_json() == {
+        "changed": False,
+        "verdicts": (),
+        "numbers": (),
+        "settings": (),
+        "provenance": (),
+        "added": (),
+        "compared": 13,
+    }
     assert comparison_text(comparison) == "No verdict changed and no number moved beyond its tolerance."
 
 
@@ -79,6 +90,7 @@ def test_words_and_truth_values_are_compared_too(bundle, results, changed):
     assert [(movement.quantity, movement.moved, movement.new) for movement in numbers] == [
         ("even", 1, bool(dataset["even"][0])),
         ("occurrence_word", 1, "Milk"),
+        ("table lengths: word", 1, "Milk"),
     ]
 
 
@@ -130,7 +142,7 @@ def test_a_tolerance_file_that_is_wrong(tmp_path, content, expected):
 
 
 def test_accept_copies_once(bundle, changed, tmp_path):
-    new = changed()
+    new = changed(provenance={"versions": {}})
     assert accept(new, tmp_path / "deep" / "baseline")
     assert bundle_digest(tmp_path / "deep" / "baseline") == bundle_digest(new)
     assert not accept(new, tmp_path / "deep" / "baseline")
@@ -143,6 +155,112 @@ def test_accept_replaces_no_other_folder(bundle, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     with pytest.raises(InputError, match="not a result bundle"):
         accept(bundle, tmp_path / "mine")
+
+
+def test_accept_mends_a_damaged_baseline_and_leaves_notes(bundle, tmp_path):
+    baseline = tmp_path / "baseline"
+    accept(bundle, baseline)
+    (baseline / "results.nc").write_bytes(b"damaged")
+    (baseline / "notes.txt").write_text("mine")
+    assert accept(bundle, baseline)
+    assert (baseline / "results.nc").read_bytes() == (bundle / "results.nc").read_bytes()
+    assert (baseline / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("pattern", ["*", "mean_*", "mean_length", "*length"])
+def test_a_tolerance_of_ones_own_wins_over_every_default(bundle, results, changed, monkeypatch, pattern):
+    monkeypatch.setitem(DEFAULT_TOLERANCES, "mean_length", Tolerance())
+    dataset = results.dataset.copy(deep=True)
+    dataset["mean_length"][0] += 5
+    new = changed(dataset)
+    assert compare_bundles(bundle, new).changed
+    assert not compare_bundles(bundle, new, {pattern: Tolerance(absolute=1000)}).changed
+
+
+def test_among_ones_own_the_last_that_fits_wins():
+    own = {"mean_*": Tolerance(absolute=1), "*": Tolerance(absolute=2), "other": Tolerance(absolute=3)}
+    assert compare._tolerance("mean_length", own).absolute == 2
+
+
+def test_the_numbers_and_words_of_a_verdict_are_compared(bundle, results, changed):
+    first, second = results.study["verdicts"]
+    new = changed(verdicts=[{**first, "estimate": 99.0, "low": None, "agreeing_layers": 0, "reason": "other"}, second])
+    numbers = {movement.quantity: movement for movement in compare_bundles(bundle, new).numbers}
+    assert sorted(numbers) == ["verdicts: agreeing_layers", "verdicts: estimate", "verdicts: low"]
+    assert numbers["verdicts: estimate"].where == "statement long_words, estimator histogram"
+    assert (numbers["verdicts: low"].old, numbers["verdicts: low"].new) == (0.1, None)
+    assert compare_bundles(bundle, new).added == ("verdicts: reason",)
+    assert [movement.quantity for movement in compare_bundles(bundle, new, {"verdict.*": Tolerance(absolute=100)}).numbers] == [
+        "verdicts: low"
+    ]
+
+
+def test_tables_are_compared(bundle, tmp_path):
+    new = tmp_path / "new"
+    shutil.copytree(bundle, new)
+    table = (new / "tables" / "lengths.csv").read_text().splitlines()
+    table[2] = table[2].split(",")[0] + ",99"
+    (new / "tables" / "lengths.csv").write_text("\n".join(table) + "\n")
+    summed(new)
+    (movement,) = compare_bundles(bundle, new).numbers
+    assert (movement.quantity, movement.new, movement.where) == ("table lengths: third", 99.0, "row 2, word after")
+    shutil.rmtree(new / "tables")
+    summed(new)
+    assert [movement.reason for movement in compare_bundles(bundle, new).numbers] == ["no longer there"] * 2
+
+
+def summed(bundle):
+    names = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
+    lines = [f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    (bundle / "SHA256SUMS").write_text("".join(lines))
+
+
+def test_all_else_that_study_json_holds_is_compared(bundle, results, changed, letters, tmp_path):
+    old = write_bundle(
+        Results(results.dataset, results.activations, {**results.study, "text": {"tokens": ["a", "b"], "share": 0.5}}),
+        letters.tables,
+        tmp_path / "old",
+    )
+    numbers = compare_bundles(old, changed(text={"tokens": ["a", "c"], "share": 0.9})).numbers
+    assert [(movement.quantity, movement.where, movement.old, movement.new) for movement in numbers] == [
+        ("study.json: text.share", "", 0.5, 0.9),
+        ("study.json: text.tokens", "entry 2", "b", "c"),
+    ]
+
+
+def test_layers_are_counted_from_one_and_labels_are_matched(letters, results, tmp_path):
+    def written(name, **coordinates):
+        values = xarray.DataArray(numpy.arange(6.0).reshape(2, 3), dims=("branch", "layer"), coords=coordinates)
+        dataset = xarray.Dataset({"tau": values})
+        return write_bundle(Results(dataset, results.activations, results.study), lambda written: {}, tmp_path / name)
+
+    old = written("old", branch=["attention", "mlp"], layer=[0, 1, 2])
+    turned = read_bundle(old).dataset.isel(branch=[1, 0]).transpose("layer", "branch")
+    new = write_bundle(Results(turned, results.activations, results.study), lambda written: {}, tmp_path / "new")
+    assert not [movement for movement in compare_bundles(old, new).numbers if movement.quantity == "tau"]
+    turned["tau"][2, 0] += 5
+    moved = write_bundle(Results(turned, results.activations, results.study), lambda written: {}, tmp_path / "moved")
+    (movement,) = (movement for movement in compare_bundles(old, moved).numbers if movement.quantity == "tau")
+    assert movement.where == "branch mlp, layer 3"
+    assert movement.place == (("branch", "mlp"), ("layer", "3"))
+
+
+def test_a_page_that_cannot_be_made_hides_nothing(bundle, results, changed, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise AttributeError("no such variable")
+
+    monkeypatch.setattr("reportgen.comparison_page.comparison_page", fail)
+    dataset = results.dataset.copy(deep=True)
+    dataset["mean_length"][0] += 5
+    new = changed(dataset)
+    done = CliRunner().invoke(app, ["compare", str(bundle), str(new), "--html", str(tmp_path / "page.html")])
+    assert done.exit_code == 4
+    assert "mean_length: 1 of 2" in done.stdout
+    assert "no such variable" in done.stderr
+    as_json = CliRunner().invoke(app, ["compare", str(bundle), str(new), "--html", str(tmp_path / "page.html"), "--json"])
+    content = json.loads(as_json.stdout)
+    assert (content["exit"], content["page"], content["comparison"]["changed"]) == (4, None, True)
+    assert "no such variable" in content["error"]
 
 
 def test_exit_codes(bundle, results, changed, tmp_path):

@@ -1,10 +1,13 @@
 import json
+import shlex
 import shutil
+import sys
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from analyses import installation
 from reportgen import doctor
 from reportgen.cli import app
 from reportgen.doctor import examine, findings_text
@@ -21,23 +24,35 @@ def test_all_is_well_on_this_machine(tmp_path):
     assert {"Python", "PDF", "fonts", "analyses", "models", "cache folder", "output folder", "cache disk"} <= states.keys()
 
 
-def test_pdf_libraries_that_are_missing(tmp_path, monkeypatch):
-    def fail(name):
-        raise OSError("cannot load library 'libpango-1.0-0'")
+def without(monkeypatch, *names):
+    """As if these packages were not installed."""
+    from importlib.metadata import PackageNotFoundError, version
 
-    monkeypatch.setattr(doctor.importlib, "import_module", fail)
+    def version_of(name):
+        if name in names:
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(installation, "version", version_of)
+
+
+def test_pdf_libraries_that_are_missing(tmp_path, monkeypatch):
+    reason = "PDF cannot be made here: cannot load library 'libpango-1.0-0'; remedy: apt-get install libpango-1.0-0"
+    monkeypatch.setattr(doctor.printing, "obstacle", lambda: reason)
     found = finding("PDF", tmp_path)
-    assert found.state == "missing"
-    assert "libpango" in found.detail
-    assert "apt-get install libpango" in found.remedy
+    assert (found.state, found.detail) == ("missing", "cannot load library 'libpango-1.0-0'")
+    assert found.remedy == "apt-get install libpango-1.0-0"
 
 
 def test_packages_that_are_missing(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "_importable", lambda name: name not in ("torch", "jinja2"))
+    without(monkeypatch, "torch", "gguf", "jinja2")
+    monkeypatch.setattr(installation, "_record", lambda name: "")
     reports, models = finding("packages for reports", tmp_path), finding("packages for models", tmp_path)
-    assert (reports.state, reports.detail) == ("missing", "not installed: jinja2")
-    assert (models.state, models.detail) == ("optional", "not installed: torch")
-    assert "pip install 'reportgen[models]'" in models.remedy
+    assert (reports.state, reports.detail) == ("missing", "jinja2 is not installed")
+    assert (models.state, models.detail) == ("optional", "gguf is not installed; torch is not installed")
+    asked = {installation.name_of(line): line for line in installation.requirements()}
+    assert shlex.split(reports.remedy) == [sys.executable, "-m", "pip", "install", asked["jinja2"]]
+    assert f"'{asked['gguf']}' '{asked['torch']}'" in models.remedy
 
 
 @pytest.mark.parametrize("damage", ["none there", "broken"])
@@ -77,7 +92,7 @@ def test_the_command(tmp_path, monkeypatch):
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 0
     assert done.stdout == findings_text(examine(tmp_path / "out")) + "\n"
-    monkeypatch.setattr(doctor, "_importable", lambda name: name != "jinja2")
+    without(monkeypatch, "jinja2")
     as_json = CliRunner().invoke(app, ["doctor", "--json"])
     assert as_json.exit_code == 3
     content = json.loads(as_json.stdout)

@@ -45,6 +45,7 @@ def test_terms_are_named_before_anything_is_fetched(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.model
 def test_verify_prints_a_line_a_layer(tmp_path):
     tiny_word_model(tmp_path)
     done = call("verify", tmp_path)
@@ -80,6 +81,7 @@ def tiny_word_model(tmp_path):
     transformers.GPT2Model(config).save_pretrained(tmp_path)
 
 
+@pytest.mark.model
 def test_inspect_a_small_model(tmp_path):
     tiny_word_model(tmp_path)
     properties = json.loads(call("inspect", tmp_path, "--json").stdout)["properties"]

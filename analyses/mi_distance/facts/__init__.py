@@ -9,9 +9,11 @@ from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import (
     band_ends,
     model_facts,
+    nat,
     reproduction,
     table_captions,
     text_segments,
+    thresholds,
     title_block,
     token_count,
 )
@@ -23,8 +25,11 @@ from analyses.mi_distance.facts.layers import (
     significant_counts,
     tau_description,
 )
-from analyses.mi_distance.facts.statements import conclusion_lists, statement_facts, verdict_table
+from analyses.mi_distance.facts.position import position_facts
+from analyses.mi_distance.facts.statements import conclusion_lists, part_table, statement_facts, verdict_table
+from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.figure_captions import captions as figure_captions
+from analyses.mi_distance.linear_facts import linear_facts
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.robustness_facts import robustness_facts
 from analyses.protocol import Results
@@ -37,11 +42,13 @@ def facts(results: Results) -> dict[str, Any]:
     statements = [statement_facts(row, study) for row in study["conclusions"]]
     return {
         "document": title_block(settings),
-        "headings": {"word": settings["word"], "model": model_facts(study)["label"]},
+        "headings": {"word": settings["word"], "model": model_facts(study)["called"]},
         "word": settings["word"],
         "settings": settings,
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": token_count(study)},
         "model": model_facts(study),
+        "nat": nat(),
+        "thresholds": thresholds(study),
         "source": text_segments(study),
         "bands": band_ends(study),
         "distances": {"shortest": int(dataset.token_distance.min()), "longest": int(dataset.token_distance.max())},
@@ -50,14 +57,19 @@ def facts(results: Results) -> dict[str, Any]:
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
         "conclusion_lists": conclusion_lists(statements),
         "verdict_table": verdict_table(study),
+        "part_table": part_table(study),
         "significance": significance_table(dataset, settings["alpha"]),
         "significant": significant_counts(dataset, settings["alpha"]),
         "bias": bias_shares(dataset),
         "tau": tau_description(dataset, settings["alpha"]),
         "controls": control_facts(dataset, study),
+        "position": position_facts(dataset, study),
+        "study_prefix": study["provenance"].get("prefix"),
+        "untrained": untrained_facts(dataset, study),
         "power": power_facts(dataset),
+        "linear": linear_facts(results),
         "robustness": robustness_facts(results),
-        "shift": shift_facts(study),
+        "shift": shift_facts(dataset, study),
         "testable": study["occurrences"] > 3,
         "reproduce": reproduction(study),
         "captions": figure_captions(results) | table_captions(study),

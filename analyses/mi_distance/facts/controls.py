@@ -1,47 +1,50 @@
-"""What becomes of the results once a control is taken off."""
+"""Whether it is about the word: what becomes of the results once the different-word pairs are subtracted, and other repeated words."""
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
-from analyses.mi_distance.names import CONTROLS
-from analyses.mi_distance.value_specs import interval, is_number, key, number
+from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row, where
+from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.value_specs import interval, is_number, key, listed, number, percent
 
 
 def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
-    present = {name: study["controls"].get(name) for name in CONTROLS[1:]}
+    present = study["controls"]
     controls: dict[str, Any] = {
         "present": any(present.values()),
         **present,
+        "primary": study["primary_control"],
         "order": {},
-        "untrained_order": {},
         "excess": {},
+        "repeated": None,
         "headline": None,
     }
-    for control, target in (("different_word", "order"), ("untrained", "untrained_order")):
-        if present[control]:
-            controls[target] = {band: [_order(study, band, estimator, control) for estimator in CO_PRIMARY] for band in ("early", "deep")}
     if present["different_word"]:
+        controls["order"] = {band: [_order(study, band, estimator) for estimator in CO_PRIMARY] for band in ("early", "deep")}
         controls["excess"] = _excess(dataset, study)
         controls["headline"] = _headline(controls["order"]["deep"])
+    if present["repeated_words"]:
+        controls["repeated"] = _repeated(dataset, study)
     return controls
 
 
 def _headline(rows: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
-    """The sentence on the deep layers' order that the abstract carries: a reversal if there is one, else the unbiased estimate's."""
-    found = [row for row in rows if row is not None]
-    reversals = [row for row in found if row["outcome"] == "reverses"]
-    chosen = reversals or found
-    return chosen[-1] if chosen else None
+    """The sentence on the deep layers' order that the abstract carries: none unless both estimators find the same."""
+    keys = {None if row is None else row["key"] for row in rows}
+    found = keys.pop() if len(keys) == 1 else None
+    if found is None or found == "order.open_before":
+        return None
+    return {"key": found.replace("order.", "headline.", 1), "values": {}}
 
 
-def _order(study: Study, band: str, estimator: str, control: str) -> dict[str, Any] | None:
-    """Which branch is higher in a band before and after the control is taken off, and so what became of the order."""
+def _order(study: Study, band: str, estimator: str) -> dict[str, Any] | None:
+    """Which branch is higher in a band before and after the control is subtracted, and so what became of the order."""
     name, measure = {"early": ("early_layers", "early_difference"), "deep": ("deep_layers", "deep_difference")}[band]
-    rows = [verdict_row(study, name, estimator, each) for each in ("none", control)]
+    rows = [verdict_row(study, name, estimator, control) for control in ("none", "different_word")]
     parts = [part_of(row, measure) for row in rows if row is not None]
     if len(parts) < 2 or not all(is_number(part["low"]) for part in parts):
         return None
@@ -61,11 +64,11 @@ def _order(study: Study, band: str, estimator: str, control: str) -> dict[str, A
         "before_interval": interval(before[1], before[2]),
         "after": number(after[0]),
         "after_interval": interval(after[1], after[2]),
-        "control": key(f"control.{control}"),
+        "control": key("control.different_word"),
     }
     # The rows of the table of verdicts that hold the two numbers.
     statement = next(row["statement"] for row in rows if row is not None)
-    places = {"before": f"{statement}-{estimator}-none", "after": f"{statement}-{estimator}-{control}"}
+    places = {"before": f"{statement}-{estimator}-none", "after": f"{statement}-{estimator}-different_word"}
     return {"outcome": outcome.split(".")[0], "key": f"order.{outcome}", "values": values, "rows": places}
 
 
@@ -76,20 +79,57 @@ def _higher(_estimate: float, low: float, high: float) -> str:
 
 
 def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
-    """Per co-primary estimator and branch: the layers whose same-word mean leaves the draws' range, and those whose excess is shown."""
-    found: dict[str, Any] = {}
+    """By branch: the layers whose excess is shown, and how much of the deep layers' MI is there for different words too.
+
+    The share is that of the means over the deep layers; `testable` is False where there are no intervals.
+    """
     deep = [layer - 1 for layer in study["bands"]["deep"]]
-    for estimator in CO_PRIMARY:
-        found[estimator] = {}
-        for branch in dataset.branch.values.tolist():
+    found: dict[str, Any] = {"testable": bool(np.isfinite(dataset.word_specific_excess_low).any())}
+    for branch in BRANCHES:
+        positive, negative, of_estimator = {}, {}, {}
+        for estimator in CO_PRIMARY:
             here = dataset.sel(estimator=estimator, branch=branch)
-            found[estimator][branch] = {
-                "above_control": int((here.mean_mutual_information > here.control_mean_mutual_information_high).sum()),
-                "below_control": int((here.mean_mutual_information < here.control_mean_mutual_information_low).sum()),
-                "excess_positive": int((here.word_specific_excess_low > 0).sum()),
-                "excess_negative": int((here.word_specific_excess_high < 0).sum()),
-                "deep_same_word": number(float(here.mean_mutual_information.isel(layer=deep).mean())) if deep else None,
-                "deep_control": number(float(here.control_mean_mutual_information.isel(layer=deep).mean())) if deep else None,
-                "deep_excess": number(float(here.word_specific_excess.isel(layer=deep).mean())) if deep else None,
-            }
+            positive[estimator] = int((here.word_specific_excess_low > 0).sum())
+            negative[estimator] = int((here.word_specific_excess_high < 0).sum())
+            if deep:
+                same, control = (
+                    float(here[name].isel(layer=deep).mean()) for name in ("mean_mutual_information", "control_mean_mutual_information")
+                )
+                of_estimator[estimator] = {
+                    "same_word": number(same),
+                    "control": number(control),
+                    "excess": number(same - control),
+                    # A share of nothing, or of less, is none.
+                    "share": percent(control / same) if same > 0 <= control else None,
+                }
+        layers = dataset.sizes["layer"]
+        found[branch] = {"positive": where(positive, layers), "negative": where(negative, layers), "deep": of_estimator}
+    return found
+
+
+def _repeated(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
+    """Is it this word, or any that comes again? By branch, over the deep layers."""
+    words = study["controls"]["repeated_words"]["words"]
+    found: dict[str, Any] = {"words": listed(list(words)), "count": len(words), "branches": {}}
+    for branch in BRANCHES:
+        positive = {
+            estimator: int((dataset.repeated_words_excess_low.sel(estimator=estimator, branch=branch) > 0).sum())
+            for estimator in CO_PRIMARY
+        }
+        found["branches"][branch] = {"positive": where(positive, dataset.sizes["layer"]), "sentence": None}
+        differences = study["controls"]["repeated_words"]["word_minus_repeated_deep"]
+        if not differences:
+            continue
+        values: dict[str, Any] = {"branch": key(f"branch.named.{branch}")}
+        sides = set()
+        for estimator in CO_PRIMARY:
+            row = differences[estimator][branch]
+            if not is_number(row["low"]):
+                continue
+            sides.add("above" if row["low"] > 0 else "below" if row["high"] < 0 else "open")
+            values[estimator] = number(row["estimate"])
+            values[f"{estimator}_interval"] = interval(row["low"], row["high"])
+        if sides:
+            side = sides.pop() if len(sides) == 1 else "open"
+            found["branches"][branch]["sentence"] = {"key": f"repeated.{side}", "values": values}
     return found

@@ -1,11 +1,14 @@
 """What was studied and with what: title block, model, text, bands of layers, versions and hashes."""
 
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from analyses.mi_distance.facts.rows import Study
-from analyses.mi_distance.value_specs import number
+from analyses.mi_distance.settings import HypothesisSettings
+from analyses.mi_distance.value_specs import Spec, interval, is_number, listed, number
 
 
 def title_block(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -14,16 +17,30 @@ def title_block(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def token_count(study: Study) -> int | None:
-    return len(study["text"]["tokens"]) if study["text"] else None
+    return len(study["text"]["tokens"]) - study["text"].get("prefix_tokens", 0) if study["text"] else None
 
 
 def model_facts(study: Study) -> dict[str, Any]:
     model = study["provenance"]["model"]
-    name = model.get("name") or model.get("file")
+    name, bits = model.get("name"), model.get("bits_per_byte")
     # On the hub the owner stands before the name; the prose needs the name alone.
-    return {"name": name, "label": name.rsplit("/", 1)[-1], "source": model["source"].replace(" ", "_")} | {
+    label = name.rsplit("/", 1)[-1] if name else model.get("file")
+    return {
+        "name": name or label,
+        "label": label,
+        # Ready activations name no model, and their file's name is none.
+        "called": {"key": "model.called" if name else "model.unnamed", "as": "key", "values": {"name": label}},
+        "source": model["source"].replace(" ", "_"),
         "module_names": {branch: ", ".join(names) for branch, names in model.get("modules", {}).items()},
+        "stored": _stored_precision(model.get("quantisation")),
+        "bits_per_byte": number(bits, 2) if is_number(bits) else None,
     }
+
+
+def _stored_precision(quantisation: str | None) -> dict[str, Any] | None:
+    """The format of weights that were stored in few bits, and how many those are, from such as "GGUF Q4_1, dequantised to float32"."""
+    found = re.match(r"(?P<format>[^,]*Q(?P<bits>\d)[^,]*)", quantisation or "")
+    return {"format": found["format"], "bits": int(found["bits"])} if found else None
 
 
 def text_segments(study: Study) -> dict[str, Any] | None:
@@ -36,7 +53,20 @@ def text_segments(study: Study) -> dict[str, Any] | None:
         segments.append({"text": text[occurrence["start"] : occurrence["end"]], "occurrence": index, "position": occurrence["tokens"][-1]})
         end = occurrence["end"]
     segments.append({"text": text[end:], "occurrence": None})
-    return {"segments": segments, "splits": (splits := _splits(study)), "tokens_per_word": max(len(split["pieces"]) for split in splits)}
+    splits = _splits(study)
+    offsets = study["text"].get("offsets", ())
+    # Special tokens stand for no part of the text, and those of a prefix lie before it.
+    tokens, words = sum(end > max(start, 0) for start, end in offsets), len(text.split())
+    return {
+        "segments": segments,
+        "prefix_tokens": study["text"].get("prefix_tokens", 0),
+        "splits": splits,
+        "tokens_per_word": max(len(split["pieces"]) for split in splits),
+        "mean_tokens_per_word": number(tokens / words, 1) if tokens and words else None,
+        "characters_per_token": number(len(text) / tokens, 1) if tokens else None,
+        # Spaces part the words of most languages, but the syllables of Vietnamese.
+        "syllables": (study["settings"]["document"].get("text_language") or "").split("-")[0] == "vi",
+    }
 
 
 def _splits(study: Study) -> list[dict[str, Any]]:
@@ -53,11 +83,42 @@ def band_ends(study: Study) -> dict[str, Any]:
     return bands
 
 
+def thresholds(study: Study) -> dict[str, Any]:
+    """The sentence that says whether the verdicts' thresholds are the course's defaults, or which of them were changed to what."""
+    given = study["settings"]["hypotheses"]
+    defaults = HypothesisSettings().model_dump(mode="json")
+    changed = [
+        {"key": "thresholds.item", "as": "key", "values": {"name": name, "value": _setting(given[name])}}
+        for name, default in defaults.items()
+        if name in given and given[name] != default
+    ]
+    if not changed:
+        return {"key": "thresholds.defaults", "values": {}, "changed": False}
+    return {"key": "thresholds.changed", "values": {"changes": listed(changed)}, "changed": True}
+
+
+def _setting(value: Any) -> Spec | str:
+    """A setting as it was given: a number with the digits that it has, a range as an interval."""
+    if isinstance(value, list | tuple):
+        return interval(value[0], value[1], max(_digits(end) for end in value))
+    return number(value, _digits(value)) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def _digits(value: float) -> int:
+    return next((digits for digits in range(4) if math.isclose(round(value, digits), value)), 4)
+
+
+def nat(information: float = 0.1) -> dict[str, Any]:
+    """What an amount of information means: the correlation of a Gaussian pair that has it (Cover & Thomas 2006, example 8.5.1)."""
+    return {"nats": number(information, 1), "correlation": number(math.sqrt(-math.expm1(-2 * information)), 2, unit=True)}
+
+
 def table_captions(study: Study) -> dict[str, dict[str, Any]]:
     counts = {name: study[name] for name in ("layers", "pairs", "occurrences")} | {
         "alpha": number(study["settings"]["alpha"], 2, unit=True)
     }
-    return dict.fromkeys(("significance", "verdicts", "deep_parts", "layers_histogram", "layers_nearest_neighbour", "made_with"), counts)
+    names = ("significance", "verdicts", "parts", "linear", "layers_histogram", "layers_nearest_neighbour", "made_with")
+    return dict.fromkeys(names, counts)
 
 
 def reproduction(study: Study) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study
+from analyses.mi_distance.facts.rows import Study, verdict_row
 from analyses.mi_distance.names import CORRECTIONS, ESTIMATORS
 from analyses.mi_distance.value_specs import is_number, key, number, percent
 
@@ -57,11 +57,12 @@ def _adjusted(dataset: xr.Dataset, p: str, correction: str, estimator: str) -> n
 
 
 def bias_shares(dataset: xr.Dataset) -> dict[str, Any]:
-    """The share of the plug-in estimate that random relabelling of the dimensions reaches too."""
+    """The share of the plug-in estimate that random relabelling of the dimensions reaches too: the mean of the layers' shares."""
     mean = dataset.mean_mutual_information
-    plug_in, corrected = (mean.sel(estimator=name).mean("layer") for name in ("histogram", "corrected"))
-    share = 1 - corrected / plug_in
-    return {branch: percent(float(share.sel(branch=branch))) for branch in dataset.branch.values.tolist()}
+    plug_in, corrected = (mean.sel(estimator=name) for name in ("histogram", "corrected"))
+    share = (1 - corrected / plug_in.where(plug_in > 0)).mean("layer")
+    found = {branch: float(share.sel(branch=branch)) for branch in dataset.branch.values.tolist()}
+    return {branch: percent(value) if is_number(value) else None for branch, value in found.items()}
 
 
 def tau_description(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
@@ -83,29 +84,66 @@ def tau_description(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
 
 
 def power_facts(dataset: xr.Dataset) -> dict[str, Any] | None:
-    """What the study could have shown: over the layers, the differences it would have seen, and the occurrences needed for its own."""
+    """What the study could have shown: over the layers, the least assumed difference that it would have seen."""
     found: dict[str, Any] = {}
     for estimator in CO_PRIMARY:
         detectable = dataset.minimal_detectable_difference.sel(estimator=estimator).values
-        needed = dataset.occurrences_needed.sel(estimator=estimator).values
         if not np.isfinite(detectable).any():
             return None
         found[estimator] = {
             "smallest": number(np.nanmin(detectable)),
             "median": number(np.nanmedian(detectable)),
             "largest": number(np.nanmax(detectable)),
-            "needed_median": int(np.median(needed)) if np.isfinite(np.median(needed)) else None,
-            "within_reach": int(np.sum(needed <= dataset.sizes["occurrence"])),
         }
     return found
 
 
-def shift_facts(study: Study) -> dict[str, Any] | None:
+def shift_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
+    """How the histogram and the nearest-neighbour layer means go together, and what their known bias alone would make of it."""
     agreement = study["estimator_agreement"]["histogram"]
-    if not all(is_number(value) for value in agreement.values()):
+    names = ("shift_slope", "shift_concordance", "shift_rank_correlation")
+    if not all(is_number(agreement[name]) for name in names):
         return None
-    return {
+    found: dict[str, Any] = {
         "slope": number(agreement["shift_slope"], 2),
         "concordance": number(agreement["shift_concordance"], 3, unit=True),
         "rank_correlation": number(agreement["shift_rank_correlation"], 3, unit=True),
+        "one_layer": None,
+        "predicted": _predicted(dataset, study),
     }
+    if is_number(agreement["least_squares_slope_without"]):
+        values = {
+            "whole": number(agreement["least_squares_slope"], 2),
+            "without": number(agreement["least_squares_slope_without"], 2),
+            "layer": int(agreement["most_influential_layer"]) + 1,
+        }
+        found["one_layer"] = {"key": "shift.one_layer", "values": values}
+    return found
+
+
+def _predicted(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
+    """The slope that the calibration on Gaussian pairs predicts over the histogram's range of layer means, against the interval."""
+    slope = predicted_slope(dataset)
+    row = verdict_row(study, "constant_shift", "histogram")
+    if slope is None or row is None or not is_number(row["low"]):
+        return None
+    side = "above" if slope > row["high"] else "below" if slope < row["low"] else "inside"
+    return {"key": f"shift.predicted.{side}", "values": {"predicted": number(slope, 2)}}
+
+
+def predicted_slope(dataset: xr.Dataset) -> float | None:
+    """Median slope between the layer means of the histogram and what nearest neighbours give Gaussian pairs of the same histogram MI.
+
+    None without a calibration, or where fewer than two layer means lie in its range.
+    """
+    if "calibration_mean" not in dataset:
+        return None
+    histogram, near = (dataset.calibration_mean.sel(calibrated_estimator=name).to_numpy() for name in ("histogram", "nearest_neighbour"))
+    order = np.argsort(histogram)
+    means = np.unique(dataset.mean_mutual_information.sel(estimator="histogram").to_numpy())
+    means = means[(means >= histogram.min()) & (means <= histogram.max())]
+    if len(means) < 2:
+        return None
+    expected = np.interp(means, histogram[order], near[order])
+    first, second = np.triu_indices(len(means), k=1)
+    return float(np.median((expected[second] - expected[first]) / (means[second] - means[first])))

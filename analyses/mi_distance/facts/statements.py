@@ -4,26 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
-from analyses.mi_distance.names import VERDICTS
+from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row, where
+from analyses.mi_distance.names import CONTROLS, VERDICTS
 from analyses.mi_distance.value_specs import interval, is_number, key, listed, number
 
 # How each measure is printed: digits, and whether it is bounded by 1.
-_PRINTED = {"mean_tau": (2, True), "tau_difference": (2, True), "shift_slope": (2, False)}
+_PRINTED = {"mean_tau": (2, True), "tau_half": (2, True), "tau_difference": (2, True), "shift_slope": (2, False), "mlp_level": (4, False)}
 
 
 def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, Any]:
-    name, verdict = conclusion["name"], conclusion["verdict"]
-    parts = [_part_facts(name, part, study) for part in conclusion["parts"]]
+    name, verdict, control = conclusion["name"], conclusion["verdict"], conclusion["control"]
+    parts = [_part_facts(name, part, control, study) for part in conclusion["parts"]]
     side = conclusion["parts"][0]["side"] if len(parts) == 1 else None
     values = dict(parts[0]["values"])
     values["parts"] = len(parts)
-    for each in VERDICTS:
-        values[f"parts_{each}"] = sum(part["verdict"] == each for part in parts)
+    counted = [(each, sum(part["verdict"] == each for part in parts)) for each in VERDICTS]
+    values["summary"] = listed([{"key": f"parts.{each}", "as": "key", "values": {"count": count}} for each, count in counted if count])
     return {
         "number": conclusion["statement"],
         "name": name,
         "verdict": verdict,
+        "control": control,
+        "lesson": conclusion["lesson"],
         "finding": {
             "id": name,
             "number": conclusion["statement"],
@@ -33,18 +35,21 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         },
         "abstract": {"key": _key(f"abstract.{name}", verdict, side), "values": values},
         "parts": parts if len(parts) > 1 else [],
-        "reason": _reason(name, verdict, study),
-        "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], study, name),
-        "controls": _disagreement("controls.", conclusion["controls_disagree"], study, name),
+        "reason": _reason(name, verdict, control, study),
+        "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], conclusion, study),
+        "lesson_says": _lesson(conclusion) if control != "none" else None,
+        "controls": _disagreement("controls.", conclusion["controls_disagree"], conclusion, study),
     }
 
 
-def _part_facts(name: str, part: Mapping[str, Any], study: Study) -> dict[str, Any]:
+def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) -> dict[str, Any]:
     measure = part["measure"]
     digits, unit = _PRINTED.get(measure, (3, False))
-    values: dict[str, Any] = band_values(measure, study) | {"occurrences": study["occurrences"]}
+    values: dict[str, Any] = band_values(measure, study) | {"occurrences": study["occurrences"], "quantity": key(f"quantity.{control}")}
+    agreeing: dict[str, int] = {}
+    layers = 0
     for estimator in CO_PRIMARY:
-        row = verdict_row(study, name, estimator)
+        row = verdict_row(study, name, estimator, control)
         if row is None:
             continue
         found = part_of(row, measure)
@@ -54,18 +59,28 @@ def _part_facts(name: str, part: Mapping[str, Any], study: Study) -> dict[str, A
             values[f"{estimator}_reversed"] = number(-found["estimate"], digits, unit=unit)
             values[f"{estimator}_interval"] = interval(found["low"], found["high"], digits, unit=unit)
             values[f"{estimator}_interval_reversed"] = interval(-found["high"], -found["low"], digits, unit=unit)
+        if "before" in found and is_number(found["before"]["low"]):
+            before = found["before"]
+            values[f"{estimator}_before"] = number(before["estimate"], digits)
+            values[f"{estimator}_before_interval"] = interval(before["low"], before["high"], digits)
+            values["margin"] = number(found["margin"], digits)
         if found["agreeing_layers"] is not None:
-            values[f"{estimator}_layers"] = found["agreeing_layers"]
-            values[f"{estimator}_other_layers"] = found["layers"] - found["agreeing_layers"]
-            values["layers"] = found["layers"]
+            agreeing[estimator], layers = found["agreeing_layers"], found["layers"]
+    if layers:
+        values["where"] = where(agreeing, layers)
+        values["where_other"] = where({estimator: layers - count for estimator, count in agreeing.items()}, layers)
     settings = study["settings"]["hypotheses"]
     values["tau_low"], values["tau_high"] = (number(end, 2, unit=True) for end in settings["tau_range"])
     values["slope_low"], values["slope_high"] = (number(end, 1) for end in settings["shift_slope_range"])
-    values["margin"] = number(settings["same_tau_margin"], 1, unit=True)
+    if measure == "tau_difference":
+        values["margin"] = number(settings["same_tau_margin"], 1, unit=True)
+    side = part["side"]
+    if measure == "tau_half" and part["verdict"] == "not_testable" and "histogram_interval" in values:
+        side = "wide"
     return {
         "measure": measure,
         "verdict": part["verdict"],
-        "key": _key(f"part.{measure}", part["verdict"], part["side"]),
+        "key": _key(f"part.{measure}", part["verdict"], side),
         "values": values,
     }
 
@@ -74,38 +89,45 @@ def _key(prefix: str, verdict: str, side: str | None) -> str:
     return ".".join(word for word in (prefix, verdict, side) if word)
 
 
-def _reason(name: str, verdict: str, study: Study) -> str | None:
-    """Why nothing could be concluded: the estimators differ, or the interval leaves it open, or the layers differ."""
+def _reason(name: str, verdict: str, control: str, study: Study) -> str | None:
+    """Why nothing could be concluded: the estimators differ, or the interval leaves it open."""
     if verdict != "inconclusive":
         return None
-    rows = [row for row in (verdict_row(study, name, estimator) for estimator in CO_PRIMARY) if row is not None]
-    if len({(row["verdict"], row["parts"][0]["side"]) for row in rows}) > 1:
-        return "reason.estimators"
+    rows = [row for row in (verdict_row(study, name, estimator, control) for estimator in CO_PRIMARY) if row is not None]
     if len(rows[0]["parts"]) > 1:
         return "reason.parts"
-    low, high, rule = rows[0]["low"], rows[0]["high"], rows[0]["parts"][0]["measure"]
-    ranges = {"mean_tau": study["settings"]["hypotheses"]["tau_range"], "shift_slope": study["settings"]["hypotheses"]["shift_slope_range"]}
-    if rule in ranges:
-        inside = ranges[rule][0] <= low and high <= ranges[rule][1]
-        return "reason.layers" if inside else "reason.range"
-    return "reason.layers" if low > 0 or high < 0 else "reason.interval"
+    if len({(row["verdict"], row["parts"][0]["side"]) for row in rows}) > 1:
+        return "reason.estimators"
+    return "reason.range" if name == "constant_shift" else "reason.interval"
 
 
-def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], study: Study, name: str) -> dict[str, Any] | None:
-    """The sentence that says whether the verdict stands with another estimator, or with a control taken off."""
-    of_kind = [row for row in study["verdicts"] if row["name"] == name and (row["control"] == "none") == (prefix == "estimators.")]
+def _lesson(conclusion: Mapping[str, Any]) -> dict[str, Any]:
+    """What the lesson's own version, plain MI, would have concluded by the same rule."""
+    same = conclusion["lesson"] == conclusion["verdict"]
+    return {"key": f"lesson.{'same' if same else 'differs'}", "values": {"verdict": key(f"verdict.{conclusion['lesson']}")}}
+
+
+def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Mapping[str, Any], study: Study) -> dict[str, Any] | None:
+    """The sentence that says whether the verdict stands with another estimator, or with another control than the conclusion's."""
+    own, name = conclusion["control"], conclusion["name"]
+    # Plain MI has a sentence of its own, where it is not what the conclusion rests on.
+    # The looks at position are no controls that a verdict is held against: their section has their verdicts.
+    controls = [control for control in CONTROLS if control not in (own, "none")]
+    others = [row for row in study["verdicts"] if row["name"] == name and row["control"] in controls]
+    of_kind = others if prefix == "controls." else [row for row in study["verdicts"] if (row["name"], row["control"]) == (name, own)]
+    rows = [row for row in rows if prefix == "estimators." or row["control"] != "none"]
     if not of_kind:
         return None
     if not rows:
         # That nothing could be tested by any of them is no agreement.
         if all(row["verdict"] == "not_testable" for row in of_kind):
             return None
-        return {"key": f"{prefix}same", "values": {"count": len(of_kind)}, "others": []}
+        return {"key": f"{prefix}same", "values": {}, "others": []}
     # One sentence for each control and verdict: a list with every estimator in turn says the same words over and over.
     groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         groups.setdefault((row["control"], row["verdict"]), []).append(row["estimator"])
-    others = [
+    said = [
         {
             "key": f"{prefix}other.{'all' if len(found) == sum(row['control'] == control for row in of_kind) else 'some'}",
             "values": {
@@ -116,7 +138,7 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], study: Study, 
         }
         for (control, verdict), found in groups.items()
     ]
-    return {"key": f"{prefix}differ", "values": {"count": len(of_kind), "differing": len(rows)}, "others": others}
+    return {"key": f"{prefix}differ", "values": {}, "others": said}
 
 
 def conclusion_lists(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -138,9 +160,23 @@ def conclusion_lists(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, 
 
 
 def verdict_table(study: Study) -> list[dict[str, Any]]:
-    """One row for every statement, estimator and control, with its numbers as they stand in study.json."""
+    """One row for every statement, estimator and control, with the numbers of the part that decided as they stand in study.json."""
+    order = {control: place for place, control in enumerate(CONTROLS)}
+    kept = ("statement", "name", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")
+    several = {row["name"] for row in study["verdicts"] if len(row["parts"]) > 1}
     return [
-        {name: row[name] for name in ("statement", "name", "estimator", "control", "verdict", "estimate", "low", "high")}
-        | {"agreeing_layers": row["agreeing_layers"], "layers": row["layers"]}
+        {name: row[name] for name in kept} | {"part": f"measure.{row['part']}" if row["name"] in several else None}
+        for row in sorted(study["verdicts"], key=lambda row: order.get(row["control"], len(order)))
+    ]
+
+
+def part_table(study: Study) -> list[dict[str, Any]]:
+    """The parts of the statements that have several, as the conclusions rest on them, for every estimator."""
+    rests_on = {row["name"]: row["control"] for row in study["conclusions"]}
+    return [
+        {name: part[name] for name in ("measure", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")}
+        | {"statement": row["statement"], "estimator": row["estimator"]}
         for row in study["verdicts"]
+        if len(row["parts"]) > 1 and row["control"] == rests_on[row["name"]]
+        for part in row["parts"]
     ]

@@ -1,6 +1,7 @@
 """The controls: different words at the same distances, and the same architecture before any training."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas
@@ -15,6 +16,7 @@ from analyses.mi_distance.figures.marks import (
     branch_name,
     curve,
     hover_points,
+    interval_or_nothing,
     last_finite,
     layer_axis,
     limits,
@@ -33,6 +35,7 @@ CONTROL = ("control_mean_mutual_information", "control_mean_mutual_information_l
 EXCESS = ("word_specific_excess", "word_specific_excess_low", "word_specific_excess_high")
 UNTRAINED = ("untrained_mean_mutual_information", "untrained_mean_mutual_information_low", "untrained_mean_mutual_information_high")
 DIFFERENT_WORD_STYLE = Style("control:different_word", (0, (1, 1.3)), "s", filled=False)
+UNTRAINED_TAU = ("untrained_kendall_tau", "untrained_kendall_tau_low", "untrained_kendall_tau_high")
 UNTRAINED_STYLE = Style("control:untrained", (0, (1, 1.3)), "^", filled=False)
 
 
@@ -41,7 +44,7 @@ def _series(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, na
     x, (value, low, high) = rows["layer"].to_numpy(), (rows[name].to_numpy() for name in names)
     curve(axes, x, value, style, low=low, high=high)
     branch = str(rows["branch"].iloc[0])
-    interval_name = "figure.hover.draws" if names is CONTROL else "figure.hover.interval"
+    interval_name = "figure.hover.seeds" if names is UNTRAINED else "figure.hover.interval"
     texts = value_texts(canvas.words, text, branch, x, (value, low, high), interval_name)
     hover_points(axes, hover, f"{branch}-{names[0]}", x, value, texts)
     return last_finite(value)
@@ -99,8 +102,8 @@ def control_profile(results: Results) -> FigureSpec:
 
 
 def untrained_profile(results: Results) -> FigureSpec:
-    """The trained against the untrained model: mean mutual information, and tau."""
-    data = tidy(results.dataset, (*MEAN, *UNTRAINED, "kendall_tau", "untrained_kendall_tau"), estimator="histogram")
+    """The trained against the untrained model, with the range over the draws of its weights: mean mutual information, and tau."""
+    data = tidy(results.dataset, (*MEAN, *UNTRAINED, "kendall_tau", *UNTRAINED_TAU), estimator="histogram")
     layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
@@ -119,16 +122,26 @@ def untrained_profile(results: Results) -> FigureSpec:
             taus = {"trained": rows["kendall_tau"].to_numpy(), "untrained": rows["untrained_kendall_tau"].to_numpy()}
             for name, tau in taus.items():
                 finite = np.isfinite(tau)
-                curve(below, x, tau, style if name == "trained" else UNTRAINED_STYLE)
+                if name == "trained":
+                    curve(below, x, tau, style)
+                    spread: list[Any] = [""] * len(x)
+                else:
+                    low, high = (rows[end].to_numpy() for end in UNTRAINED_TAU[1:])
+                    curve(below, x, tau, UNTRAINED_STYLE, low=low, high=high)
+                    spread = [interval_or_nothing(*ends, 2, unit=True, name="figure.hover.seeds") for ends in zip(low, high, strict=True)]
                 texts = [
                     canvas.words.hover(
-                        f"figure.hover.tau.{name}", branch=branch_name(branch), layer=int(layer), value=number(value, 2, unit=True)
+                        f"figure.hover.tau.{name}",
+                        branch=branch_name(branch),
+                        layer=int(x[index]),
+                        value=number(tau[index], 2, unit=True),
+                        interval=spread[index],
                     )
-                    for layer, value in zip(x[finite], tau[finite], strict=True)
+                    for index in np.flatnonzero(finite)
                 ]
                 hover_points(below, hover, f"{branch}-{name}-tau", x[finite], tau[finite], texts.__getitem__)
             note_if_empty(canvas, below, *taus.values())
-            limits(below, data[["kendall_tau", "untrained_kendall_tau"]], [0])
+            limits(below, data[["kendall_tau", *UNTRAINED_TAU]], [0])
             canvas.y_label(below, "figure.kendall_tau_profile.y")
             canvas.x_label(below, "figure.layer")
             for each in (axes, below):

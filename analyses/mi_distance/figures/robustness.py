@@ -132,7 +132,7 @@ def error_rates(results: Results) -> FigureSpec:
 
 
 def power(results: Results) -> FigureSpec:
-    """The observed difference of the branches in every layer against the least that the study would have seen."""
+    """The observed difference of the branches in every layer beside the least assumed one that the study would have seen."""
     layers = results.study["layers"]
     data = tidy(results.dataset, ("mi_difference", "minimal_detectable_difference"), estimator=list(CO_PRIMARY))
 
@@ -163,11 +163,10 @@ def power(results: Results) -> FigureSpec:
                     )
                     for row in of_branch.itertuples()
                 ]
-                reached = np.abs(difference) >= detectable
                 y = np.abs(difference)
-                marked_points(
-                    axes, hover, f"{estimator}-{branch}", x[at], y[at], reached[at], BRANCH_STYLE[branch], texts.__getitem__, size
-                )
+                # Hollow throughout: whether an observed difference reaches the line says no more than its own p-value.
+                hollow = np.full(len(at), False)
+                marked_points(axes, hover, f"{estimator}-{branch}", x[at], y[at], hollow, BRANCH_STYLE[branch], texts.__getitem__, size)
             note_if_empty(canvas, axes, detectable)
             limits(axes, np.abs(data["mi_difference"]), data["minimal_detectable_difference"], [0], floor=0)
             layer_axis(axes, layers)
@@ -178,7 +177,7 @@ def power(results: Results) -> FigureSpec:
         labels_of = [EndLabel(middle * 1.3, canvas.words.rows("figure.power.detectable"), "ink")]
         for branch in ("mlp", "attention"):
             style = BRANCH_STYLE[branch]
-            labels_of.append(EndLabel(middle, canvas.words.rows(f"figure.power.{branch}"), style.color, "", style.marker))
+            labels_of.append(EndLabel(middle, canvas.words.rows(f"figure.power.{branch}"), style.color, "", style.marker, filled=False))
         canvas.end_labels(last, labels_of)
         return hover.drawing(canvas)
 

@@ -54,7 +54,7 @@ class _Group:
 
 def specification_curves(results: Results) -> list[FigureSpec]:
     """One figure for the statements in nats, one for those on tau, one for the shift."""
-    table = specification_table(results.dataset, results.study["settings"])
+    table = specification_table(results.dataset, results.study)
     return [_figure(name, statements, table, results) for name, statements in FIGURES.items()]
 
 
@@ -226,6 +226,10 @@ def _groups(words: Words, data: pandas.DataFrame, results: Results) -> list[_Gro
         else:
             estimators.append(_Line(_name(words, f"estimator.{estimator}"), "estimator", (estimator,)))
     groups = [_Group([], estimators)]
+    controls = present("control")
+    if len(controls) > 1:
+        lines = [_Line(_name(words, f"control.{control}"), "control", (control,)) for control in controls]
+        groups.insert(0, _Group([], lines))
     for column in ("bins", "trim"):
         lines = [_Line(_value(words, column, value), column, (value,)) for value in present(column)]
         groups.append(_Group(words.rows(f"figure.specification.{column}"), lines))
@@ -269,6 +273,7 @@ def _text(words: Words, row: pandas.Series) -> str:
     digits = 3 if row["name"] in ("early_layers", "deep_layers") else 2
     return words.hover(
         "figure.hover.specification",
+        control=key(f"figure.specification.control.{row['control']}"),
         estimator=key(f"figure.specification.estimator.{row['estimator']}"),
         bins=choice("bins"),
         neighbours=choice("neighbours"),

@@ -27,6 +27,8 @@ def made_up(
         return (strength * common + generator.normal(size=(2, layers, count, dimensions))).astype(np.float32)
 
     activation, control, untrained = vectors(occurrences, 1.0), vectors(control_tokens, 0.6), vectors(occurrences, 0.3)
+    untrained = np.stack([untrained, vectors(occurrences, 0.3)])
+    behind, control_behind = vectors(occurrences, 1.0), vectors(control_tokens, 0.6)
     return StudyInput(
         activation=activation,
         token_position=position,
@@ -36,6 +38,10 @@ def made_up(
         untrained_activation=untrained if controls else None,
         text=None,
         provenance={"model": {"source": "ready activations", "file": "made-up.npz"}},
+        prefix_activation=behind if controls else None,
+        prefix_token_position=position + 80 if controls else None,
+        prefix_control_activation=control_behind if controls else None,
+        prefix_control_token_position=control_position + 80 if controls else None,
     )
 
 
@@ -48,7 +54,7 @@ def small_settings() -> StudySettings:
         activations_file="made-up.npz",
         detail_layer=1,
         permutations=199,
-        controls={"draws": 100, "pairs_per_distance": 4},
+        controls={"pairs_per_distance": 4},
         robustness={"enabled": False},
     )
 

@@ -56,7 +56,7 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
         word="coffee",
         text="coffee",
         permutations=99,
-        controls={"draws": 100, "pairs_per_distance": 3},
+        controls={"pairs_per_distance": 3},
         estimation={"trim": trim},
         robustness={"simulations": 100, "trim": (None, 4.0), "neighbours": (3,)},
     )
@@ -66,9 +66,13 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
         control_activation=vectors(control_position, 0.5) if controls else None,
         control_token_position=control_position if controls else None,
         control_token_word=tuple(f"w{index % 30}" for index in range(len(control_position))) if controls else None,
-        untrained_activation=vectors(position, 0.1) if controls else None,
+        untrained_activation=np.stack([vectors(position, 0.1) for _ in range(3)]) if controls else None,
         text=None,
         provenance={},
+        prefix_activation=vectors(position, 0.8) if controls else None,
+        prefix_token_position=position + 70 if controls else None,
+        prefix_control_activation=vectors(control_position, 0.5) if controls else None,
+        prefix_control_token_position=control_position + 70 if controls else None,
     )
     return analyse(vectors_of_study, settings, SilentProgress())
 
@@ -195,7 +199,8 @@ def test_the_order_in_the_text_alternative_turns_round_with_the_data() -> None:
         ("kendall_tau_profile", ("kendall_tau", "kendall_tau_low", "mantel_p")),
         ("z_profile", ("fisher_z", "fisher_p", "fisher_z_fieller")),
         ("control_profile", ("control_mean_mutual_information", "word_specific_excess_low")),
-        ("untrained_profile", ("untrained_mean_mutual_information", "untrained_kendall_tau")),
+        ("untrained_profile", ("untrained_mean_mutual_information", "untrained_kendall_tau", "untrained_kendall_tau_high")),
+        ("position_profile", ("kendall_tau", "kendall_tau_without_first", "prefix_kendall_tau", "word_specific_partial_kendall_tau")),
     ],
 )
 def test_data_of_profiles_are_those_of_the_dataset(name: str, columns: tuple[str, ...]) -> None:
@@ -351,10 +356,10 @@ def test_the_catalogues_hold_the_sentences_of_the_figures_and_no_others(language
 
 
 def _without_values(results: Results) -> Results:
-    """No mutual information at all: no share of it is bias, and no line can be fitted."""
-    return Results(
-        results.dataset.assign(mean_mutual_information=results.dataset["mean_mutual_information"] * 0), results.activations, results.study
-    )
+    """No mutual information at all: no share of it is bias or linear, and no line can be fitted."""
+    lost = {name: results.dataset[name] * np.nan for name in ("linear_share", "linear_share_low", "linear_share_high")}
+    dataset = results.dataset.assign(mean_mutual_information=results.dataset["mean_mutual_information"] * 0, **lost)
+    return Results(dataset, results.activations, results.study)
 
 
 def _other_matching(results: Results) -> Results:

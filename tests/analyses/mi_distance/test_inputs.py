@@ -11,7 +11,18 @@ from analyses.mi_distance.settings import StudySettings
 from analyses.progress import SilentProgress
 from reportgen.bundle import write_dataset
 
-ARRAYS = ("activation", "token_position", "control_activation", "control_token_position", "control_token_word", "untrained_activation")
+ARRAYS = (
+    "activation",
+    "token_position",
+    "control_activation",
+    "control_token_position",
+    "control_token_word",
+    "untrained_activation",
+    "prefix_activation",
+    "prefix_token_position",
+    "prefix_control_activation",
+    "prefix_control_token_position",
+)
 
 
 def arrays(vectors):
@@ -99,6 +110,13 @@ def test_activation_and_position_are_enough(write, content):
         ({"control_token_position": np.arange(5)}, "one entry a control token"),
         ({"untrained_activation": np.zeros((2, 2, 3, 10))}, "must hold the 4 occurrences"),
         ({"untrained_activation": np.zeros((2, 2, 10))}, "untrained_activation must have the branches"),
+        ({"untrained_activation": np.zeros((3, 2, 2, 5, 10))}, "must hold the 4 occurrences"),
+        ({"untrained_activation": np.zeros((0, 2, 2, 4, 10))}, "holds no draw of random weights"),
+        ({"prefix_activation": np.zeros((2, 2, 3, 10))}, "must hold the 4 words of the study"),
+        ({"prefix_activation": np.zeros((2, 2, 4, 9))}, "prefix_activation must have the branches, layers and dimensions"),
+        ({"prefix_token_position": None}, "lacks the array 'prefix_token_position'"),
+        ({"prefix_token_position": np.arange(3)}, "must hold the 4 words of the study"),
+        ({"prefix_control_activation": np.zeros((2, 2, 5, 10))}, "must hold the 6 words of the study"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(write, changes, says):
@@ -196,17 +214,101 @@ def test_control_words_are_the_other_words_of_the_text(last):
     assert pieces[6].strip("Ġ ") == "milk"
 
 
-def test_untrained_twin_has_other_vectors_and_is_the_seeds(of_model, last):
-    assert last.untrained_activation.shape == last.activation.shape
-    assert not np.allclose(last.untrained_activation, last.activation)
-    np.testing.assert_array_equal(of_model().untrained_activation, last.untrained_activation)
-    assert not np.allclose(of_model(seed=21).untrained_activation, last.untrained_activation)
+def test_untrained_twins_have_other_vectors_and_are_the_seeds(of_model, last, tiny_gpt2):
+    from analyses.models import capture
+
+    assert last.untrained_activation.shape == (5, *last.activation.shape)
+    for index, one in enumerate(last.untrained_activation):
+        assert not np.allclose(one, last.activation)
+        twin = tiny_gpt2.model_copy(update={"untrained": True, "seed": 20 + index})
+        alone = capture(twin, TEXT, last.token_position.tolist(), SilentProgress()).activation
+        np.testing.assert_allclose(one, alone, rtol=0, atol=1e-5)
+    assert not any(np.allclose(last.untrained_activation[0], other) for other in last.untrained_activation[1:])
+    # The draws of the next seed are the same ones, one farther on.
+    later = of_model(seed=21, controls={"untrained_seeds": 2})
+    np.testing.assert_array_equal(later.untrained_activation, last.untrained_activation[1:3])
+
+
+def test_untrained_vectors_of_one_draw_need_no_axis_for_it(write, content):
+    found = from_file(write(untrained_activation=content["untrained_activation"][0]), "tea")
+    np.testing.assert_array_equal(found.untrained_activation, content["untrained_activation"][:1])
 
 
 def test_controls_can_be_left_out(of_model, last):
-    found = of_model(controls={"different_word": False, "untrained": False})
+    found = of_model(controls={"different_word": False, "untrained": False, "prefix": False})
     assert found.control_activation is found.control_token_word is found.untrained_activation is None
+    assert found.prefix_activation is found.prefix_token_position is found.prefix_control_activation is None
+    assert "control_prefix" not in found.provenance
     np.testing.assert_array_equal(found.activation, last.activation)
+
+
+def test_behind_the_prefix_the_same_words_are_read_as_transformers_reads_them(last, tiny_gpt2, tiny_gpt2_folder):
+    """Against one plain forward pass over the whole text, with hooks on the output projections."""
+    import torch
+    import transformers
+
+    text = last.provenance["control_prefix"]["text"] + "\n\n" + TEXT
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_gpt2_folder).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_gpt2_folder)
+    encoded = tokenizer(text, return_offsets_mapping=True)
+    outputs = []
+    for block in model.transformer.h:
+        for module in (block.attn.c_proj, block.mlp.c_proj):
+            module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output[0].numpy()))
+    with torch.inference_mode():
+        model(input_ids=torch.tensor([encoded["input_ids"]]))
+    whole = np.stack([np.stack(outputs[branch::2]) for branch in range(2)])
+
+    start = text.index(TEXT)
+    ends = [start + match + len("espressomaker") for match in range(len(TEXT)) if TEXT.startswith("espressomaker", match)]
+    expected = [index for index, (_, end) in enumerate(encoded["offset_mapping"]) if end in ends]
+    assert last.prefix_token_position.tolist() == expected
+    np.testing.assert_allclose(last.prefix_activation, whole[:, :, expected], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(last.prefix_control_activation, whole[:, :, last.prefix_control_token_position], rtol=0, atol=1e-5)
+    assert not np.allclose(last.prefix_activation, last.activation, atol=1e-3)
+
+
+def test_behind_the_prefix_positions_shift_and_distances_stay(last):
+    shift = last.provenance["control_prefix"]["tokens"]
+    assert shift > 60
+    assert (last.prefix_token_position - last.token_position).tolist() == [shift] * len(last.token_position)
+    assert (last.prefix_control_token_position - last.control_token_position).tolist() == [shift] * len(last.control_token_position)
+
+
+def test_the_words_of_a_prefix_are_not_studied(of_model, last):
+    prefix = "Tea and an espressomaker, milk and another espressomaker, hums of tea."
+    found = of_model(prefix=prefix)
+    shift = found.text["prefix_tokens"]
+    assert (found.token_position - last.token_position).tolist() == [shift] * len(last.token_position)
+    # The text's own first word is a control word now that it is not the first token of all.
+    assert list(found.control_token_word) == ["the", *last.control_token_word]
+    assert found.control_token_position.min() >= shift
+    assert found.text["text"] == TEXT
+    assert [found.text["tokens"][token] for token in found.text["occurrences"][0]["tokens"]] == [
+        last.text["tokens"][token] for token in last.text["occurrences"][0]["tokens"]
+    ]
+    assert found.provenance["prefix"]["text"] == prefix
+    assert found.prefix_activation is None
+    neutral = of_model(prefix="neutral")
+    np.testing.assert_array_equal(neutral.activation, last.prefix_activation)
+    np.testing.assert_array_equal(neutral.token_position, last.prefix_token_position)
+
+
+def test_a_text_too_long_behind_the_prefix_goes_without_that_control(tiny_gpt2):
+    stages = []
+
+    class Recorder(SilentProgress):
+        def stage(self, key, total):
+            stages.append(key)
+            return super().stage(key, total)
+
+    # The tiny model takes 256 tokens: this text fits, seventy tokens more do not.
+    text = " ".join([TEXT] * 7)
+    settings = StudySettings(name="trial", word="espressomaker", text=text, model=tiny_gpt2, controls={"untrained": False})
+    found = read_input(settings, Recorder())
+    assert found.prefix_activation is None
+    assert found.provenance["control_prefix"]["left_out"] == "too_long"
+    assert stages[-1] == "prefix_left_out"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +325,7 @@ def test_errors_of_word_and_text(of_model, changes, says):
 
 
 def test_captured_vectors_serve_again_without_the_model(of_model, last, tiny_gpt2):
-    settings = StudySettings(name="trial", word="espressomaker", text=TEXT, model=tiny_gpt2, detail_layer=1, controls={"draws": 100})
+    settings = StudySettings(name="trial", word="espressomaker", text=TEXT, model=tiny_gpt2, detail_layer=1)
     captured, facts = analysis.capture(settings, SilentProgress())
     again = analysis.compute(settings, captured, json.loads(json.dumps(facts)), SilentProgress())
     direct = analysis.run(settings, SilentProgress())

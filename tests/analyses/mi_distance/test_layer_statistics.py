@@ -204,7 +204,6 @@ def test_too_few_occurrences_give_nan_and_never_a_number(occurrences):
         "tau_difference_p",
         "tau_difference_low",
         "minimal_detectable_difference",
-        "occurrences_needed",
     ):
         assert np.isnan(compared[name][1]).all(), name
     close(compared["mi_difference"][1], values[:, 0].mean(axis=-1) - values[:, 1].mean(axis=-1))

@@ -2,11 +2,26 @@ import numpy as np
 import pytest
 
 from analyses.mi_distance.bands import Bands, bands_of
-from analyses.mi_distance.measures import MEASURES, agreeing_layers, measure
+from analyses.mi_distance.measures import (
+    MEASURES,
+    agreeing_layers,
+    least_squares_shift,
+    measure_bands,
+    measure_estimators,
+    measure_taus,
+)
 from analyses.mi_distance.settings import HypothesisSettings
 
 DISTANCE = np.array([1, 2, 3])
 BANDS = bands_of(6, HypothesisSettings())  # early 1-2, deep 5-6, separated 2-6
+
+
+def measure(values, distance, bands):
+    return measure_bands(values, bands) | measure_taus(values, distance, bands) | measure_estimators(values)
+
+
+def agreeing(values, distance, bands):
+    return agreeing_layers(values, values, distance, bands)
 
 
 def profile(attention, mlp, offsets=((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), estimators=3):
@@ -27,8 +42,9 @@ VALUES = profile([1, 2, 3, 4, 6, 9], [5, 4, 4, 3, 2, 2])
         ("deep_difference", (6 - 2 + 9 - 2) / 2),
         ("attention_rise", 7.5 - 1.5),
         ("mlp_fall", 4.5 - 2.0),
-        # From the middle of layers 1-2 to that of layers 5-6 the MLP falls by 2.5 over 4 layers; inside the deep band it is flat.
-        ("mlp_flattening", 0 - (2.0 - 4.5) / 4),
+        # Least squares: the centred layer numbers times the values, over the sum of their squares, 5.
+        ("mlp_level", 0.0),
+        ("mlp_slope_before", (-1.5 * 5 - 0.5 * 4 + 0.5 * 4 + 1.5 * 3) / 5),
     ],
 )
 def test_measures_of_the_profiles_by_hand(name, expected):
@@ -50,9 +66,13 @@ def test_reversing_the_layers_turns_rise_into_fall():
     np.testing.assert_allclose(found["mlp_fall"], 2.0 - 4.5)
 
 
-def test_a_steeper_end_is_no_flattening():
-    found = measure(profile([1] * 6, [6, 6, 6, 6, 5, 1]), DISTANCE, BANDS)["mlp_flattening"]
-    np.testing.assert_allclose(found, -4 - (3.0 - 6.0) / 4)
+def test_slopes_are_those_of_numpy():
+    values = np.random.default_rng(4).normal(size=(3, 2, 30, 5))
+    bands = bands_of(30, HypothesisSettings())
+    found, mlp = measure_bands(values, bands), values.mean(axis=-1)[:, 1]
+    for index in range(3):
+        assert found["mlp_level"][index] == pytest.approx(np.polyfit(np.arange(20, 30), mlp[index, 20:], 1)[0], abs=1e-12)
+        assert found["mlp_slope_before"][index] == pytest.approx(np.polyfit(np.arange(20), mlp[index, :20], 1)[0], abs=1e-12)
 
 
 def test_taus_by_hand():
@@ -88,7 +108,7 @@ def test_shift_against_numpy_and_scipy():
     means = values.mean(axis=-1).reshape(3, -1)
     found = measure(values, DISTANCE, BANDS)
     for index in (0, 1):
-        assert found["shift_slope"][index] == pytest.approx(np.polyfit(means[index], means[2], 1)[0], abs=1e-12)
+        assert found["shift_slope"][index] == pytest.approx(stats.theilslopes(means[2], means[index])[0], abs=1e-12)
         assert found["shift_rank_correlation"][index] == pytest.approx(stats.spearmanr(means[index], means[2]).statistic, abs=1e-12)
         # Lin (1989): with equal means, rho times 2 s1 s2 / (s1^2 + s2^2).
         first, second = means[index].std(), means[2].std()
@@ -98,12 +118,12 @@ def test_shift_against_numpy_and_scipy():
 
 def test_what_does_not_exist_is_nan():
     two = measure(VALUES[:, :, :2], DISTANCE, bands_of(2, HypothesisSettings()))
-    for name in ("early_difference", "deep_difference", "attention_rise", "mlp_fall", "mlp_flattening"):
+    for name in ("early_difference", "deep_difference", "attention_rise", "mlp_fall", "mlp_level"):
         assert np.isnan(two[name]).all()
     one_pair = measure(VALUES[..., :1], DISTANCE[:1], BANDS)
     assert np.isnan(one_pair["mean_tau"]).all()
     single_deep = measure(VALUES[:, :, :3], DISTANCE, bands_of(3, HypothesisSettings()))
-    assert np.isnan(single_deep["mlp_flattening"]).all()
+    assert np.isnan(single_deep["mlp_level"]).all()
     assert np.isfinite(single_deep["mlp_fall"]).all()
     flat = measure(profile([1] * 6, [1] * 6), DISTANCE, BANDS)
     assert np.isnan(flat["shift_slope"]).all()
@@ -111,24 +131,24 @@ def test_what_does_not_exist_is_nan():
 
 def test_every_measure_is_there_once_per_estimator():
     found = measure(VALUES, DISTANCE, BANDS)
-    assert tuple(found) == MEASURES
+    assert set(found) == set(MEASURES)
     assert {values.shape for values in found.values()} == {(3,)}
 
 
 def test_agreeing_layers_by_hand():
     # MLP above attention in layers 1-3, attention above MLP in 4-6.
-    found = agreeing_layers(VALUES, DISTANCE, BANDS)
+    found = agreeing(VALUES, DISTANCE, BANDS)
     expected = {"early_difference": (2, 2), "deep_difference": (2, 2), "attention_rise": (2, 2), "mlp_fall": (2, 2)}
-    for name, (agreeing, layers) in expected.items():
-        assert found[name][0].tolist() == [agreeing] * 3
+    for name, (count, layers) in expected.items():
+        assert found[name][0].tolist() == [count] * 3
         assert found[name][1] == layers
-    swapped = agreeing_layers(VALUES[:, ::-1], DISTANCE, BANDS)
+    swapped = agreeing(VALUES[:, ::-1], DISTANCE, BANDS)
     for name in expected:
         assert swapped[name][0].tolist() == [0] * 3
 
 
 def test_one_deviating_layer_is_counted():
-    found = agreeing_layers(profile([1, 6, 3, 4, 1, 9], [5, 4, 4, 3, 2, 7]), DISTANCE, BANDS)
+    found = agreeing(profile([1, 6, 3, 4, 1, 9], [5, 4, 4, 3, 2, 7]), DISTANCE, BANDS)
     assert found["early_difference"][0].tolist() == [1] * 3
     assert found["deep_difference"][0].tolist() == [1] * 3
     assert found["attention_rise"][0].tolist() == [1] * 3  # early mean 3.5: layer 6 lies above, layer 5 below
@@ -138,26 +158,39 @@ def test_one_deviating_layer_is_counted():
 def test_both_taus_must_be_negative():
     values = profile([4] * 6, [4] * 6, offsets=[(1, 0, -1), (1, 0, -1)])
     values[:, 1, 2] = values[:, 1, 2, ::-1]
-    counts, layers = agreeing_layers(values, DISTANCE, BANDS)["mean_tau"]
+    counts, layers = agreeing(values, DISTANCE, BANDS)["mean_tau"]
     assert (counts.tolist(), layers) == ([5] * 3, 6)
 
 
 def test_separation_agrees_where_the_sign_is_that_of_the_mean():
     values = profile([4] * 6, [4] * 6, offsets=[(1, 0, -1), (-1, 0, 1)])  # attention minus MLP is -2
     values[:, :, 3] = values[:, ::-1, 3]
-    counts, layers = agreeing_layers(values, DISTANCE, BANDS)["tau_difference"]
+    counts, layers = agreeing(values, DISTANCE, BANDS)["tau_difference"]
     assert (counts.tolist(), layers) == ([4] * 3, 5)
 
 
 def test_same_order_is_counted_against_the_nearest_neighbour_estimate():
     values = VALUES.copy()
     values[0, :, :2] = values[0, ::-1, :2]
-    counts, layers = agreeing_layers(values, DISTANCE, BANDS)["shift_slope"]
+    counts, layers = agreeing(values, DISTANCE, BANDS)["shift_slope"]
     assert (counts.tolist(), layers) == ([4, 6, 6], 6)
 
 
 def test_no_layers_no_agreement():
     empty = Bands(6, *(np.array([], dtype=int),) * 3)
-    found = agreeing_layers(VALUES, DISTANCE, empty)
+    found = agreeing(VALUES, DISTANCE, empty)
     for name in ("early_difference", "deep_difference", "attention_rise", "mlp_fall", "tau_difference"):
         assert (found[name][0].tolist(), found[name][1]) == ([0] * 3, 0)
+
+
+def test_what_one_layer_does_to_least_squares():
+    own = np.array([[1.0, 2.0, 3.0, 10.0], [1.5, 2.5, 3.5, 4.0]])
+    near = own + 0.5
+    near[0, 3] = 30.0
+    values = np.stack([own, own, near])[..., None]
+    found = least_squares_shift(values, 0)
+    assert found["most_influential_layer"] == 3
+    assert found["least_squares_slope"] == pytest.approx(np.polyfit(own.ravel(), near.ravel(), 1)[0])
+    assert found["least_squares_slope_without"] == pytest.approx(1)
+    flat = least_squares_shift(np.ones((3, 2, 4, 1)), 0)
+    assert set(flat.values()) == {None}

@@ -10,7 +10,7 @@ from sklearn.feature_selection import mutual_info_regression
 
 from analyses.mi_distance.pairs import pairs_of
 from analyses.mi_distance.robustness import robustness_variables
-from analyses.mi_distance.specification_curve import references, specification_table, specifications, specified_values
+from analyses.mi_distance.specification_curve import Vectors, references, specification_table, specifications, specified_values
 from analyses.mi_distance.study import analyse
 from analyses.progress import SilentProgress
 
@@ -29,7 +29,7 @@ def varied(make_input, settings):
 
 @pytest.fixture(scope="module")
 def table(varied):
-    return specification_table(varied.dataset, varied.study["settings"])
+    return specification_table(varied.dataset, varied.study)
 
 
 def test_default_choices_give_sixty_specifications_for_one_token(small_settings):
@@ -47,17 +47,47 @@ def test_the_studys_own_choice_is_among_those_varied(settings):
     assert {one.neighbours for one in listed if one.neighbours} == {5, 3}
 
 
-def test_own_specifications_have_the_studys_verdicts(varied, table):
+def assert_own_are_the_studys(results, table, count):
     own = table[table["own"]]
     found = {(row["name"], row["estimator"]): row for row in own.to_dict("records")}
-    plain = [row for row in varied.study["verdicts"] if row["control"] == "none"]
-    assert len(found) == len(own) == len(plain) == 14
-    for row in plain:
-        here = found[row["name"], row["estimator"]]
-        assert here["verdict"] == row["verdict"]
+    rests_on = {row["name"]: row["control"] for row in results.study["conclusions"]}
+    concluded = [row for row in results.study["verdicts"] if row["control"] == rests_on[row["name"]]]
+    assert len(found) == len(own) == len(concluded) == count
+    for row in concluded:
+        here, first = found[row["name"], row["estimator"]], row["parts"][0]
+        assert (here["verdict"], here["control"]) == (row["verdict"], row["control"])
         np.testing.assert_allclose(
-            [here[name] for name in ("estimate", "low", "high")], [row[name] for name in ("estimate", "low", "high")]
+            [here[name] for name in ("estimate", "low", "high")], [first[name] for name in ("estimate", "low", "high")]
         )
+
+
+def test_own_specifications_have_the_studys_verdicts(varied, table):
+    assert_own_are_the_studys(varied, table, 14)
+
+
+def test_what_the_values_are_is_a_choice_where_there_are_control_words(make_input, settings):
+    # Few pairs at each distance under other choices; the study's own keep all of them, and so its verdicts.
+    few = settings.model_copy(
+        update={
+            "robustness": settings.robustness.model_copy(update={"pairs_per_distance": 2}),
+            "controls": settings.controls.model_copy(update={"pairs_per_distance": None}),
+        }
+    )
+    results = analyse(make_input(occurrences=6, layers=6), few, SilentProgress())
+    table = specification_table(results.dataset, results.study)
+    assert_own_are_the_studys(results, table, 14)
+    early = table[table["name"] == "early_layers"]
+    assert early.groupby("control", sort=False).size().to_dict() == {"different_word": 27, "none": 27, "centred": 27}
+    assert set(table[table["name"] == "constant_shift"]["control"]) == {"none"}
+    centred = early[
+        (early["control"] == "centred") & (early["bins"] == "15") & (early["trim"] == "4") & (early["estimator"] == "histogram")
+    ]
+    row = next(
+        row
+        for row in results.study["verdicts"]
+        if (row["name"], row["control"], row["estimator"]) == ("early_layers", "centred", "histogram")
+    )
+    np.testing.assert_allclose(centred["estimate"], row["estimate"])
 
 
 def test_one_row_for_each_statement_and_specification_that_speaks_to_it(table):
@@ -74,7 +104,8 @@ def test_one_row_for_each_statement_and_specification_that_speaks_to_it(table):
 def test_values_are_those_of_other_libraries(make_input, settings):
     study = make_input(occurrences=4, layers=2, controls=False)
     pairs = pairs_of(study.token_position)
-    listed, values = specified_values({"last": study.activation}, pairs, settings, lambda count: None)
+    found = specified_values(Vectors({"last": study.activation}), pairs, settings, lambda count: None)
+    listed, values = found["none"][0], found["none"][1].values
     x, y = study.activation[1, 0, pairs.first[2]].astype(float), study.activation[1, 0, pairs.second[2]].astype(float)
 
     def of(estimator, **choice):
@@ -94,7 +125,8 @@ def test_values_are_those_of_other_libraries(make_input, settings):
 def test_shift_is_held_against_nearest_neighbours_with_the_same_trimming_and_the_studys_k(make_input, settings, table):
     study = make_input(occurrences=6, layers=6, controls=False)
     pairs = pairs_of(study.token_position)
-    listed, values = specified_values({"last": study.activation}, pairs, settings, lambda count: None)
+    found = specified_values(Vectors({"last": study.activation}), pairs, settings, lambda count: None)
+    listed, values = found["none"][0], found["none"][1].values
     for index, reference in enumerate(references(listed, 3)):
         assert (listed[reference].estimator, listed[reference].neighbours) == ("nearest_neighbour", 3)
         assert listed[reference].trim == listed[index].trim
@@ -104,7 +136,7 @@ def test_shift_is_held_against_nearest_neighbours_with_the_same_trimming_and_the
     rows = table[
         (table["name"] == "constant_shift") & (table["estimator"] == "histogram") & (table["bins"] == "8") & (table["trim"] == "3")
     ]
-    assert rows["estimate"].tolist() == [pytest.approx(scipy.stats.linregress(means[index], means[near]).slope)]
+    assert rows["estimate"].tolist() == [pytest.approx(scipy.stats.theilslopes(means[near], means[index])[0])]
 
 
 def test_logarithm_of_the_distance_changes_no_tau(varied):
@@ -116,13 +148,13 @@ def test_a_word_of_several_tokens_is_represented_in_both_ways(make_input, settin
     generator = np.random.default_rng(1)
     other = study.activation + generator.normal(size=study.activation.shape).astype(np.float32)
     results = analyse(replace(study, alternative_activation=other), settings, SilentProgress())
-    table = specification_table(results.dataset, results.study["settings"])
+    table = specification_table(results.dataset, results.study)
     tokens = table[table["name"] == "early_layers"].groupby("token")["estimate"]
     assert tokens.size().to_dict() == {"last": 27, "mean": 27}
     assert not set(tokens.get_group("last")) & set(tokens.get_group("mean"))
     assert set(table[table["own"]]["token"]) == {"last"}
     swapped = analyse(replace(study, activation=other, alternative_activation=study.activation), settings, SilentProgress())
-    again = specification_table(swapped.dataset, swapped.study["settings"])
+    again = specification_table(swapped.dataset, swapped.study)
     mean = again[(again["name"] == "early_layers") & (again["token"] == "mean")]["estimate"]
     np.testing.assert_allclose(mean, tokens.get_group("last"))
 
@@ -130,7 +162,7 @@ def test_a_word_of_several_tokens_is_represented_in_both_ways(make_input, settin
 def test_two_occurrences_leave_nothing_testable(make_input, settings):
     study = make_input(occurrences=2, layers=4, controls=False)
     results = analyse(study, settings, SilentProgress())
-    table = specification_table(results.dataset, results.study["settings"])
+    table = specification_table(results.dataset, results.study)
     assert set(table["verdict"]) == {"not_testable"}
     assert np.isnan(table["low"]).all()
     assert "simulated_test" not in results.dataset
@@ -139,5 +171,5 @@ def test_two_occurrences_leave_nothing_testable(make_input, settings):
 def test_nothing_is_computed_where_the_settings_switch_it_off(make_input, small_settings):
     study = make_input(occurrences=5, layers=4, controls=False)
     pairs = pairs_of(study.token_position)
-    off = robustness_variables(study, np.zeros((3, 2, 4, 10)), pairs, None, small_settings, SilentProgress(), confidence=0.95)
+    off = robustness_variables(study, np.zeros((3, 2, 4, 10)), pairs, None, None, small_settings, SilentProgress(), confidence=0.95)
     assert off == {}

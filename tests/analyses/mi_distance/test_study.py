@@ -42,20 +42,28 @@ def test_study_keeps_the_contract(results):
     keys = {"statement", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_layers", "layers"}
     verdicts = results.study["verdicts"]
     assert all(keys <= row.keys() for row in verdicts)
-    assert {row["control"] for row in verdicts} == {"none", "different_word", "untrained"}
-    assert len(verdicts) == 3 * 14
+    on_position = {f"{look}{kind}" for look in ("without_first", "prefix") for kind in ("", "_different_word")}
+    assert {row["control"] for row in verdicts} == {"none", "different_word", "repeated_words", "centred"} | on_position
+    # Four statements by three estimators under each, and the one on the estimators, which has two and no control; of the looks at
+    # position, the two statements on distance.
+    assert len(verdicts) == 4 * 12 + 2 + 4 * 6
+    assert results.study["primary_control"] == "different_word"
+    assert {row["statement"]: row["control"] for row in results.study["conclusions"]} == dict.fromkeys(range(1, 5), "different_word") | {
+        5: "none"
+    }
     assert [row["statement"] for row in results.study["conclusions"]] == [1, 2, 3, 4, 5]
 
 
 def test_intervals_hold_their_estimate(results):
     data = results.dataset
-    lows = [str(name) for name in data.data_vars if str(name).endswith("_low") and not str(name).startswith(("control_", "kendall"))]
+    lows = [str(name) for name in data.data_vars if str(name).endswith("_low") and not str(name).startswith("kendall")]
     assert "mi_difference_low" in lows
     assert "word_specific_excess_low" in lows
     for low in lows:
         middle = data[low.removesuffix("_low")]
-        assert (data[low] <= middle).all(), low
-        assert (middle <= data[low.replace("_low", "_high")]).all(), low
+        # Neither is there where a share cannot be tested.
+        assert ((data[low] <= middle) | middle.isnull()).all(), low
+        assert ((middle <= data[low.replace("_low", "_high")]) | middle.isnull()).all(), low
 
 
 def test_excess_is_same_word_minus_different_word(results):
@@ -119,8 +127,9 @@ def test_four_occurrences_can_be_tested(results_of):
 
 def test_no_controls_no_verdicts_with_controls(make_input, small_settings):
     results = analyse(make_input(occurrences=5, layers=3, controls=False), small_settings, SilentProgress())
-    assert results.study["controls"] == {"different_word": None, "untrained": None}
-    assert {row["control"] for row in results.study["verdicts"]} == {"none"}
+    assert set(results.study["controls"].values()) == {None}
+    assert results.study["primary_control"] == "none"
+    assert {row["control"] for row in results.study["verdicts"]} == {"none", "without_first"}
     assert not [name for name in results.dataset.data_vars if str(name).startswith(("control", "untrained", "excess", "word_specific"))]
 
 
@@ -134,3 +143,53 @@ def test_nothing_of_this_machine_is_kept(make_input, small_settings, tmp_path):
     study = analyse(make_input(occurrences=4, layers=2), settings, SilentProgress()).study
     assert str(tmp_path) not in repr(study)
     assert study["settings"]["activations_file"] == "made-up.npz"
+
+
+def test_centred_vectors_have_the_other_words_mean_subtracted(make_input, small_settings, results):
+    from analyses.mutual_information import pairwise_mutual_information
+
+    vectors = make_input(occurrences=7, layers=6)
+    centred = vectors.activation - vectors.control_activation.mean(axis=2, keepdims=True, dtype=np.float64)
+    data = results.dataset
+    found = pairwise_mutual_information(
+        centred, data.first_occurrence.values, data.second_occurrence.values, ("histogram",), bins=15, trim=4.0
+    )["histogram"]
+    np.testing.assert_allclose(data.centred_mutual_information.sel(estimator="histogram"), found, rtol=0, atol=1e-12)
+    # A common offset of all vectors is gone: the same numbers as without it.
+    offset = 3 * np.random.default_rng(0).normal(size=(2, 6, 1, 60)).astype(np.float32)
+    moved = analyse(
+        dataclasses.replace(vectors, activation=vectors.activation + offset, control_activation=vectors.control_activation + offset),
+        small_settings,
+        SilentProgress(),
+    )
+    np.testing.assert_allclose(moved.dataset.centred_mutual_information, data.centred_mutual_information, rtol=0, atol=2e-2)
+    assert not np.allclose(moved.dataset.mutual_information, data.mutual_information, rtol=0, atol=2e-2)
+
+
+def test_other_repeated_words_are_held_against_different_words(make_input, small_settings):
+    # Two words that come again carry a part of their own, as the target word does: the word is then no exception.
+    vectors = make_input(occurrences=7, layers=6, control_tokens=30)
+    generator = np.random.default_rng(5)
+    words = [f"word{index}" for index in range(30)]
+    control = vectors.control_activation.copy()
+    for name, places in (("alpha", (1, 9, 17, 25)), ("beta", (3, 11, 20, 28))):
+        own = 2 * generator.normal(size=(2, 6, 60))
+        for place in places:
+            words[place] = name
+            control[:, :, place] += own
+    study = analyse(
+        dataclasses.replace(vectors, control_activation=control, control_token_word=tuple(words)), small_settings, SilentProgress()
+    )
+    assert study.study["controls"]["repeated_words"]["words"] == ["alpha", "beta"]
+    excess = study.dataset.repeated_words_excess.sel(estimator="histogram")
+    assert (excess > 0).all()
+    assert float(excess.mean()) > 0.05
+    gap = study.dataset.repeated_matched_mutual_information - study.dataset.control_matched_mutual_information
+    np.testing.assert_allclose(study.dataset.repeated_words_excess, gap.mean("pair"), rtol=0, atol=1e-12)
+    beyond = study.dataset.mutual_information - study.dataset.repeated_matched_mutual_information
+    np.testing.assert_allclose(study.dataset.word_minus_repeated_words, beyond.mean("pair"), rtol=0, atol=1e-12)
+    deep = [layer - 1 for layer in study.study["bands"]["deep"]]
+    told = study.study["controls"]["repeated_words"]["word_minus_repeated_deep"]["histogram"]["mlp"]
+    expected = study.dataset.word_minus_repeated_words.sel(estimator="histogram", branch="mlp").isel(layer=deep).mean()
+    assert told["estimate"] == pytest.approx(float(expected))
+    assert told["low"] < told["estimate"] < told["high"]

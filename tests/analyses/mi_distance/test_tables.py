@@ -55,7 +55,10 @@ def test_every_part_of_every_verdict_has_a_row(found, results):
     parts = found["verdict_parts"]
     assert len(parts) == sum(len(row["parts"]) for row in results.study["verdicts"])
     deep = parts[(parts["name"] == "deep_layers") & (parts["estimator"] == "histogram") & (parts["control"] == "none")]
-    assert deep["measure"].tolist() == ["deep_difference", "attention_rise", "mlp_fall", "mlp_flattening"]
+    assert deep["measure"].tolist() == ["deep_difference", "attention_rise", "mlp_fall", "mlp_level"]
+    level = parts[parts["measure"] == "mlp_level"]
+    assert level["before_estimate"].notna().all()
+    assert parts[parts["measure"] != "mlp_level"]["before_estimate"].isna().all()
 
 
 @pytest.mark.parametrize("occurrences", [2, 3])

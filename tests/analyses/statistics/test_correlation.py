@@ -66,6 +66,7 @@ def test_interval_gives_the_example_of_r_statpsych():
     assert (1 - 0.734**2) * np.sqrt(0.437 / 36) == pytest.approx(0.05082, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_interval_covers_the_tau_of_normal_pairs():
     # tau = (2 / pi) arcsin rho. Fieller's approximation; its error and that of 4000 trials are both under .02.
     generator = np.random.default_rng(6)

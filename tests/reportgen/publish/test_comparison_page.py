@@ -39,7 +39,8 @@ def test_the_page_says_what_moved_in_both_languages(bundle, moved):
     assert "Verdicts that changed: 1 of" in words
     assert "tầng nông: MLP cao hơn chú ý" in words
     assert "early layers: MLP above attention" in words
-    assert "estimator histogram, branch attention, layer 2" in words
+    assert "ước lượng: histogram, nhánh: chú ý, tầng 3" in words
+    assert "estimator: histogram, branch: attention, layer 3" in words
     assert "1 trên 24 / 1 of 24" in words
     assert re.search(r"seed 20 1234", words)
     assert "versions.numpy" in words

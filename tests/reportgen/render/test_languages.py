@@ -30,6 +30,12 @@ EN, VI = KNOWN["en"], KNOWN["vi"]
         (lambda to: to.p(0.0123), ".012", "0,012"),
         (lambda to: to.interval(0.12, 0.34), "[0.12, 0.34]", "[0,12; 0,34]"),
         (lambda to: to.interval(-0.65, -0.35, unit=True), "[−.65, −.35]", "[−0,65; −0,35]"),
+        # Which side of 0 an end lies on decides a verdict: it is never hidden by rounding.
+        (lambda to: to.interval(-0.122, 0.0004, 3), "[−0.1220, 0.0004]", "[−0,1220; 0,0004]"),
+        (lambda to: to.interval(-0.00005, 0.3, 2, unit=True), "[−.00005, .30000]", "[−0,00005; 0,30000]"),
+        (lambda to: to.interval(-0.1, 0.0005, 3), "[−0.1000, 0.0005]", "[−0,1000; 0,0005]"),
+        (lambda to: to.interval(-0.1, 1e-9, 3), "[−0.100, 0.000]", "[−0,100; 0,000]"),
+        (lambda to: to.interval(0, 0.5, 1), "[0.0, 0.5]", "[0,0; 0,5]"),
         (lambda to: to.statistic("t", 46, 3.417), "t(46) = 3.42", "t(46) = 3,42"),
         (lambda to: to.statistic("t", 41.26, -3.417), "t(41.3) = −3.42", "t(41,3) = −3,42"),
         (lambda to: to.statistic("Z", None, 1.5), "Z = 1.50", "Z = 1,50"),

@@ -13,7 +13,7 @@ from pypdf.generic import DictionaryObject, NullObject
 
 from reportgen.render import Assets, Document, render_pdf
 from reportgen.render.document import TextItem
-from reportgen.render.pdf import OPERATOR, WHOLE, _OwnAssetsOnly
+from reportgen.render.pdf import OPERATOR, WHOLE, OwnAssetsOnly
 
 WORDS = {
     "vi": ("Khoảng cách có làm phai một từ không?", "được ủng hộ", "Giảng viên", "Trích dẫn báo cáo này"),
@@ -219,4 +219,4 @@ def test_files_of_the_machine_cannot_be_read(assets: Assets) -> None:
     from weasyprint.urls import FatalURLFetchingError
 
     with pytest.raises(FatalURLFetchingError, match="may not load file:///etc/hostname"):
-        _OwnAssetsOnly(assets).fetch("file:///etc/hostname")
+        OwnAssetsOnly(assets).fetch("file:///etc/hostname")

@@ -43,7 +43,7 @@ def results() -> Results:
     )
     settings = StudySettings(
         name="made-up", word="coffee", activations_file="made-up.npz", detail_layer=1, permutations=199,
-        controls={"draws": 100, "pairs_per_distance": 4}, robustness={"enabled": False},
+        controls={"pairs_per_distance": 4}, robustness={"enabled": False},
     )  # fmt: skip
     return analyse(study, settings, SilentProgress())
 

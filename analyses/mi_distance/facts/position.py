@@ -1,0 +1,173 @@
+"""How much of the effect of distance is one of position: which sentence is true, and its numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from analyses.mi_distance.conclusions import CO_PRIMARY, LESSON, shared_parts
+from analyses.mi_distance.facts.rows import Study, part_of, verdict_row
+from analyses.mi_distance.position import EXCESS, PLAIN, control_name
+from analyses.mi_distance.value_specs import interval, is_number, key, listed, number
+
+_STATEMENT, _MEASURE = "negative_tau", "mean_tau"
+# What each statement on distance is judged by, as far as it speaks of the sign.
+_JUDGED = {"negative_tau": "mean_tau", "tau_separation": "tau_difference"}
+_SUBJECTS = {PLAIN: "position.subject.plain", EXCESS: "position.subject.excess"}
+_LOOKS = ("without_first", "prefix")
+
+
+def position_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
+    """Per subject (the excess first, plain mutual information after it) its sentences; None where there are too few pairs.
+
+    Returns
+    -------
+    {"prefix": what the prefix is, or None where the text was not read behind one; "subjects": [{"key", "values", "sentences", "answer"}]}.
+    """
+    kinds = [kind for kind in (EXCESS, PLAIN) if f"{kind}mean_tau_without_occurrence" in dataset]
+    subjects = [found for kind in kinds if (found := _subject(dataset, study, kind)) is not None]
+    if not subjects:
+        return None
+    return {"prefix": study["controls"].get("prefix"), "left_out": _left_out(study), "subjects": subjects}
+
+
+def _left_out(study: Study) -> str | None:
+    """The sentence that says why the text was not read behind the prefix, where it was to be."""
+    reason = study["provenance"].get("control_prefix", {}).get("left_out")
+    return f"position.prefix.left_out.{reason}" if reason else None
+
+
+def _subject(dataset: xr.Dataset, study: Study, kind: str) -> dict[str, Any] | None:
+    everything = _measured(study, LESSON if kind == PLAIN else "different_word")
+    if everything is None:
+        return None
+    values: dict[str, Any] = {"subject": key(_SUBJECTS[kind])}
+    for estimator, found in everything.items():
+        values |= {estimator: number(found[0], 2, unit=True), f"{estimator}_interval": interval(found[1], found[2], 2, unit=True)}
+    without, prefix, partial = _without_first(dataset, kind), _prefix(dataset, study, kind, everything), _partial(dataset, kind)
+    sentences = [sentence for sentence in (without, prefix, partial) if sentence is not None]
+    return {
+        "key": "position.all",
+        "values": values,
+        "sentences": sentences,
+        "answer": {"key": f"position.answer.{_answer(everything, prefix, partial)}", "values": {"subject": values["subject"]}},
+        "verdicts": [_verdicts(study, kind, name) for name in _JUDGED],
+    }
+
+
+def _measured(study: Study, control: str) -> dict[str, tuple[float, float, float]] | None:
+    """Estimate and interval of the mean tau by the co-primary estimators; None where one of them has none."""
+    found = {}
+    for estimator in CO_PRIMARY:
+        row = verdict_row(study, _STATEMENT, estimator, control)
+        if row is None:
+            return None
+        part = part_of(row, _MEASURE)
+        found[estimator] = (part["estimate"], part["low"], part["high"])
+    return found if all(is_number(value) for values in found.values() for value in values) else None
+
+
+def _of_estimators(dataset: xr.Dataset, name: str) -> dict[str, tuple[float, float, float]] | None:
+    if name not in dataset:
+        return None
+    ends = ("", "_low", "_high")
+    found = {}
+    for estimator in CO_PRIMARY:
+        estimate, low, high = (float(dataset[f"{name}{end}"].sel(estimator=estimator)) for end in ends)
+        found[estimator] = (estimate, low, high)
+    return found if all(is_number(value) for values in found.values() for value in values) else None
+
+
+def _without_first(dataset: xr.Dataset, kind: str) -> dict[str, Any] | None:
+    """Mean tau without the first occurrence, beside what it is without each of the others."""
+    values: dict[str, Any] = {}
+    nearer, farther = [], []
+    for estimator in CO_PRIMARY:
+        tau = dataset[f"{kind}mean_tau_without_occurrence"].sel(estimator=estimator).to_numpy()
+        if not np.isfinite(tau).all():
+            return None
+        first, others = tau[0], tau[1:]
+        # As printed: what looks alike there is not told apart.
+        own, rest = abs(round(float(first), 2)), np.abs(others.round(2))
+        nearer.append(own < rest.min())
+        farther.append(own > rest.max())
+        values |= {
+            estimator: number(first, 2, unit=True),
+            f"{estimator}_low": number(others.min(), 2, unit=True),
+            f"{estimator}_high": number(others.max(), 2, unit=True),
+        }
+    outcome = "nearer" if all(nearer) else ("farther" if all(farther) else "beside")
+    return {"key": f"position.without_first.{outcome}", "values": values}
+
+
+def _prefix(dataset: xr.Dataset, study: Study, kind: str, everything: Mapping[str, tuple[float, float, float]]) -> dict[str, Any] | None:
+    """Mean tau behind the prefix, and whether its difference from that without one excludes zero."""
+    behind = _measured(study, control_name(kind, "prefix"))
+    if behind is None:
+        return None
+    values: dict[str, Any] = {}
+    for estimator, found in behind.items():
+        values |= {estimator: number(found[0], 2, unit=True), f"{estimator}_interval": interval(found[1], found[2], 2, unit=True)}
+    change = _of_estimators(dataset, f"{kind}prefix_tau_change")
+    if change is None:
+        return {"key": "position.prefix.uncompared", "values": values}
+    for estimator, (estimate, low, high) in change.items():
+        values |= {f"{estimator}_change": number(estimate, 3, unit=True), f"{estimator}_change_interval": interval(low, high, 3, unit=True)}
+    return {"key": f"position.prefix.{_direction(everything, behind, change)}", "values": values}
+
+
+def _direction(before: Mapping[str, Any], after: Mapping[str, Any], change: Mapping[str, Any]) -> str:
+    outcomes = set()
+    for estimator, (_, low, high) in change.items():
+        one, other = before[estimator][0], after[estimator][0]
+        if low <= 0 <= high:
+            outcomes.add("open")
+        elif abs(other) < abs(one):
+            outcomes.add("weaker")
+        else:
+            outcomes.add("turned" if one * other < 0 else "stronger")
+    if "open" in outcomes:
+        return "open"
+    return outcomes.pop() if len(outcomes) == 1 else "mixed"
+
+
+def _partial(dataset: xr.Dataset, kind: str) -> dict[str, Any] | None:
+    found = _of_estimators(dataset, f"{kind}partial_mean_tau")
+    if found is None:
+        return None
+    values: dict[str, Any] = {}
+    for estimator, (estimate, low, high) in found.items():
+        values |= {estimator: number(estimate, 2, unit=True), f"{estimator}_interval": interval(low, high, 2, unit=True)}
+    return {"key": f"position.partial.{_sign(found)}", "values": values}
+
+
+def _sign(found: Mapping[str, tuple[float, float, float]]) -> str:
+    """Where all intervals lie: below zero, above it, or neither."""
+    if all(high < 0 for _, _, high in found.values()):
+        return "negative"
+    return "positive" if all(low > 0 for _, low, _ in found.values()) else "open"
+
+
+def _answer(everything: Mapping[str, Any], prefix: Mapping[str, Any] | None, partial: Mapping[str, Any] | None) -> str:
+    """What the looks together say of a fall with distance."""
+    if _sign(everything) != "negative":
+        return "none"
+    if partial is not None and partial["key"].endswith(".negative"):
+        return "stays"
+    weaker = prefix is not None and prefix["key"].endswith(".weaker")
+    return "partly" if weaker else "unseparated"
+
+
+def _verdicts(study: Study, kind: str, name: str) -> dict[str, Any]:
+    """The shared verdict on a statement's first part over all pairs and by each look."""
+    looks = {"all": LESSON if kind == PLAIN else "different_word"} | {look: control_name(kind, look) for look in _LOOKS}
+    items: list[Any] = []
+    for look, control in looks.items():
+        rows = [row for row in study["verdicts"] if row["name"] == name and row["control"] == control]
+        if rows:
+            part = next(part for part in shared_parts(rows) if part["measure"] == _JUDGED[name])
+            values = {"look": key(f"position.look.{look}"), "verdict": key(f"verdict.{part['verdict']}")}
+            items.append({"key": "position.verdict.item", "as": "key", "values": values})
+    number_of = next((row["statement"] for row in study["verdicts"] if row["name"] == name), 0)
+    return {"key": f"position.verdict.{name}", "values": {"number": int(number_of), "verdicts": listed(items)}}

@@ -1,0 +1,39 @@
+"""A small page with all that a report asks of the layout engine: its fonts, subset and embedded, letters of both languages, a table,
+a picture, tags."""
+
+from io import BytesIO
+
+import weasyprint
+from weasyprint.text.fonts import FontConfiguration
+
+from reportgen.render.assets import Assets
+from reportgen.render.html import FACES, font_faces
+from reportgen.render.pdf import SCHEME, OwnAssetsOnly, laying_out
+from reportgen.render.tagging import finish
+
+_PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'%3E%3Cpath d='M0 0h9v9z'/%3E%3C/svg%3E"
+_TABLE = '<table><thead><tr><th scope="col">MI</th></tr></thead><tbody><tr><th scope="row">1</th><td>0.5</td></tr></tbody></table>'
+_LINES = ("Thông tin tương hỗ giữa các lần xuất hiện: ạểữỹđƯ", "Mutual information between occurrences: 0.05 ≤ p − 1")
+
+
+def print_sample(assets: Assets | None = None) -> bytes:
+    """Print the sample as PDF/A-3a.
+
+    Raises
+    ------
+    RuntimeError
+        When the layout engine complains, as `render_pdf` does.
+    """
+    css = font_faces(lambda name: f"{SCHEME}fonts/{name}.ttf", "truetype")
+    body = "".join(
+        f"<p style=\"font:{style} {weight} 10pt '{family}'\">{line}</p>"
+        for family, weight, style in FACES.values()
+        for line in (_LINES if "Math" not in family else _LINES[1:])
+    )
+    head = f"<head><title>reportgen</title><style>{css}table{{font-family:'Reportgen Sans'}}</style></head>"
+    source = f'<html lang="vi">{head}<body>{body}{_TABLE}<img alt="MI" src="{_PICTURE}"></body></html>'
+    with laying_out():
+        page = weasyprint.HTML(string=source, url_fetcher=OwnAssetsOnly(assets or Assets.default()))
+        target = BytesIO()
+        page.render(font_config=FontConfiguration()).write_pdf(target, pdf_variant="pdf/a-3a", pdf_identifier=bytes(16), finisher=finish)
+    return target.getvalue()
