@@ -117,6 +117,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gpt_neo": {"attention_types": [[["global", "local"], LAYERS // 2]], "num_layers": LAYERS},
     "roberta": {"pad_token_id": 1},
     "recurrent_gemma": {"num_hidden_layers": 6},
+    "bamba": {"attn_layer_indices": [1, 3]},
     "blt": {"encoder_hash_byte_group_vocab": 96},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"] * (LAYERS // 2)},
@@ -191,7 +192,7 @@ def _small(config: Any, options: dict[str, Any]) -> Any:
         part = getattr(config, name, None)
         if isinstance(part, transformers.PreTrainedConfig):
             values[name] = _small(part, options)
-    if isinstance(kinds := known.get("layer_types"), list) and kinds:
+    if "layer_types" not in values and isinstance(kinds := known.get("layer_types"), list) and kinds:
         values["layer_types"] = (list(dict.fromkeys(kinds)) * LAYERS)[:LAYERS]
     return type(config)(**values)
 
