@@ -240,12 +240,12 @@ def run(
         )
     except pipeline.IncompleteError as error:
         if made := error.outcome:
-            _show(display, quiet, timings, made.results.study["verdicts"], [*made.documents, made.bundle])
+            _show(display, quiet, timings, _concluded(made.results.study), [*made.documents, made.bundle])
         raise
     verdicts = outcome.results.study["verdicts"]
-    untestable = any(str(verdict["verdict"]).replace("_", " ") == "not testable" for verdict in verdicts)
+    untestable = any(row["verdict"] == "not_testable" for row in outcome.results.study.get("conclusions", verdicts))
     code = CHANGED if strict and untestable else DONE
-    _show(display, quiet, timings, verdicts, [*outcome.documents, outcome.bundle])
+    _show(display, quiet, timings, _concluded(outcome.results.study), [*outcome.documents, outcome.bundle])
     _result(as_json, code, bundle=outcome.bundle, documents=outcome.documents, verdicts=verdicts)
     return code
 
@@ -275,7 +275,7 @@ def analyze(
     display = _display(quiet)
     bundle, results = pipeline.analyze_to(settings, out, display, _cache(no_cache))
     verdicts = results.study["verdicts"]
-    _show(display, quiet, timings, verdicts, [bundle])
+    _show(display, quiet, timings, _concluded(results.study), [bundle])
     _result(as_json, DONE, bundle=bundle, verdicts=verdicts)
     return DONE
 
@@ -672,6 +672,15 @@ def _display(quiet: bool) -> Any:
     if quiet:
         LOGGER.setLevel(logging.ERROR)
     return Display(quiet=quiet)
+
+
+def _concluded(study: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The verdicts that a study's conclusions rest on, as one table; all of them where it does not say which these are."""
+    rests_on = {row["statement"]: row["control"] for row in study.get("conclusions", ()) if "control" in row}
+    verdicts = study["verdicts"]
+    if not rests_on:
+        return list(verdicts)
+    return [{**row, "control": None} for row in verdicts if row["control"] == rests_on.get(row["statement"], row["control"])]
 
 
 def _show(display: Any, quiet: bool, timings: bool, verdicts: Sequence[Mapping[str, Any]], paths: Sequence[Path]) -> None:

@@ -77,13 +77,18 @@ def matched_medians(control: ControlPairs, values: np.ndarray) -> np.ndarray:
     What is ranked against distance is held against the median. The distribution over different-word pairs is skewed to the right, and
     more so at short distances, so that most values lie below its mean there: a rank correlation would take that for a rise.
     """
-    return _medians(control.weight > 0, values)
+    return _medians(control.weight > 0, values, {})
 
 
-def _medians(used: np.ndarray, values: np.ndarray) -> np.ndarray:
-    rows, pair = np.unique(used, axis=0, return_inverse=True)  # pairs at one distance have the same controls
-    medians = np.stack([np.median(values[..., row], axis=-1) for row in rows], axis=-1)
-    return np.asarray(medians[..., pair.ravel()])
+def _medians(used: np.ndarray, values: np.ndarray, known: dict[bytes, np.ndarray]) -> np.ndarray:
+    """Medians of the values (..., C) that each row of `used` (N, C) names; `known` keeps what was worked out for the same pairs."""
+    columns = []
+    for row in used:
+        name = row.tobytes()
+        if name not in known:  # pairs at one distance have the same controls
+            known[name] = np.median(values[..., row], axis=-1)
+        columns.append(known[name])
+    return np.stack(columns, axis=-1)
 
 
 def leave_one_token_out(
@@ -94,11 +99,12 @@ def leave_one_token_out(
     `tokens` names the tokens to leave out in turn, where two controls are to lose the same ones; those of `control` unless given.
     """
     replicates = []
+    known: dict[bytes, np.ndarray] = {}
     for token in tokens_of(control) if tokens is None else tokens:
         kept = control.weight * ((control.first != token) & (control.second != token))
         total = kept.sum(axis=1, keepdims=True)
         weight = np.where(total > 0, kept / np.where(total > 0, total, 1), control.weight)
-        replicates.append(_medians(weight > 0, values) if medians else values @ weight.T)
+        replicates.append(_medians(weight > 0, values, known) if medians else values @ weight.T)
     return replicates
 
 
@@ -133,8 +139,7 @@ def subtract(control: ControlPairs, measured: np.ndarray, values: np.ndarray, to
 def thinned(control: ControlPairs, pairs_per_distance: int) -> tuple[ControlPairs, np.ndarray]:
     """The same control with at most so many pairs at each distance, evenly over the text, and their indices among its pairs."""
     keep = np.zeros(len(control.first), dtype=bool)
-    rows = np.unique(control.weight > 0, axis=0)
-    kept_rows = {row.tobytes(): _evenly(np.flatnonzero(row), pairs_per_distance) for row in rows}
+    kept_rows = {row.tobytes(): _evenly(np.flatnonzero(row), pairs_per_distance) for row in control.weight > 0}
     for indices in kept_rows.values():
         keep[indices] = True
     weight = np.zeros_like(control.weight)

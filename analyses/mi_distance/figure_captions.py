@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.facts.rows import where
 from analyses.mi_distance.figures.comparisons import bonferroni_threshold, critical_z
 from analyses.mi_distance.figures.detail import compressed_beyond, first_pair, pair_values
 from analyses.mi_distance.figures.estimators import fitted_line, layer_means
 from analyses.mi_distance.figures.marks import key, select
 from analyses.mi_distance.figures.position import SUBJECTS, drawn
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
+from analyses.mi_distance.layer_counts import where
 from analyses.mi_distance.linear_facts import linear_caption
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
 from analyses.mi_distance.position import PLAIN

@@ -39,7 +39,7 @@ EXPECTED = {
     "lesson": {EARLY: "supported", DEEP: "supported", TAU: "supported"},
     "branches swapped": {EARLY: "contradicted", DEEP: "contradicted", TAU: "supported"},
     "layers reversed": {EARLY: "contradicted", DEEP: "contradicted", TAU: "supported"},
-    "distance reversed": {EARLY: "supported", DEEP: "supported", TAU: "contradicted.above"},
+    "distance reversed": {EARLY: "supported", DEEP: "supported", TAU: "contradicted"},
     "taus apart": {EARLY: "supported", APART: "supported.mlp_higher"},
     "taus apart, swapped": {EARLY: "contradicted", APART: "supported.attention_higher"},
 }

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import numpy as np
 import pytest
+from scipy import stats
 
 DECIMAL = {"vi": ",", "en": "."}
 GROUP = {"vi": ".", "en": ","}
@@ -207,15 +208,19 @@ def test_every_cell_of_the_layer_tables(coffee_reports, csv_rows, words_of, esti
 
 
 def verdict_rows(study, name):
-    """What the tables of verdicts must show: one row a verdict, or one a part of the statement about the deep layers."""
+    """What the tables of verdicts must show: one row a verdict, or one a part of the statements that have several."""
     if name == "verdicts":
-        return study["verdicts"]
-    plain = [row for row in study["verdicts"] if row["name"] == "deep_layers" and row["control"] == "none"]
-    return [{"estimator": row["estimator"], **part} for row in plain for part in row["parts"]]
+        # What is concluded from stands first, and of a statement in several parts the part that decided is named.
+        order = dict.fromkeys(("different_word", "none", "repeated_words", "centred", *(row["control"] for row in study["verdicts"])))
+        rows = sorted(study["verdicts"], key=lambda row: list(order).index(row["control"]))
+        return [{**row, "part": f"measure.{row['part']}" if len(row["parts"]) > 1 else None} for row in rows]
+    rests_on = {row["name"]: row["control"] for row in study["conclusions"]}
+    several = [row for row in study["verdicts"] if len(row["parts"]) > 1 and row["control"] == rests_on[row["name"]]]
+    return [{"estimator": row["estimator"], **part} for row in several for part in row["parts"]]
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])
-@pytest.mark.parametrize("name", ["verdicts", "deep_parts"])
+@pytest.mark.parametrize("name", ["verdicts", "parts"])
 def test_every_row_of_the_verdict_tables(coffee, coffee_reports, languages, words_of, name, code):
     columns, language = columns_of(name), languages[code]
     printed = table(coffee_reports[code], name)
@@ -226,6 +231,8 @@ def test_every_row_of_the_verdict_tables(coffee, coffee_reports, languages, word
             if column.format == "verdict":
                 assert text.endswith(language.text(f"verdict.{value}"))
                 assert f"verdict--{value}" in str(cell.html)
+            elif value is None:
+                assert text.startswith("–")
             elif column.format == "key":
                 assert text == words_of(language.text(f"{column.prefix}{value}"))
             elif column.format == "interval":
@@ -278,6 +285,8 @@ def of_rows(rows):
             for value in (part["estimate"], part["low"], part["high"]):
                 if value is not None:
                     found += [value, -value]
+            if "before" in part:
+                found += [part["margin"], *part["before"].values()]
             if part["layers"]:
                 found += [part["agreeing_layers"], part["layers"] - part["agreeing_layers"], part["layers"]]
     return found
@@ -310,7 +319,7 @@ def test_key_findings_print_only_their_statements_numbers(coffee, coffee_reports
     assert len(findings) == 5
     for finding, row in zip(findings, coffee.study["conclusions"], strict=True):
         text = words_of(finding, NO_RESULTS)
-        if row["verdict"] != "not_testable":
+        if row["verdict"] != "not_testable" and len(row["parts"]) == 1:
             assert len(numbers_in(text, code)) > 5
         assert_all_from(text, code, [*statement_pool(coffee.study, row["name"]), row["statement"]], row["name"])
 
@@ -321,8 +330,10 @@ def test_co_primary_estimates_are_printed_in_the_key_findings(coffee, coffee_rep
     findings = re.findall(r'<li class="finding">(.*?)</li>', html, flags=re.DOTALL)
     for finding, conclusion in zip(findings, coffee.study["conclusions"], strict=True):
         printed = numbers_in(words_of(finding), code)
+        if len(conclusion["parts"]) > 1:
+            continue
         for row in coffee.study["verdicts"]:
-            if (row["name"], row["control"]) == (conclusion["name"], "none") and row["estimator"] != "corrected":
+            if (row["name"], row["control"]) == (conclusion["name"], conclusion["control"]) and row["estimator"] != "corrected":
                 for value in (row["estimate"], row["low"], row["high"]):
                     assert any(each.digits and (each.is_written_from(value) or each.is_written_from(-value)) for each in printed), row
 
@@ -370,8 +381,9 @@ def result_pool(coffee):
             tau = of_branch.kendall_tau.values
             pool += [tau.min(), tau.max(), tau.mean(), (tau < 0).sum(), (of_branch.mantel_p.values < 0.05).sum()]
             same = of_branch.mean_mutual_information.values
-            pool += [(same > of_branch.control_mean_mutual_information_high.values).sum()]
-            pool += [(same < of_branch.control_mean_mutual_information_low.values).sum()]
+            pool += [(of_branch.repeated_words_excess_low.values > 0).sum()]
+            pool += [100 * of_branch.control_mean_mutual_information.values[deep].mean() / same[deep].mean()]
+            pool += list(study["controls"]["repeated_words"]["word_minus_repeated_deep"][estimator][branch].values())
             pool += [(of_branch.word_specific_excess_low.values > 0).sum(), (of_branch.word_specific_excess_high.values < 0).sum()]
             pool += [same[deep].mean(), of_branch.control_mean_mutual_information.values[deep].mean()]
             pool += [of_branch.word_specific_excess.values[deep].mean()]
@@ -382,7 +394,16 @@ def result_pool(coffee):
         plug_in, corrected = (means.sel(branch=branch, estimator=name).values for name in ("histogram", "corrected"))
         pool += [100 * (1 - corrected / plug_in).mean()]
     pool += [value for row in study["estimator_agreement"].values() for value in row.values()]
+    pool += [study["estimator_agreement"]["histogram"]["most_influential_layer"] + 1, predicted_slope(data)]
     return [float(value) for value in pool]
+
+
+def predicted_slope(data):
+    """Median slope of what nearest neighbours give Gaussian pairs, where the histogram gives the study's layer means."""
+    known = {str(name): data.calibration_mean.sel(calibrated_estimator=name).values for name in ("histogram", "nearest_neighbour")}
+    means = data.mean_mutual_information.sel(estimator="histogram").values.ravel()
+    means = means[(means >= known["histogram"].min()) & (means <= known["histogram"].max())]
+    return stats.theilslopes(np.interp(means, known["histogram"], known["nearest_neighbour"]), means)[0]
 
 
 def robustness_pool(coffee):
@@ -405,6 +426,8 @@ def robustness_pool(coffee):
         pool += [len(given), *counts, *(100 * counts / len(given)), np.nanmin(estimates), np.nanmax(estimates)]
         in_range = [np.sum((low <= estimates) & (estimates <= high)) for low, high in ranges]
         pool += [np.sum(estimates > 0), np.isfinite(estimates).sum(), *in_range]
+        for control in np.unique(data.specification_control.values):
+            pool += list(np.unique(verdicts.astype(str)[data.specification_control.values == control], return_counts=True)[1])
     return [float(value) for value in pool]
 
 

@@ -175,71 +175,202 @@ def test_mantel_over_all_5040_relabellings(data, values, branch, layer):
     close(data.mantel_p.values[0, branch, layer], np.mean(found <= observed))
 
 
+# The different-word control, its mean for means and its median for ranks, once more without each of its tokens.
+
+
+def controls_of(data, left_out=None):
+    """For each of the 21 pairs the control pairs at its distance, without those that touch a token."""
+    used = data.control_weight.values > 0
+    if left_out is None:
+        return used
+    touches = (data.control_first.values == left_out) | (data.control_second.values == left_out)
+    kept = used & ~touches
+    return np.where(kept.any(axis=1, keepdims=True), kept, used)
+
+
+def control_values(data, statistic, left_out=None):
+    control = data.control_mutual_information.values
+    return np.stack([statistic(control[..., row], axis=-1) for row in controls_of(data, left_out)], axis=-1)
+
+
+@pytest.fixture(scope="module")
+def tokens(data):
+    return np.unique([data.control_first.values, data.control_second.values])
+
+
+@pytest.fixture(scope="module")
+def subtracted(data, values, tokens):
+    """Control -> values for means, the same without each control token, values for ranks, the same without each control token."""
+    means = [values - control_values(data, np.mean, token) for token in tokens]
+    medians = [values - control_values(data, np.median, token) for token in tokens]
+    excess = (values - control_values(data, np.mean), means, values - control_values(data, np.median), medians)
+    return {"none": (values, [], values, []), "different_word": excess}
+
+
+def test_different_word_control(data, values, subtracted):
+    # All pairs at a distance of the word's pairs, each once; here the text has at least four pairs at nearly every one.
+    for row, distance in zip(controls_of(data), data.token_distance.values, strict=True):
+        assert np.abs(data.control_distance.values[row] - distance).max() <= 1
+    excess, _, ranked, _ = subtracted["different_word"]
+    close(data.excess_mutual_information, excess)
+    close(data.ranked_excess_mutual_information, ranked)
+    close(data.word_specific_excess, excess.mean(axis=-1))
+    close(data.word_specific_kendall_tau, taus(data, ranked))
+
+
+def test_interval_of_the_control(data, tokens):
+    without = np.stack([control_values(data, np.mean, token).mean(axis=-1) for token in tokens])
+    count = len(tokens)
+    error = np.sqrt((count - 1) / count * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
+    half = scipy.stats.t.ppf(0.975, count - 1) * error
+    close(data.control_mean_mutual_information_low, data.control_mean_mutual_information - half)
+    close(data.control_mean_mutual_information_high, data.control_mean_mutual_information + half)
+
+
 # The verdicts by the rule as the report words it.
 
-
-def statement_numbers(data, values, name):
-    early, deep, after = slice(0, 10), slice(20, 30), slice(6, 30)
-
-    def measure(keep):
-        mean = values[..., keep].mean(axis=-1)
-        if name == "early_layers":
-            return (mean[:, 1, early] - mean[:, 0, early]).mean(axis=-1)
-        if name == "deep_layers":
-            return (mean[:, 0, deep] - mean[:, 1, deep]).mean(axis=-1)
-        distance = data.token_distance.values[keep]
-        tau = np.apply_along_axis(lambda row: scipy.stats.kendalltau(distance, row).statistic, -1, values[..., keep])
-        return tau.mean(axis=(1, 2)) if name == "negative_tau" else (tau[:, 0, after] - tau[:, 1, after]).mean(axis=-1)
-
-    everything = np.ones(21, dtype=bool)
-    return measure(everything), jackknife(measure(everything), [measure(without(data, t)) for t in range(7)])
+EARLY, DEEP, BEFORE, AFTER = slice(0, 10), slice(20, 30), slice(0, 20), slice(6, 30)
 
 
-@pytest.mark.parametrize("name", ["early_layers", "deep_layers", "negative_tau", "tau_separation"])
-def test_estimates_and_intervals_of_the_statements(coffee, data, values, name):
-    estimate, (low, high) = statement_numbers(data, values, name)
-    rows = [row for row in coffee.study["verdicts"] if row["name"] == name and row["control"] == "none"]
-    assert [row["estimator"] for row in rows] == list(ESTIMATORS)
-    for index, row in enumerate(rows):
-        close([row["estimate"], row["low"], row["high"]], [estimate[index], low[index], high[index]])
+def taus(data, values):
+    return np.apply_along_axis(lambda row: scipy.stats.kendalltau(data.token_distance.values, row).statistic, -1, values)
+
+
+def slope_over(profile, layers):
+    return np.polyfit(np.arange(30)[layers], profile[:, layers].T, 1)[0]
+
+
+MEASURES = {
+    "early_difference": lambda mean: (mean[:, 1, EARLY] - mean[:, 0, EARLY]).mean(axis=-1),
+    "deep_difference": lambda mean: (mean[:, 0, DEEP] - mean[:, 1, DEEP]).mean(axis=-1),
+    "attention_rise": lambda mean: mean[:, 0, DEEP].mean(axis=-1) - mean[:, 0, EARLY].mean(axis=-1),
+    "mlp_fall": lambda mean: mean[:, 1, EARLY].mean(axis=-1) - mean[:, 1, DEEP].mean(axis=-1),
+    "mlp_level": lambda mean: slope_over(mean[:, 1], DEEP),
+    "before": lambda mean: slope_over(mean[:, 1], BEFORE),
+}
+
+
+def parts_named(coffee, control, measure):
+    rows = [row for row in coffee.study["verdicts"] if row["control"] == control]
+    found = [part for row in rows for part in row["parts"] if part["measure"] == measure]
+    assert len(found) == len(ESTIMATORS)
+    return found
+
+
+@pytest.mark.parametrize("control", ["none", "different_word"])
+@pytest.mark.parametrize("measure", MEASURES)
+def test_estimates_and_intervals_of_means(coffee, data, subtracted, control, measure):
+    plain, without_tokens, _, _ = subtracted[control]
+    statistic = MEASURES[measure]
+    estimate = statistic(plain.mean(axis=-1))
+    replicates = np.stack([statistic(plain[..., without(data, t)].mean(axis=-1)) for t in range(7)])
+    variance = 6 / 7 * ((replicates - replicates.mean(axis=0)) ** 2).sum(axis=0)
+    if without_tokens:
+        own = np.stack([statistic(each.mean(axis=-1)) for each in without_tokens])
+        variance = variance + (len(own) - 1) / len(own) * ((own - own.mean(axis=0)) ** 2).sum(axis=0)
+    half = scipy.stats.t.ppf(0.975, 6) * np.sqrt(variance)
+    found = parts_named(coffee, control, "mlp_level" if measure == "before" else measure)
+    for index, part in enumerate(found):
+        told = part["before"] if measure == "before" else part
+        close(
+            [told["estimate"], told["low"], told["high"]], [estimate[index], estimate[index] - half[index], estimate[index] + half[index]]
+        )
+
+
+@pytest.mark.parametrize("control", ["none", "different_word"])
+@pytest.mark.parametrize("index", range(3))
+def test_estimates_and_intervals_of_taus_over_all_5040_relabellings(coffee, data, subtracted, control, index):
+    _, _, ranked, without_tokens = subtracted[control]
+    position = data.token_position.values.astype(float)
+    moved = position[np.array(list(permutations(range(7))))]
+    distance = np.abs(moved[:, data.first_occurrence.values] - moved[:, data.second_occurrence.values])
+    i, j = np.triu_indices(21, 1)
+    signs, order = np.sign(ranked[index][..., i] - ranked[index][..., j]), np.sign(distance[:, i] - distance[:, j])
+    untied = np.sqrt(np.count_nonzero(order[0]) * np.count_nonzero(signs, axis=-1).astype(float))
+    relabelled = np.einsum("bls,ps->pbl", signs, order) / untied
+
+    def measures(tau):
+        return np.stack([tau.mean(axis=(-2, -1)), (tau[..., 0, AFTER] - tau[..., 1, AFTER]).mean(axis=-1)], axis=-1)
+
+    spread = np.sort(np.abs(measures(relabelled)), axis=0)[::-1]
+    half = spread[252]  # 5 % of 5,040: so many may reach a value that is rejected
+    estimate = measures(taus(data, ranked)[index])
+    if without_tokens:
+        own = np.stack([measures(taus(data, each[index])) for each in without_tokens])
+        error = np.sqrt((len(own) - 1) / len(own) * ((own - own.mean(axis=0)) ** 2).sum(axis=0))
+        half = np.hypot(half, scipy.stats.t.ppf(0.975, len(own) - 1) * error)
+    for column, measure in enumerate(("mean_tau", "tau_difference")):
+        part = parts_named(coffee, control, measure)[index]
+        expected = [estimate[column], estimate[column] - half[column], estimate[column] + half[column]]
+        np.testing.assert_allclose([part["estimate"], part["low"], part["high"]], expected, rtol=0, atol=2e-9)
+
+
+def test_the_slope_of_the_estimators_and_its_interval(coffee, data, values):
+    mean = values.mean(axis=-1)
+    for index, estimator in ((0, "histogram"), (1, "corrected")):
+
+        def slope(means, index=index):
+            return scipy.stats.theilslopes(means[2].ravel(), means[index].ravel())[0]
+
+        replicates = np.array([slope(values[..., without(data, t)].mean(axis=-1)) for t in range(7)])
+        half = scipy.stats.t.ppf(0.975, 6) * np.sqrt(6 / 7 * ((replicates - replicates.mean()) ** 2).sum())
+        layers = [slope(np.delete(mean, layer, axis=-1)) for layer in range(30)]
+        rows = [row for row in coffee.study["verdicts"] if (row["name"], row["estimator"]) == ("constant_shift", estimator)]
+        (row,) = rows
+        whole = slope(mean)
+        close([row["estimate"], row["low"], row["high"]], [whole, min(whole, *layers) - half, max(whole, *layers) + half])
+        found = coffee.study["estimator_agreement"][estimator]
+        close(found["shift_slope"], whole)
+        close(found["least_squares_slope"], scipy.stats.linregress(mean[index].ravel(), mean[2].ravel()).slope)
+        close(found["shift_rank_correlation"], scipy.stats.spearmanr(mean[index].ravel(), mean[2].ravel()).statistic)
+
+
+def rule(measure, part, first):
+    low, high = part["low"], part["high"]
+    if measure in ("early_difference", "deep_difference", "attention_rise", "mlp_fall"):
+        return "supported" if low > 0 else "contradicted" if high < 0 else "inconclusive"
+    if measure == "mean_tau":
+        return "supported" if high < 0 else "contradicted" if low > 0 else "inconclusive"
+    if measure == "tau_half":
+        if high - low > 0.3:
+            return "not_testable"
+        outside = high < -0.65 or low > -0.35
+        inside = low >= -0.65 and high <= -0.35
+        return "inconclusive" if first != "supported" else "contradicted" if outside else "supported" if inside else "inconclusive"
+    if measure == "tau_difference":
+        apart = low > 0 or high < 0
+        return "supported" if apart else "contradicted" if low > -0.1 and high < 0.1 else "inconclusive"
+    if measure == "mlp_level":
+        steepest, before = 0.1 / 9, part["before"]
+        level = low >= -steepest and high <= steepest
+        against = low > steepest or high < -steepest or before["low"] > 0
+        return "contradicted" if against else "supported" if level and before["high"] < 0 else "inconclusive"
+    return "supported" if low >= 0.9 and high <= 1.1 else "contradicted" if low > 1.1 or high < 0.9 else "inconclusive"
 
 
 def test_verdicts_follow_from_the_intervals(coffee):
-    rows = [row for row in coffee.study["verdicts"] if row["name"] != "deep_layers"]
-    for row in rows:
-        share, low, high = row["agreeing_layers"] / row["layers"], row["low"], row["high"]
-        if row["name"] == "early_layers":
-            expected = "contradicted" if high < 0 else "supported" if low > 0 and share >= 0.8 else "inconclusive"
-        elif row["name"] == "tau_separation":
-            shown = low > 0 or high < 0
-            near = low > -0.1 and high < 0.1 and not shown
-            expected = "contradicted" if near else "supported" if shown and share >= 0.8 else "inconclusive"
-        else:
-            bottom, top = (-0.65, -0.35) if row["name"] == "negative_tau" else (0.9, 1.1)
-            inside = bottom <= low and high <= top and share >= 0.8
-            expected = "contradicted" if high < bottom or low > top else "supported" if inside else "inconclusive"
-        assert row["verdict"] == expected, row
-    deep = [row for row in coffee.study["verdicts"] if row["name"] == "deep_layers"]
     order = ("contradicted", "not_testable", "inconclusive", "supported")
-    for row in deep:
+    for row in coffee.study["verdicts"]:
+        for part in row["parts"]:
+            assert part["verdict"] == rule(part["measure"], part, row["parts"][0]["verdict"]), (row["control"], part)
         assert row["verdict"] == min((part["verdict"] for part in row["parts"]), key=order.index)
+        (deciding,) = [part for part in row["parts"] if part["measure"] == row["part"]]
+        assert all(row[key] == deciding[key] for key in ("verdict", "estimate", "low", "high", "agreeing_layers", "layers"))
+    for conclusion in coffee.study["conclusions"]:
+        assert conclusion["control"] == ("none" if conclusion["name"] == "constant_shift" else "different_word")
 
 
-def test_slope_of_one_estimate_on_the_other(coffee, data):
-    means = data.mean_mutual_information.values.reshape(3, -1)
-    for index, estimator in ((0, "histogram"), (1, "corrected")):
-        found = coffee.study["estimator_agreement"][estimator]
-        close(found["shift_slope"], scipy.stats.linregress(means[index], means[2]).slope)
-        close(found["shift_rank_correlation"], scipy.stats.spearmanr(means[index], means[2]).statistic)
-
-
-def test_different_word_control(data):
-    """The control's mean for a pair of occurrences is that of different-word pairs at the same distance."""
-    weight, control = data.control_weight.values, data.control_mutual_information.values
-    close(weight.sum(axis=1), 1)
-    close(data.excess_mutual_information, data.mutual_information.values - control @ weight.T)
-    close(data.word_specific_excess, data.excess_mutual_information.mean("pair"))
-    inside = (data.control_mean_mutual_information_low <= data.control_mean_mutual_information) & (
-        data.control_mean_mutual_information <= data.control_mean_mutual_information_high
+def test_centred_vectors(coffee, data):
+    """Their mean over the text's other words is taken off, layer by layer; histogram of one pair, written out."""
+    captured = coffee.results.activations
+    pair, layer, branch = 4, 17, 1
+    offset = captured.control_activation.values[branch, layer].astype(np.float64).mean(axis=0)
+    x, y = (
+        captured.activation.values[branch, layer, data[name].values[pair]].astype(np.float64) - offset
+        for name in ("first_occurrence", "second_occurrence")
     )
-    assert inside.all()
+    keep = (np.abs(scipy.stats.zscore(x, ddof=1)) <= 4) & (np.abs(scipy.stats.zscore(y, ddof=1)) <= 4)
+    counts = np.histogram2d(x[keep], y[keep], 15)[0]
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    g = scipy.stats.chi2_contingency(counts, correction=False, lambda_="log-likelihood").statistic
+    close(data.centred_mutual_information.values[0, branch, layer, pair], g / (2 * counts.sum()))

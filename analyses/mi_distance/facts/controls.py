@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row, where
+from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
+from analyses.mi_distance.layer_counts import where
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.value_specs import interval, is_number, key, listed, number, percent
 

@@ -1,9 +1,7 @@
-"""Finding one verdict in study.json, and the words for the layers it speaks of."""
+"""Finding one verdict in study.json, and the layers it speaks of."""
 
 from collections.abc import Mapping
 from typing import Any
-
-from analyses.mi_distance.value_specs import Spec
 
 Study = Mapping[str, Any]
 
@@ -28,20 +26,3 @@ def band_values(measure: str, study: Study) -> dict[str, Any]:
     ends = {"first": layers[0], "last": layers[-1]}
     band = {"key": "layers.one" if len(layers) == 1 else "layers.range", "as": "key", "values": ends}
     return {"band": band, "first_layer": layers[0], "last_layer": layers[-1]}
-
-
-def where(counts: Mapping[str, int], layers: int) -> Spec:
-    """In how many of `layers` layers something is so, by estimator: one phrase where the estimators count alike, two where not."""
-    if len(set(counts.values())) == 1:
-        return _in_layers(next(iter(counts.values())), layers)
-    values = {f"{estimator}_count": {**_in_layers(count, layers), "as": "key"} for estimator, count in counts.items()}
-    return {"key": "count.each", "as": "key", "values": values}
-
-
-def _in_layers(count: int, layers: int) -> Spec:
-    """None, one, both, all and some are each said in their own words."""
-    if count == layers:
-        name = {1: "only", 2: "both"}.get(layers, "all")
-    else:
-        name = {0: "none" if layers > 1 else "not_one", 1: "one"}.get(count, "some")
-    return {"key": f"count.{name}", "as": "key", "values": {"count": count, "layers": layers}}

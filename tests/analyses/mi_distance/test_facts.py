@@ -10,8 +10,8 @@ import pytest
 import reportgen
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts import facts
-from analyses.mi_distance.facts.rows import where
 from analyses.mi_distance.hypotheses import conjunction
+from analyses.mi_distance.layer_counts import where
 from analyses.protocol import Results
 from reportgen.render.languages import load_languages, placeholders
 

@@ -72,8 +72,8 @@ CLAIMS = [
     ("mean_tau", "The tau is negative:", "Tau âm:", negative),
     ("mean_tau", "The tau is positive:", "Tau dương:", positive),
     ("tau_half", "The tau is about −.5:", "Tau xấp xỉ −0,5:", lambda part: part["low"] >= TAU_LOW and part["high"] <= TAU_HIGH),
-    ("tau_half", "negative but nearer to zero", "âm nhưng gần 0 hơn", lambda part: part["low"] > TAU_HIGH and part["high"] < 0),
-    ("tau_half", "farther from zero than", "xa 0 hơn", lambda part: part["high"] < TAU_LOW),
+    ("tau_half", "negative but nearer to zero", "âm nhưng gần số 0 hơn", lambda part: part["low"] > TAU_HIGH and part["high"] < 0),
+    ("tau_half", "farther from zero than", "xa số 0 hơn", lambda part: part["high"] < TAU_LOW),
     ("tau_difference", "lies above the MLP’s:", "nằm trên ở nhánh MLP:", positive),
     ("tau_difference", "lies below the MLP’s:", "nằm dưới ở nhánh MLP:", negative),
     (
