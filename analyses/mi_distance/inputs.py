@@ -68,6 +68,8 @@ class StudyInput:
             dims = ("branch", "layer", "occurrence", "dimension")
             variables["alternative_activation"] = (dims, self.alternative_activation, {"long_name": "by the other representative token"})
         variables |= self._prefix_variables()
+        if numbers := self.provenance.get("model", {}).get("layer_numbers"):
+            variables["layer_number"] = (("layer",), np.asarray(numbers, dtype=np.int64), {"long_name": "number of the layer in the model"})
         return xr.Dataset(variables, coords={"branch": list(BRANCHES)})
 
     def _prefix_variables(self) -> dict[str, Any]:
@@ -109,7 +111,19 @@ def from_file(file: Path, word: str) -> StudyInput:
     captured = str(content.get("word", word))
     if captured.casefold() != word.casefold():
         raise InputError(f'{file}: its vectors are those of the word "{captured}", not "{word}"; give --word "{captured}" or another file')
-    return from_arrays(content, str(file), None, {"model": {"source": "ready activations", "file": file.name}})
+    model: dict[str, Any] = {"source": "ready activations", "file": file.name}
+    if "layer_number" in content:
+        # Some layers of the model were left out when these were captured: the others keep their numbers.
+        model["layer_numbers"] = _layer_numbers(content, str(file))
+    return from_arrays(content, str(file), None, {"model": model})
+
+
+def _layer_numbers(content: Mapping[str, np.ndarray], where: str) -> list[int]:
+    numbers, activation = np.asarray(content["layer_number"]), np.asarray(_required(content, "activation", where))
+    fits = numbers.ndim == 1 and activation.ndim == 4 and numbers.shape == (activation.shape[1],)
+    if not fits or not np.issubdtype(numbers.dtype, np.integer) or numbers.min(initial=1) < 1 or (np.diff(numbers) <= 0).any():
+        raise InputError(f"{where}: layer_number must be one whole number a layer of activation, from 1 and in ascending order")
+    return [int(number) for number in numbers]
 
 
 def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, Any] | None, provenance: dict[str, Any]) -> StudyInput:

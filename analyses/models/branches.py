@@ -85,7 +85,8 @@ def _beside_the_embedding(model: Any, stacks: list[tuple[str, nn.ModuleList]]) -
         path = path.rpartition(".")[0]
         if inside := [(at, blocks) for at, blocks in stacks if at.startswith(f"{path}.")]:
             return inside
-    return stacks
+    # An embedding at the root: the text's layers lie there too.
+    return [(at, blocks) for at, blocks in stacks if "." not in at] or stacks
 
 
 @dataclass

@@ -4,7 +4,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-Source = Literal["embedded", "hub", "folder"]
+Source = Literal["embedded", "gemma-3-270m", "hub", "folder", "gguf"]
+# Models that need no name: the package index carries them.
+PACKAGED = ("embedded", "gemma-3-270m")
 BranchOutput = Literal["projection", "residual"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -31,8 +33,14 @@ class ModelSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Source = Field("embedded", description="embedded: SmolLM2-135M-Instruct; hub: by name; folder: safetensors on disk.")
-    name: str | None = Field(None, min_length=1, description="The hub's name (openai-community/gpt2-xl) or the folder's path.")
+    source: Source = Field(
+        "embedded",
+        description="embedded: SmolLM2-135M-Instruct; gemma-3-270m: once its terms are accepted; hub: by name; "
+        "folder: safetensors on disk; gguf: a GGUF file.",
+    )
+    name: str | None = Field(
+        None, min_length=1, description="The hub's name (openai-community/gpt2-xl), or the path of the folder or file."
+    )
     revision: str | None = Field(None, min_length=1, description="Branch, tag or commit on the hub.")
     device: Device = Field("auto", description="auto takes a GPU where there is one, else the CPU. Always computed in 32 bits.")
     offline: bool = Field(False, description="Use only what is on this machine already.")
@@ -47,10 +55,11 @@ class ModelSettings(BaseModel):
 
     @model_validator(mode="after")
     def _name_fits_source(self) -> Self:
-        if self.source == "embedded" and (self.name is not None or self.revision is not None):
-            raise ValueError("name and revision belong to source hub or folder; the embedded model has neither")
-        if self.source != "embedded" and self.name is None:
-            raise ValueError(f"name: expected {'the model name on the hub' if self.source == 'hub' else 'the path of the model folder'}")
-        if self.source == "folder" and self.revision is not None:
+        if self.source in PACKAGED and (self.name is not None or self.revision is not None):
+            raise ValueError(f"name and revision belong to source hub, folder or gguf; the {self.source} model has neither")
+        if self.source not in PACKAGED and self.name is None:
+            expected = {"hub": "the model name on the hub", "folder": "the path of the model folder", "gguf": "the path of the GGUF file"}
+            raise ValueError(f"name: expected {expected[self.source]}")
+        if self.source in ("folder", "gguf") and self.revision is not None:
             raise ValueError("revision belongs to source hub only")
         return self

@@ -10,9 +10,10 @@ from typing import Any
 from analyses.errors import InputError, MissingError
 from analyses.installation import FOR_MODELS, install_line, is_installed, not_installed
 from analyses.models import embedded, weight_files
+from analyses.models.cache import build_folder, cache_directory
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
-from analyses.progress import Progress
+from analyses.progress import Progress, SilentProgress
 
 # What a model needs besides its weights; never pickled weights (*.bin, *.pt) and never code (*.py).
 _WANTED_FILES = ["*.json", "*.model", "*.txt", "*.tiktoken"]
@@ -27,6 +28,7 @@ class ModelFolder:
     name: str
     revision: str | None
     quantisation: str | None = None
+    converted_from: str | None = None  # SHA-256 of the file that it was converted from
 
     def weight_files(self) -> list[Path]:
         """The safetensors files that hold its weights, in order; errors as `weight_files.weight_files`."""
@@ -47,6 +49,11 @@ def resolve(settings: ModelSettings, progress: Progress | None = None) -> ModelF
     if settings.source == "embedded":
         path = embedded.embedded_folder(offline=settings.offline, progress=progress)
         folder = ModelFolder(path, embedded.NAME, embedded.REQUIREMENT, embedded.QUANTISATION)
+    elif settings.source == embedded.GEMMA.source:
+        path = embedded.packaged_folder(embedded.GEMMA, offline=settings.offline, progress=progress)
+        folder = ModelFolder(path, embedded.GEMMA.name, None, embedded.GEMMA.quantisation, embedded.GEMMA.sha256)
+    elif settings.source == "gguf":
+        folder = _from_gguf(Path(str(settings.name)).expanduser(), progress)
     elif settings.source == "hub":
         folder = _from_hub(settings)
     else:
@@ -61,6 +68,24 @@ def resolve(settings: ModelSettings, progress: Progress | None = None) -> ModelF
     if not settings.untrained:
         folder.weight_files()
     return folder
+
+
+def _from_gguf(file: Path, progress: Progress | None) -> ModelFolder:
+    """The folder that a GGUF file was converted to, in the user's cache; converted at the first call."""
+    if not file.is_file():
+        raise MissingError(f"model not found: {file} is not a file on this machine")
+    try:
+        from analyses.models import gguf_files
+
+        header = gguf_files.read_header(file)
+    except ImportError as error:
+        raise missing_library(error) from error
+    digest = sha256(file)
+    target = cache_directory() / "models" / f"gguf-{digest[:16]}"
+    if not target.is_dir():
+        with (progress or SilentProgress()).stage("fetch_model", gguf_files.STEPS) as advance:
+            build_folder(target, lambda folder: gguf_files.convert(file, folder, advance))
+    return ModelFolder(target, file.name, None, header.quantisation, digest)
 
 
 def _from_hub(settings: ModelSettings) -> ModelFolder:
@@ -110,6 +135,8 @@ def provenance(settings: ModelSettings, folder: ModelFolder, weights: Iterable[P
         return facts | {"untrained": True, "seed": settings.seed, "sha256": {"config.json": sha256(folder.path / "config.json")}}
     if folder.quantisation:
         facts["quantisation"] = folder.quantisation
+    if folder.converted_from:
+        facts["converted_from_sha256"] = folder.converted_from
     return facts | {"untrained": False, "sha256": {file.name: sha256(file) for file in weights}}
 
 

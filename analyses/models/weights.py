@@ -322,7 +322,10 @@ class RandomWeights:
             for name, parameter in module.named_parameters(recurse=False):
                 # The sum shows a NaN without a mask as large as the weights: such pieces, freed one by one, scatter the memory.
                 if torch.isnan(parameter.sum()):
-                    raise InputError(f"{type(self._model).__name__}: its initialisation leaves {name} of {type(module).__name__} unset")
+                    raise InputError(
+                        f"{type(self._model).__name__}: its initialisation leaves {name} of {type(module).__name__} unset, so there is no "
+                        "untrained model to hold it against; set controls.untrained to false"
+                    )
             module._apply(lambda tensor: tensor.to(self._device), recurse=False)
 
     def _memory(self, shape: torch.Size) -> torch.Tensor:

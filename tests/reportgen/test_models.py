@@ -26,8 +26,34 @@ def test_list_says_what_is_not_here(letters, tmp_path, monkeypatch):
     monkeypatch.setattr(type(letters), "studies", lambda self: {"a": tmp_path / "a.yaml"})
     done = call("list")
     assert done.exit_code == 0
-    assert done.stdout == "embedded  not here: reportgen models fetch embedded  (studies: a)\n"
-    assert json.loads(call("list", "--json").stdout)["models"] == [{"model": "embedded", "studies": ["a"], "here": False}]
+    assert done.stdout.splitlines() == [
+        "embedded      not here: reportgen models fetch embedded  (studies: a)",
+        "gemma-3-270m  not here: reportgen models fetch gemma-3-270m  (studies: none)",
+    ]
+    assert json.loads(call("list", "--json").stdout)["models"] == [
+        {"model": "embedded", "studies": ["a"], "here": False},
+        {"model": "gemma-3-270m", "studies": [], "here": False},
+    ]
+
+
+def test_terms_are_named_before_anything_is_fetched(monkeypatch, tmp_path):
+    monkeypatch.setenv("REPORTGEN_CACHE", str(tmp_path))
+    done = call("fetch", "gemma-3-270m")
+    assert done.exit_code == 3
+    assert "https://ai.google.dev/gemma/terms" in done.stderr
+    assert "reportgen models fetch gemma-3-270m --accept-licence" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.model
+def test_verify_prints_a_line_a_layer(tmp_path):
+    tiny_word_model(tmp_path)
+    done = call("verify", tmp_path)
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) == 4
+    assert done.stdout.splitlines()[1].endswith("attn.c_proj, mlp.c_proj")
+    rows = json.loads(call("verify", tmp_path, "--json").stdout)["layers"]
+    assert [row["coefficients"] for row in rows] == [[1.0, 1.0]] * 2
 
 
 def test_a_model_that_is_nowhere(monkeypatch, tmp_path):
@@ -44,15 +70,20 @@ def test_fetch_prints_the_folder(tmp_path):
     assert json.loads(call("fetch", tmp_path, "--json").stdout)["folder"] == str(tmp_path)
 
 
-@pytest.mark.model
-def test_inspect_a_small_model(tmp_path):
+def tiny_word_model(tmp_path):
+    """GPT-2 of two layers whose tokenizer knows two words."""
     transformers = pytest.importorskip("transformers")
     tokenizers = pytest.importorskip("tokenizers")
     words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"one": 0, "two": 1, "?": 2}, unk_token="?"))
     words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     transformers.PreTrainedTokenizerFast(tokenizer_object=words, unk_token="?").save_pretrained(tmp_path)
-    config = transformers.GPT2Config(vocab_size=3, n_positions=8, n_embd=8, n_layer=2, n_head=2)
+    config = transformers.GPT2Config(vocab_size=3, n_positions=64, n_embd=8, n_layer=2, n_head=2)
     transformers.GPT2Model(config).save_pretrained(tmp_path)
+
+
+@pytest.mark.model
+def test_inspect_a_small_model(tmp_path):
+    tiny_word_model(tmp_path)
     properties = json.loads(call("inspect", tmp_path, "--json").stdout)["properties"]
     assert (properties["attention branch"], properties["MLP branch"]) == ("attn.c_proj", "mlp.c_proj")
     assert (properties["layers"], properties["hidden dimensions"]) == ("2", "8")

@@ -68,3 +68,15 @@ def test_a_file_of_vectors_with_a_dead_layer(make_input, small_settings, tmp_pat
     result = read_input(settings, SilentProgress())
     assert result.activation.shape[1] == 3
     assert result.provenance["model"]["layer_numbers"] == [2, 3, 4]
+
+
+def test_vectors_from_a_bundle_keep_the_layers_numbers(make_input, tmp_path):
+    from analyses.mi_distance.inputs import from_file
+
+    result = without_silent_layers(spoiled(make_input(occurrences=5, layers=4), 1, 0, "zero"))
+    result.to_dataset().to_netcdf(tmp_path / "activations.nc", engine="scipy")
+    again = without_silent_layers(from_file(tmp_path / "activations.nc", "coffee"))
+    assert again.provenance["model"]["layer_numbers"] == [1, 3, 4]
+    np.savez(tmp_path / "wrong.npz", activation=result.activation, token_position=result.token_position, layer_number=[1, 3])
+    with pytest.raises(InputError, match="layer_number must be one whole number a layer"):
+        from_file(tmp_path / "wrong.npz", "coffee")

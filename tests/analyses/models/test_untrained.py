@@ -5,7 +5,7 @@ import pytest
 import torch
 import transformers
 
-from analyses.models import branches, capture, weights
+from analyses.models import ModelSettings, branches, capture, weights
 from analyses.progress import SilentProgress
 
 LAYERS = 4
@@ -90,3 +90,15 @@ def test_provenance_names_seed_and_configuration_and_no_weights(tiny_gpt2):
     assert facts["untrained"] is True
     assert facts["seed"] == 7
     assert list(facts["sha256"]) == ["config.json"]
+
+
+def test_an_architecture_that_does_not_initialise_all_its_weights_names_the_remedy(tmp_path, tiny_gpt2_folder):
+    from analyses.errors import InputError
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48}
+    config = transformers.AutoConfig.for_model("apertus", vocab_size=50257, pad_token_id=0, eos_token_id=1, **sizes)
+    transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(tiny_gpt2_folder).save_pretrained(tmp_path)
+    settings = ModelSettings(source="folder", name=str(tmp_path), device="cpu", untrained=True)
+    with pytest.raises(InputError, match=r"set controls\.untrained to false"):
+        capture(settings, "Coffee", None, SilentProgress())

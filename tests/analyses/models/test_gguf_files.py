@@ -1,0 +1,191 @@
+"""GGUF files written with gguf-py from random models: what comes back is what went in, through llama.cpp's changes of each architecture."""
+
+import gguf
+import numpy as np
+import pytest
+import tokenizers
+import torch
+import transformers
+
+from analyses.errors import InputError, MissingError
+from analyses.models import ModelSettings, capture
+from analyses.models.gguf_files import ARCHITECTURES, read_header
+from analyses.progress import SilentProgress
+
+HIDDEN, LAYERS, HEADS, GROUPS = 64, 2, 4, 2
+SIZES = {
+    "hidden_size": HIDDEN,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "num_key_value_heads": GROUPS,
+    "intermediate_size": 96,
+    "max_position_embeddings": 64,
+    "head_dim": HIDDEN // HEADS,
+    "tie_word_embeddings": True,
+    "pad_token_id": 0,
+}
+MODEL_TYPES = {"gemma3": "gemma3_text"}
+TEXT = "tea and tea and tea"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPORTGEN_CACHE", str(tmp_path / "cache"))
+
+
+def byte_vocabulary() -> list[str]:
+    """GPT-2's 256 letters for bytes, and one special token."""
+    return [*sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()), "te", "<|endoftext|>"]
+
+
+def make(architecture: str):
+    vocabulary = len(byte_vocabulary())
+    model_type = MODEL_TYPES.get(architecture, architecture)
+    sizes = SIZES | {"vocab_size": vocabulary}
+    if architecture == "qwen2":
+        sizes.pop("head_dim")
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        model = transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(model_type, **sizes), dtype=torch.float32)
+        for name, parameter in model.named_parameters():
+            with torch.no_grad():
+                parameter.normal_(0.5 if "norm" in name else 0.0, 0.1)
+    return model.eval()
+
+
+def permuted(weights: np.ndarray, heads: int) -> np.ndarray:
+    """llama.cpp's convert_hf_to_gguf.py, LlamaModel.permute."""
+    return weights.reshape(heads, 2, weights.shape[0] // heads // 2, *weights.shape[1:]).swapaxes(1, 2).reshape(weights.shape)
+
+
+def write(architecture: str, model, file, extra=(), kind: gguf.GGMLQuantizationType | None = None) -> None:
+    """As llama.cpp's converter writes a model."""
+    config = model.config
+    writer = gguf.GGUFWriter(file, architecture)
+    writer.add_name("tiny")
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_context_length(64)
+    writer.add_embedding_length(HIDDEN)
+    writer.add_block_count(LAYERS)
+    writer.add_feed_forward_length(4 * HIDDEN if architecture == "gpt2" else 96)
+    writer.add_head_count(HEADS)
+    if architecture == "gpt2":
+        writer.add_layer_norm_eps(1e-5)
+    else:
+        writer.add_head_count_kv(GROUPS)
+        writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+        writer.add_rope_freq_base(10000.0 if architecture != "gemma3" else 1000000.0)
+        writer.add_rope_dimension_count(HIDDEN // HEADS)
+        writer.add_key_length(HIDDEN // HEADS)
+        writer.add_value_length(HIDDEN // HEADS)
+    if architecture in ("gemma2", "gemma3", "phi3"):
+        writer.add_sliding_window(config.sliding_window or 4096)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(byte_vocabulary())
+    writer.add_token_types([1] * 257 + [3])
+    writer.add_token_merges(["t e"])
+    for special in ("bos", "eos", "unk", "pad"):
+        getattr(writer, f"add_{special}_token_id")(257)
+    for call, value in extra:
+        getattr(writer, call)(value)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[architecture.upper()], LAYERS)
+    for name, tensor in model.state_dict().items():
+        if name in ("lm_head.weight",) or name.endswith((".attn.bias", "masked_bias")):
+            continue
+        values = tensor.numpy()
+        if architecture == "llama" and name.endswith(("q_proj.weight", "k_proj.weight")):
+            values = permuted(values, HEADS if "q_proj" in name else GROUPS)
+        if architecture.startswith("gemma") and "norm" in name:
+            values = values + 1
+        if architecture == "gpt2" and name.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")):
+            values = values.T
+        target = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        assert target is not None, name
+        values = np.ascontiguousarray(values)
+        if kind is not None and values.ndim > 1:
+            values = gguf.quants.quantize(values, kind)
+            writer.add_tensor(target, values, raw_dtype=kind)
+        else:
+            writer.add_tensor(target, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def of(file) -> ModelSettings:
+    return ModelSettings(source="gguf", name=str(file), device="cpu")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_activations_are_those_of_the_model_that_was_written(architecture, tmp_path):
+    model = make(architecture)
+    file = tmp_path / "tiny.gguf"
+    write(architecture, model, file)
+    found = capture(of(file), TEXT, None, SilentProgress())
+    # The same through a folder of safetensors with the tokenizer that was read from the file.
+    model.save_pretrained(tmp_path / "model")
+    (converted,) = (tmp_path / "cache" / "models").iterdir()
+    transformers.AutoTokenizer.from_pretrained(converted).save_pretrained(tmp_path / "model")
+    expected = capture(ModelSettings(source="folder", name=str(tmp_path / "model"), device="cpu"), TEXT, None, SilentProgress())
+    # Gemma's norms are stored plus one, which rounds.
+    np.testing.assert_allclose(found.activation, expected.activation, rtol=1e-4, atol=1e-5 * np.abs(expected.activation).max())
+    assert found.module_names == expected.module_names
+    facts = found.provenance
+    assert (facts["source"], facts["name"], facts["quantisation"]) == ("gguf", "tiny.gguf", "GGUF F32, dequantised to float32")
+    assert len(facts["converted_from_sha256"]) == 64
+
+
+@pytest.mark.parametrize("kind", ["Q8_0", "Q5_0", "Q4_0", "Q4_1"])
+def test_quantised_tensors_are_what_gguf_py_makes_of_them(kind, tmp_path):
+    quantisation = gguf.GGMLQuantizationType[kind]
+    model = make("qwen3")
+    write("qwen3", model, tmp_path / "small.gguf", kind=quantisation)
+    capture(of(tmp_path / "small.gguf"), TEXT, [1], SilentProgress())
+    (converted,) = (tmp_path / "cache" / "models").iterdir()
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(converted)
+    name = "model.layers.1.mlp.down_proj.weight"
+    packed = gguf.quants.quantize(model.state_dict()[name].numpy(), quantisation)
+    np.testing.assert_array_equal(loaded.state_dict()[name].numpy(), gguf.quants.dequantize(packed, quantisation))
+
+
+def test_a_file_is_converted_once(tmp_path):
+    write("qwen2", make("qwen2"), tmp_path / "tiny.gguf")
+    capture(of(tmp_path / "tiny.gguf"), TEXT, [1], SilentProgress())
+    (converted,) = (tmp_path / "cache" / "models").iterdir()
+    before = (converted / "model.safetensors").stat().st_mtime_ns
+    capture(of(tmp_path / "tiny.gguf"), TEXT, [1], SilentProgress())
+    assert (converted / "model.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("architecture", "extra", "says"),
+    [
+        ("mamba", [], "GGUF files of architecture mamba are not read; expected llama, qwen2"),
+        ("llama", [("add_rope_scaling_type", gguf.RopeScalingType.YARN)], "its rotary frequencies are scaled"),
+    ],
+)
+def test_files_that_would_be_read_wrongly_are_refused(architecture, extra, says, tmp_path):
+    writer = gguf.GGUFWriter(tmp_path / "odd.gguf", architecture)
+    for call, value in extra:
+        getattr(writer, call)(value)
+    writer.add_tensor("output_norm.weight", np.ones(4, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(InputError, match=f"model odd.gguf: {says}"):
+        read_header(tmp_path / "odd.gguf")
+
+
+@pytest.mark.parametrize("content", [b"", b"GGUF", b"GGUF\x03\x00\x00\x00" + b"\xff" * 40, b"version https://git-lfs.github.com/spec/v1\n"])
+def test_files_of_another_kind(content, tmp_path):
+    (tmp_path / "odd.gguf").write_bytes(content)
+    with pytest.raises(InputError, match=r"model odd.gguf: the file is no GGUF file .* or it is cut short"):
+        read_header(tmp_path / "odd.gguf")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(MissingError, match="is not a file on this machine"):
+        capture(of(tmp_path / "gone.gguf"), TEXT, None, SilentProgress())
