@@ -269,9 +269,10 @@ class _TitleBlock(pydantic.BaseModel):
 
 def title_block(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the facts' ``document`` gives, each text in one line; raises InputError for what is no text, and for other links than https."""
-    given = {key: list(value) if isinstance(value, tuple) else value for key, value in facts.get("document", {}).items()}
-    if isinstance(given.get("date"), datetime.date):
-        given["date"] = given["date"].isoformat()
+    given: dict[str, Any] = {key: list(value) if isinstance(value, tuple) else value for key, value in facts.get("document", {}).items()}
+    date = given.get("date")
+    if isinstance(date, datetime.date):
+        given["date"] = date.isoformat()
     try:
         checked = _TitleBlock.model_validate(given)
     except pydantic.ValidationError as error:

@@ -3,7 +3,6 @@
 Each case stands for its kind.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -74,6 +73,8 @@ YAML = {
     "no number": (GOOD + "counting: {trim: .nan}\n", "counting.trim: expected a finite number, found nan"),
     "overflowing": (GOOD + "counting: {trim: 1.0e+999}\n", "counting.trim: expected a finite number"),
     "tag int": (GOOD + "seed: !!int abc\n", "s.yaml, line 4: seed: expected a whole number, found 'abc'"),
+    "tag int of nothing": (GOOD + "seed: !!int\n", "s.yaml, line 4: seed: expected a whole number, found ''"),
+    "tag float of nothing": (GOOD + "seed: !!float ''\n", "s.yaml, line 4: seed: expected a number, found ''"),
     "tag float": (GOOD + "counting: {trim: !!float abc}\n", "line 4: counting.trim: expected a number, found 'abc'"),
     "tag bool": (GOOD + "seed: !!bool abc\n", "line 4: seed: expected true or false, found 'abc'"),
     "tag timestamp": (GOOD + "seed: !!timestamp abc\n", "line 4: seed: expected a date, found 'abc'"),
@@ -245,13 +246,6 @@ def test_a_file_that_may_not_be_replaced(call, tmp_path):
 # Bundles.
 
 
-def summed(bundle):
-    """Write the list of hashes again, as somebody would who changed the bundle on purpose."""
-    names = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
-    lines = [f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
-    (bundle / "SHA256SUMS").write_text("".join(lines))
-
-
 STUDY = {
     "deep": (lambda text: "[" * 100_000 + "]" * 100_000, "study.json is not valid JSON (nested too deeply)"),
     "deep within": (lambda text: text.replace('"seed": 20', '"seed": ' + "[" * 200 + "]" * 200), "nested too deeply"),
@@ -293,7 +287,7 @@ def without(text, key):
 
 @pytest.mark.parametrize("case", STUDY)
 @pytest.mark.parametrize("command", ["render", "compare"])
-def test_study_json(call, bundle, renderer, tmp_path, case, command):
+def test_study_json(call, bundle, renderer, tmp_path, case, command, summed):
     change, words = STUDY[case]
     whole = tmp_path / "whole"
     shutil.copytree(bundle, whole)
@@ -321,7 +315,7 @@ NETCDF = {
 
 @pytest.mark.parametrize("case", NETCDF)
 @pytest.mark.parametrize("name", ["results.nc", "activations.nc"])
-def test_netcdf(call, bundle, renderer, case, name):
+def test_netcdf(call, bundle, renderer, case, name, summed):
     (bundle / name).unlink()
     shutil.copy(bundle.parent / "bundle" / ("activations.nc" if name == "results.nc" else "results.nc"), bundle / name)
     NETCDF[case](bundle / name)
@@ -368,7 +362,7 @@ def test_files_of_a_bundle_that_are_none(call, bundle, renderer, name, kind):
     refused(call("compare", bundle, bundle), name)
 
 
-def test_what_an_analysis_misses_in_a_bundle_is_the_bundles_fault(call, bundle, tmp_path, monkeypatch):
+def test_what_an_analysis_misses_in_a_bundle_is_the_bundles_fault(call, bundle, tmp_path, monkeypatch, summed):
     xarray.Dataset({"other": ("a", [1.0])}).to_netcdf(bundle / "results.nc", engine="scipy")
     summed(bundle)
     refused(call("render", bundle, "--quiet"), str(bundle), "results.nc", "mean_length", "make the bundle again")
@@ -376,7 +370,7 @@ def test_what_an_analysis_misses_in_a_bundle_is_the_bundles_fault(call, bundle, 
 
 
 @pytest.mark.parametrize("update", [False, True])
-def test_what_a_newer_version_adds_disturbs_nobody(call, bundle, tmp_path, update):
+def test_what_a_newer_version_adds_disturbs_nobody(call, bundle, tmp_path, update, summed):
     study = json.loads((bundle / "study.json").read_text())
     shutil.copytree(bundle, tmp_path / "newer")
     study["verdicts"] = [{**verdict, "reason": "more", "primary": True} for verdict in study["verdicts"]]
