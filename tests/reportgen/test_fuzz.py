@@ -34,7 +34,10 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
-KEYS = ["analysis", "name", "word", "text", "text_file", "activations_file", "model", "counting", "seed", "bins", "source", "<<", "*a"]
+KEYS = [
+    "analysis", "name", "word", "text", "text_file", "activations_file", "model", "counting", "seed", "bins", "source",
+    "<<", "*a",
+]  # fmt: skip
 SIGNS = [": ", "\n", "  ", "- ", "[", "]", "{", "}", ", ", "&a ", "*a", "!!int ", "!!float ", "|", ">", "'", '"', "#", "? ", "---\n", "~"]
 YAML_WORDS = st.lists(st.sampled_from([*KEYS, *SIGNS, "é", "\\x1b", "1", ".nan"]), max_size=40).map("".join)
 
@@ -180,32 +183,12 @@ def test_manifests_and_histories(tmp_path, whole, parts):
 
 
 WORDS = [
-    "a",
-    "b",
-    "x",
-    ".",
-    "|",
-    "join",
-    "(",
-    ")",
-    "[",
-    "]",
-    "'",
-    "~",
-    "*",
-    "**",
-    "9999999",
-    "range",
-    "dict",
-    "__class__",
-    "upper",
-    "m()",
-    "self",
-    "loop",
-    "{{",
-    "}}",
-]
-TAGS = ["for a in b", "endfor", "if a", "endif", "set x =", "block q", "endblock", "macro m()", "endmacro"]
+    "a", "b", "x", ".", "|", "join", "(", ")", "[", "]", "'", "~", "*", "**", "9999999", "range", "dict", "__class__",
+    "upper", "m()", "self", "loop", "{{", "}}",
+]  # fmt: skip
+TAGS = [
+    "for a in b", "endfor", "if a", "endif", "set x =", "block q", "endblock", "macro m()", "endmacro",
+]  # fmt: skip
 PARTS = [*WORDS, *(f"{{% {tag} %}}" for tag in TAGS)]
 TEMPLATE = st.lists(st.sampled_from(PARTS), max_size=25).map(" ".join)
 
