@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.errors import InputError, MissingError
-from analyses.models import embedded
+from analyses.models import embedded, hub
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
@@ -63,28 +63,25 @@ def _from_hub(settings: ModelSettings) -> ModelFolder:
     name = str(settings.name)
     try:
         import huggingface_hub
-        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+        from huggingface_hub.errors import HFValidationError
     except ImportError as error:
         raise missing_library(error) from error
     wanted = [pattern for pattern in _WANTED_FILES if not (settings.untrained and pattern == "*.safetensors")]
+    silent = None
     try:
+        silent = None if settings.offline else hub.unreachable(name, settings.revision)
         path = huggingface_hub.snapshot_download(
             name,
             revision=settings.revision,
             allow_patterns=wanted,
             ignore_patterns=_UNWANTED_FILES,
-            local_files_only=settings.offline,
+            local_files_only=settings.offline or silent is not None,
         )
     except HFValidationError as error:
         raise InputError(f"model name {name!r}: expected OWNER/NAME as on the hub, for example openai-community/gpt2") from error
-    except LocalEntryNotFoundError as error:
-        reason = "it is not in the hub's cache and --offline is set" if settings.offline else "the hub cannot be reached"
-        raise MissingError(
-            f"model not found: {name}: {reason}; fetch it once online (reportgen models fetch {name}) or give a folder"
-        ) from error
     except Exception as error:  # The hub's client raises its own and its HTTP library's errors; none is a fault of this program.
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingError(f"model not found: {name}: {first_line}") from error
+        raise hub.failure(name, silent or error, offline=settings.offline) from error
+    hub.check_content(name, Path(path))
     return ModelFolder(Path(path), name, Path(path).name if re.fullmatch("[0-9a-f]{40}", Path(path).name) else settings.revision)
 
 
