@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from analyses import readers
 from analyses.errors import InputError
 from reportgen.cli import app
+from reportgen.publish.history import read_history
+from reportgen.publish.site import read_manifest
 from reportgen.settings import load_study
 
 
@@ -504,3 +506,59 @@ def test_settings_of_the_real_analysis(call, tmp_path, monkeypatch, content, wor
     monkeypatch.setattr(registry, "entry_points", importlib.metadata.entry_points)
     (tmp_path / "s.yaml").write_text(REAL + content + "\n")
     refused(call("study", "check", "s.yaml"), "s.yaml, line 4", words)
+
+
+# What an earlier publication left.
+
+MANIFESTS = {
+    "a list": [1],
+    "a word": "x",
+    "null": None,
+    "other format": {"format": 2, "files": {}},
+    "no files": {"format": 1},
+    "files a list": {"format": 1, "files": ["a"]},
+    "hash a number": {"format": 1, "files": {"a": 1}},
+    "outside": {"format": 1, "files": {"../../etc/passwd": "0"}},
+    "absolute": {"format": 1, "files": {"/etc/passwd": "0"}},
+    "studies a number": {"format": 1, "files": {}, "studies": 3},
+    "study outside": {"format": 1, "files": {}, "studies": ["../x"]},
+    "study of no name": {"format": 1, "files": {}, "studies": [""]},
+    "languages a word": {"format": 1, "files": {}, "languages": "vi"},
+    "title a word": {"format": 1, "files": {}, "title": "x"},
+    "needed key": {"format": 1, "files": {}},
+}
+
+
+@pytest.mark.parametrize("case", MANIFESTS)
+def test_manifests(tmp_path, case):
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(MANIFESTS[case]))
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        read_manifest(file, ("languages",))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {"regenerations": 3},
+        {"regenerations": [3]},
+        {"regenerations": [{"digest": "x", "label": "", "verdicts": [], "languages": [], "has_changes": True}]},
+        {"regenerations": [{"digest": "0" * 64, "label": "", "verdicts": [{}], "languages": [], "has_changes": True}]},
+        {"regenerations": [{"digest": "0" * 64, "label": "", "verdicts": [], "languages": ["../x"], "has_changes": True}]},
+        {"regenerations": [{"digest": "../../x", "label": "", "verdicts": [], "languages": [], "has_changes": True}]},
+    ],
+)
+def test_histories(tmp_path, content):
+    file = tmp_path / "history.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"history\.json is damaged"):
+        read_history(file)
+
+
+@pytest.mark.parametrize("date", ["someday", "2026-13-01", "", "2026-03-02T00:00:00", 5, ["2026-03-02"]])
+def test_dates_of_a_bundle(date):
+    from reportgen.render.document import _date
+
+    with pytest.raises(InputError, match="expected a date such as 2026-03-02"):
+        _date(date)
