@@ -10,7 +10,6 @@ import json
 import os
 import platform
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from typing import Any
 from analyses.models.cache import cache_directory
 from analyses.models.hashes import content_sha256
 from reportgen.atomic import remove_abandoned, staging_folder
+from reportgen.notices import warn
 
 _LIMIT = 2_000_000_000
 _SUMS = "SHA256SUMS"
@@ -61,18 +61,26 @@ class Cache:
         entry = self.folder / stage / key
         try:
             if not _is_whole(entry):
+                warn(f"{entry} was damaged; what it held is made again")
                 shutil.rmtree(entry, ignore_errors=True)
                 return None
-            os.utime(entry)
-        except OSError:
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            warn(f"{entry} cannot be read ({error.strerror or error}); what it held is made again")
+            return None
+        # A cache that others keep for us cannot be marked as used.
+        with suppress(OSError):
+            os.utime(entry)
         return entry / _CONTENT
 
     def store(self, stage: str, key: str, fill: Callable[[Path], object]) -> None:
         """Let `fill` write an entry's files into a folder, and keep them; a disk that is full or read-only keeps nothing."""
         # What was computed at length must not be lost because it cannot be remembered.
-        with suppress(OSError):
+        try:
             self._store(self.folder / stage / key, fill)
+        except (OSError, shutil.Error) as error:
+            warn(f"the cache {self.folder} cannot be written ({getattr(error, 'strerror', None) or error}); nothing is kept")
 
     def _store(self, place: Path, fill: Callable[[Path], object]) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -151,18 +159,23 @@ def _version(library: str) -> str:
 
 def _is_whole(entry: Path) -> bool:
     """Whether the entry has exactly the files that it was stored with; raises FileNotFoundError if there is no entry."""
-    sums = {}
-    for line in (entry / _SUMS).read_text(encoding="utf-8").splitlines():
-        value, _, name = line.partition("  ")
-        sums[name] = value
+    try:
+        lines = (entry / _SUMS).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        return False
+    except FileNotFoundError:
+        if entry.is_dir():
+            return False
+        raise
+    sums = {name: value for value, _, name in (line.partition("  ") for line in lines)}
     return sums == {name: content_sha256(entry / _CONTENT / name) for name in _names(entry / _CONTENT)}
 
 
 def _remove(entry: Path) -> bool:
     """Remove an entry in one step for everybody else; False if another run was quicker."""
-    with tempfile.TemporaryDirectory(prefix=".removed-", dir=entry.parent, ignore_cleanup_errors=True) as folder:
+    with staging_folder(entry) as folder:
         try:
-            entry.rename(Path(folder) / "entry")
+            entry.rename(folder / "entry")
         except FileNotFoundError:
             return False
     return True

@@ -118,7 +118,7 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
             kind = _TYPES.get(node.tag.rpartition(":")[2], "a value of the type " + node.tag)
             shown = repr(node.value)
             shown = shown if len(shown) <= 60 else f"{shown[:57]}..."

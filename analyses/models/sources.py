@@ -9,7 +9,7 @@ from typing import Any
 
 from analyses.errors import InputError, MissingError
 from analyses.installation import FOR_MODELS, install_line, is_installed, not_installed
-from analyses.models import embedded, weight_files
+from analyses.models import embedded, hub, weight_files
 from analyses.models.cache import build_folder, cache_directory
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
@@ -92,9 +92,10 @@ def _from_hub(settings: ModelSettings) -> ModelFolder:
     name = str(settings.name)
     try:
         import huggingface_hub
-        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+        from huggingface_hub.errors import HFValidationError
     except ImportError as error:
         raise missing_library(error) from error
+    silent: Exception | None = None
 
     def download(files: Sequence[str]) -> Path:
         return Path(
@@ -103,25 +104,21 @@ def _from_hub(settings: ModelSettings) -> ModelFolder:
                 revision=settings.revision,
                 allow_patterns=list(files),
                 ignore_patterns=_UNWANTED_FILES,
-                local_files_only=settings.offline,
+                local_files_only=settings.offline or silent is not None,
             )
         )
 
     try:
+        silent = None if settings.offline else hub.unreachable(name, settings.revision)
         # As transformers: one file of this name, else what the index names; other checkpoints beside them stay on the hub.
         path = download(_WANTED_FILES if settings.untrained else [*_WANTED_FILES, weight_files.SINGLE])
-        if not settings.untrained and not settings.offline and (shards := weight_files.files_to_download(path)):
+        if not settings.untrained and not settings.offline and silent is None and (shards := weight_files.files_to_download(path)):
             path = download([*_WANTED_FILES, *shards])
     except HFValidationError as error:
         raise InputError(f"model name {name!r}: expected OWNER/NAME as on the hub, for example openai-community/gpt2") from error
-    except LocalEntryNotFoundError as error:
-        reason = "it is not in the hub's cache and --offline is set" if settings.offline else "the hub cannot be reached"
-        raise MissingError(
-            f"model not found: {name}: {reason}; fetch it once online (reportgen models fetch {name}) or give a folder"
-        ) from error
     except Exception as error:  # The hub's client raises its own and its HTTP library's errors; none is a fault of this program.
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingError(f"model not found: {name}: {first_line}") from error
+        raise hub.failure(name, silent or error, offline=settings.offline) from error
+    hub.check_content(name, path)
     return ModelFolder(path, name, path.name if re.fullmatch("[0-9a-f]{40}", path.name) else settings.revision)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from analyses.errors import InputError
 from analyses.protocol import Analysis, Results
 from reportgen import registry
-from reportgen.bundle import bundle_digest, read_bundle
+from reportgen.bundle import IncompleteResultsError, asking, bundle_digest, read_bundle
 from reportgen.render.assets import Assets
-from reportgen.render.document import DocumentSpec, read_spec
+from reportgen.render.document import DocumentSpec, read_spec, title_block
 from reportgen.render.languages import Language
 
 RESERVED = frozenset({"reports", "assets", "search", "index.html", "sitemap.xml", "docs"})
@@ -66,9 +66,13 @@ def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) ->
     """
     results = read_bundle(bundle)
     analysis = registry.analysis_named(results.study.get("analysis"), f"{bundle}/study.json")
-    facts = analysis.facts(results)
+    try:
+        with asking(analysis):
+            facts = analysis.facts(results)
+    except IncompleteResultsError as error:
+        raise InputError(f"{bundle}: {error}") from error
     spec = read_spec(assets, analysis.templates)
-    given = facts.get("document", {})
+    given = title_block(facts)
 
     def texts(key: str | None) -> dict[str, str]:
         return {code: language.text(key, **facts.get("headings", {})) for code, language in languages.items()} if key else {}
@@ -79,7 +83,6 @@ def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) ->
         by_language = value if isinstance(value, Mapping) else dict.fromkeys(languages, value)
         return {code: str(by_language.get(code) or next(iter(by_language.values()))) for code in languages}
 
-    authors = given.get("authors", ())
     return Study(
         slug=_slug(results.study["settings"]["name"], bundle),
         bundle=bundle,
@@ -92,9 +95,9 @@ def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) ->
         subtitle=texts(spec.subtitle),
         keywords=texts(spec.keywords),
         institution=each(given.get("institution")),
-        authors=(authors,) if isinstance(authors, str) else tuple(authors),
+        authors=tuple(given.get("authors", ())),
         date=given.get("date"),
-        licence=given.get("licence"),
+        licence=next(iter(each(given.get("licence")).values()), None),
     )
 
 

@@ -113,7 +113,9 @@ class _Publication:
             raise InputError(f"{root} was published as {was}; publish with --to {was}, or to another --out")
         self.base_url = checked_url(base_url) if base_url else self.before.get("base_url")
         self.site = Site(root, self._published())
-        self.manifests = {slug: read_manifest(self._place(f"{slug}/{_MANIFEST}")) for slug in self.before.get("studies", [])}
+        self.manifests = {
+            slug: read_manifest(self._place(f"{slug}/{_MANIFEST}"), ("title", "languages")) for slug in self.before.get("studies", [])
+        }
         self.new: dict[str, dict[str, Any]] = {}
         self.notes: list[str] = []
 

@@ -48,8 +48,8 @@ class _Manifest(pydantic.BaseModel):
     regenerations: int | None = None
 
 
-def read_manifest(file: Path) -> dict[str, Any]:
-    """A manifest of an earlier publication; empty where there is none."""
+def read_manifest(file: Path, needs: Iterable[str] = ()) -> dict[str, Any]:
+    """A manifest of an earlier publication, with the keys that it `needs`; empty where there is none."""
     if not file.exists():
         return {}
     content = read_json(file, "manifest")
@@ -62,6 +62,9 @@ def read_manifest(file: Path) -> dict[str, Any]:
             f"{file} is no manifest of this version of reportgen ({place + ': ' if place else ''}{problem['msg']}); "
             "restore it, or publish to an empty folder"
         ) from None
+    lacking = [key for key in needs if content.get(key) is None]
+    if lacking:
+        raise InputError(f"{file} lacks {lacking[0]}; restore it, or publish to an empty folder")
     return {key: value for key, value in content.items() if value is not None or key == "base_url"}
 
 

@@ -233,6 +233,58 @@ def look_up(facts: Mapping[str, Any], path: str, where: str) -> Any:
     return value
 
 
+class _TitleBlock(pydantic.BaseModel):
+    """What a bundle may say for the title block: its strings go into heads, links and citations."""
+
+    model_config = pydantic.ConfigDict(extra="ignore", strict=True)
+
+    title: dict[str, str] | None = None
+    course: str | dict[str, str] | None = None
+    lecturer: str | dict[str, str] | None = None
+    institution: str | dict[str, str] | None = None
+    authors: list[str] | str | None = None
+    date: str | None = None
+    version: str | dict[str, str] | None = None
+    licence: str | dict[str, str] | None = None
+    url: str | None = None
+
+    @pydantic.field_validator("*")
+    @classmethod
+    def _of_one_line(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return " ".join(value.split())
+        if isinstance(value, list):
+            return [" ".join(item.split()) for item in value]
+        if isinstance(value, dict):
+            return {key: " ".join(item.split()) for key, item in value.items()}
+        return value
+
+    @pydantic.field_validator("url")
+    @classmethod
+    def _of_the_web(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("expected an address that begins with https://")
+        return value
+
+
+def title_block(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the facts' ``document`` gives, each text in one line; raises InputError for what is no text, and for other links than https."""
+    given: dict[str, Any] = {key: list(value) if isinstance(value, tuple) else value for key, value in facts.get("document", {}).items()}
+    date = given.get("date")
+    if isinstance(date, datetime.date):
+        given["date"] = date.isoformat()
+    try:
+        checked = _TitleBlock.model_validate(given)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"][:1]))
+        raise InputError(f"study.json: settings.document.{place}: {first['msg'].removeprefix('Value error, ')}") from None
+    block = {key: value for key, value in checked.model_dump().items() if value}
+    if isinstance(block.get("authors"), str):
+        block["authors"] = [block["authors"]]
+    return block
+
+
 def read_spec(assets: Assets, folder: str) -> DocumentSpec:
     """``document.yaml`` of an analysis; raises InputError naming the key that is wrong."""
     try:
@@ -351,7 +403,7 @@ class _Builder:
 
     def title(self) -> dict[str, str]:
         """The title that the settings give, or else the catalogue's."""
-        given = self.facts.get("document", {}).get("title", {})
+        given = title_block(self.facts).get("title", {})
         return {code: given.get(code, title) for code, title in self.text(self.spec.title).items()}
 
     def _sentences(self, key: str, values: Mapping[str, Any]) -> dict[str, Markup]:
@@ -436,7 +488,7 @@ class _Builder:
         return sorted((self.references[key] for key in keys), key=sort_key)
 
     def particulars(self) -> dict[str, dict[str, str]]:
-        given = self.facts.get("document", {})
+        given = title_block(self.facts)
         found: dict[str, dict[str, str]] = {}
         for name in PARTICULARS:
             value = given.get(name)
@@ -497,9 +549,8 @@ def build_document(
     builder.check_rows([*front, *_items(sections)])
     cited, spec = builder.cited(), builder.spec
     file = spec.files.get(edition, FileSettings(edition=edition))
-    given = facts.get("document", {})
+    given = title_block(facts)
     date = _date(given["date"]) if given.get("date") else None
-    authors = given.get("authors", [])
     return Document(
         languages=builder.languages,
         title=builder.title(),
@@ -507,7 +558,7 @@ def build_document(
         running_title=builder.text(spec.running_title or spec.title),
         keywords=builder.text(spec.keywords),
         particulars=builder.particulars(),
-        authors=(authors,) if isinstance(authors, str) else tuple(authors),
+        authors=tuple(given.get("authors", ())),
         date=date,
         url=given.get("url"),
         front=front,

@@ -5,6 +5,7 @@ plain Python process that is given tasks over its standard input. Unlike `multip
 again, so that a script or a notebook may render without a guard around it.
 """
 
+import ctypes
 import os
 import pickle
 import queue
@@ -15,11 +16,14 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from reportgen.render.document import Document
+
+_PR_SET_PDEATHSIG = 1
 
 
 def perform(name: str, *arguments: Any) -> Any:
@@ -47,6 +51,7 @@ def serve() -> None:
     """Be a helper: read tasks from standard input and answer each with what it gives, or with what went wrong, until there are no more."""
     # Whoever started the helper decides what Ctrl-C ends; the terminal sends it to both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while True:
@@ -64,6 +69,13 @@ def serve() -> None:
             answers.flush()
         except BrokenPipeError:
             os._exit(0)
+
+
+def _end_with_parent() -> None:
+    """Let the system end this helper when the process that started it is killed, even in the middle of a task (Linux)."""
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _portable(error: Exception) -> Exception:

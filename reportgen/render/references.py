@@ -139,7 +139,19 @@ def entry(reference: Reference, language: Language) -> Markup:
 
 
 def _bibtex_value(text: str) -> str:
+    """A text that is nothing but text to BibTeX and to LaTeX."""
+    text = _in_braces(text).replace("\\", r"\textbackslash ")
     return re.sub(r"([&%$#_])", r"\\\1", text)
+
+
+def _in_braces(text: str) -> str:
+    """A text that can stand in braces: one line, and no brace that closes what it did not open."""
+    text, depth = " ".join(text.split()), 0
+    for character in text:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0:
+            break
+    return text if depth == 0 else text.replace("{", "(").replace("}", ")")
 
 
 def bibtex(reference: Reference) -> str:
@@ -151,5 +163,5 @@ def bibtex(reference: Reference) -> str:
         rows["editor"] = " and ".join(reference.editors)
     rows |= {names.get(name, name): value for name, value in reference.fields.items()}
     verbatim = ("doi", "url")
-    body = ",\n".join(f"  {name} = {{{value if name in verbatim else _bibtex_value(value)}}}" for name, value in rows.items())
+    body = ",\n".join(f"  {name} = {{{_in_braces(value) if name in verbatim else _bibtex_value(value)}}}" for name, value in rows.items())
     return f"@{BIBTEX_TYPES[reference.type]}{{{reference.key},\n{body}\n}}\n"

@@ -144,7 +144,8 @@ def _style(palette: Palette) -> dict[str, Any]:
         "svg.fonttype": "none",
         "svg.image_inline": True,
         "path.simplify": False,
-        "text.parse_math": True,
+        # A sign of money in a title is no formula.
+        "text.parse_math": False,
         "mathtext.fontset": "custom",
         "mathtext.rm": FONT_FAMILY,
         "mathtext.it": f"{FONT_FAMILY}:italic",

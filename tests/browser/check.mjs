@@ -21,6 +21,9 @@ async function opened (file, width, scheme, scripts = true) {
   page.on('console', message => { if (['error', 'warn'].includes(message.type())) say(where, `console: ${message.text()}`) })
   page.on('pageerror', error => say(where, `error: ${error.message}`))
   page.on('request', request => { if (!/^(file|data):/.test(request.url())) say(where, `asks for ${request.url()}`) })
+  // What the page's own policy forbids is a fault, even where the console says nothing of it.
+  await page.evaluateOnNewDocument(() => document.addEventListener('securitypolicyviolation', event =>
+    console.error(`against the policy: ${event.violatedDirective} ${event.blockedURI}`)))
   await page.setJavaScriptEnabled(scripts)
   await page.setViewport({ width, height: 900 })
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }])

@@ -1,5 +1,6 @@
 """A small analysis to drive reportgen with, registered by a distribution of its own (folder fake/)."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -44,6 +45,18 @@ def bundle(results, letters, tmp_path):
     from reportgen.bundle import write_bundle
 
     return write_bundle(results, letters.tables, tmp_path / "bundle")
+
+
+@pytest.fixture(name="summed")
+def summed_again():
+    """The function that writes a bundle's list of hashes again, as somebody would who changed the bundle on purpose."""
+
+    def summed(bundle):
+        names = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
+        lines = [f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+        (bundle / "SHA256SUMS").write_text("".join(lines))
+
+    return summed
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 Each case stands for its kind.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -18,6 +17,8 @@ from typer.testing import CliRunner
 from analyses import readers
 from analyses.errors import InputError
 from reportgen.cli import app
+from reportgen.publish.history import read_history
+from reportgen.publish.site import read_manifest
 from reportgen.settings import load_study
 
 
@@ -74,6 +75,8 @@ YAML = {
     "no number": (GOOD + "counting: {trim: .nan}\n", "counting.trim: expected a finite number, found nan"),
     "overflowing": (GOOD + "counting: {trim: 1.0e+999}\n", "counting.trim: expected a finite number"),
     "tag int": (GOOD + "seed: !!int abc\n", "s.yaml, line 4: seed: expected a whole number, found 'abc'"),
+    "tag int of nothing": (GOOD + "seed: !!int\n", "s.yaml, line 4: seed: expected a whole number, found ''"),
+    "tag float of nothing": (GOOD + "seed: !!float ''\n", "s.yaml, line 4: seed: expected a number, found ''"),
     "tag float": (GOOD + "counting: {trim: !!float abc}\n", "line 4: counting.trim: expected a number, found 'abc'"),
     "tag bool": (GOOD + "seed: !!bool abc\n", "line 4: seed: expected true or false, found 'abc'"),
     "tag timestamp": (GOOD + "seed: !!timestamp abc\n", "line 4: seed: expected a date, found 'abc'"),
@@ -245,13 +248,6 @@ def test_a_file_that_may_not_be_replaced(call, tmp_path):
 # Bundles.
 
 
-def summed(bundle):
-    """Write the list of hashes again, as somebody would who changed the bundle on purpose."""
-    names = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
-    lines = [f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
-    (bundle / "SHA256SUMS").write_text("".join(lines))
-
-
 STUDY = {
     "deep": (lambda text: "[" * 100_000 + "]" * 100_000, "study.json is not valid JSON (nested too deeply)"),
     "deep within": (lambda text: text.replace('"seed": 20', '"seed": ' + "[" * 200 + "]" * 200), "nested too deeply"),
@@ -293,7 +289,7 @@ def without(text, key):
 
 @pytest.mark.parametrize("case", STUDY)
 @pytest.mark.parametrize("command", ["render", "compare"])
-def test_study_json(call, bundle, renderer, tmp_path, case, command):
+def test_study_json(call, bundle, renderer, tmp_path, case, command, summed):
     change, words = STUDY[case]
     whole = tmp_path / "whole"
     shutil.copytree(bundle, whole)
@@ -321,7 +317,7 @@ NETCDF = {
 
 @pytest.mark.parametrize("case", NETCDF)
 @pytest.mark.parametrize("name", ["results.nc", "activations.nc"])
-def test_netcdf(call, bundle, renderer, case, name):
+def test_netcdf(call, bundle, renderer, case, name, summed):
     (bundle / name).unlink()
     shutil.copy(bundle.parent / "bundle" / ("activations.nc" if name == "results.nc" else "results.nc"), bundle / name)
     NETCDF[case](bundle / name)
@@ -368,7 +364,7 @@ def test_files_of_a_bundle_that_are_none(call, bundle, renderer, name, kind):
     refused(call("compare", bundle, bundle), name)
 
 
-def test_what_an_analysis_misses_in_a_bundle_is_the_bundles_fault(call, bundle, tmp_path, monkeypatch):
+def test_what_an_analysis_misses_in_a_bundle_is_the_bundles_fault(call, bundle, tmp_path, monkeypatch, summed):
     xarray.Dataset({"other": ("a", [1.0])}).to_netcdf(bundle / "results.nc", engine="scipy")
     summed(bundle)
     refused(call("render", bundle, "--quiet"), str(bundle), "results.nc", "mean_length", "make the bundle again")
@@ -376,7 +372,7 @@ def test_what_an_analysis_misses_in_a_bundle_is_the_bundles_fault(call, bundle, 
 
 
 @pytest.mark.parametrize("update", [False, True])
-def test_what_a_newer_version_adds_disturbs_nobody(call, bundle, tmp_path, update):
+def test_what_a_newer_version_adds_disturbs_nobody(call, bundle, tmp_path, update, summed):
     study = json.loads((bundle / "study.json").read_text())
     shutil.copytree(bundle, tmp_path / "newer")
     study["verdicts"] = [{**verdict, "reason": "more", "primary": True} for verdict in study["verdicts"]]
@@ -510,3 +506,59 @@ def test_settings_of_the_real_analysis(call, tmp_path, monkeypatch, content, wor
     monkeypatch.setattr(registry, "entry_points", importlib.metadata.entry_points)
     (tmp_path / "s.yaml").write_text(REAL + content + "\n")
     refused(call("study", "check", "s.yaml"), "s.yaml, line 4", words)
+
+
+# What an earlier publication left.
+
+MANIFESTS = {
+    "a list": [1],
+    "a word": "x",
+    "null": None,
+    "other format": {"format": 2, "files": {}},
+    "no files": {"format": 1},
+    "files a list": {"format": 1, "files": ["a"]},
+    "hash a number": {"format": 1, "files": {"a": 1}},
+    "outside": {"format": 1, "files": {"../../etc/passwd": "0"}},
+    "absolute": {"format": 1, "files": {"/etc/passwd": "0"}},
+    "studies a number": {"format": 1, "files": {}, "studies": 3},
+    "study outside": {"format": 1, "files": {}, "studies": ["../x"]},
+    "study of no name": {"format": 1, "files": {}, "studies": [""]},
+    "languages a word": {"format": 1, "files": {}, "languages": "vi"},
+    "title a word": {"format": 1, "files": {}, "title": "x"},
+    "needed key": {"format": 1, "files": {}},
+}
+
+
+@pytest.mark.parametrize("case", MANIFESTS)
+def test_manifests(tmp_path, case):
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(MANIFESTS[case]))
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        read_manifest(file, ("languages",))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {"regenerations": 3},
+        {"regenerations": [3]},
+        {"regenerations": [{"digest": "x", "label": "", "verdicts": [], "languages": [], "has_changes": True}]},
+        {"regenerations": [{"digest": "0" * 64, "label": "", "verdicts": [{}], "languages": [], "has_changes": True}]},
+        {"regenerations": [{"digest": "0" * 64, "label": "", "verdicts": [], "languages": ["../x"], "has_changes": True}]},
+        {"regenerations": [{"digest": "../../x", "label": "", "verdicts": [], "languages": [], "has_changes": True}]},
+    ],
+)
+def test_histories(tmp_path, content):
+    file = tmp_path / "history.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"history\.json is damaged"):
+        read_history(file)
+
+
+@pytest.mark.parametrize("date", ["someday", "2026-13-01", "", "2026-03-02T00:00:00", 5, ["2026-03-02"]])
+def test_dates_of_a_bundle(date):
+    from reportgen.render.document import _date
+
+    with pytest.raises(InputError, match="expected a date such as 2026-03-02"):
+        _date(date)

@@ -1,10 +1,14 @@
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
 
 import pytest
 
+from reportgen import notices, pipeline
+from reportgen.bundle import bundle_digest
 from reportgen.cache import Cache, cache_key, code_version
 
 
@@ -66,6 +70,8 @@ def test_kill_9_leaves_nothing_half(cache):
     code = """
 import sys, time
 from pathlib import Path
+from reportgen import notices, pipeline
+from reportgen.bundle import bundle_digest
 from reportgen.cache import Cache
 def fill(folder):
     (folder / "file").write_text("half")
@@ -154,3 +160,89 @@ def test_the_code_version_follows_contents_and_libraries(tmp_path, monkeypatch):
     assert second != first
     monkeypatch.setattr("reportgen.cache._version", lambda library: "another")
     assert code_version([tmp_path / "code"]) != second
+
+
+def keeps(tmp_path, letters, cache):
+    """Run a study with a cache and without one; the bundles."""
+    settings = letters.settings_type(name="a", word="tea", text="Tea and tea")
+    pipeline.analyze_to(settings, tmp_path / "kept", cache=cache)
+    pipeline.analyze_to(settings, tmp_path / "fresh")
+    return bundle_digest(tmp_path / "kept" / "bundle"), bundle_digest(tmp_path / "fresh" / "bundle")
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    said = []
+    notices.forget()
+    monkeypatch.setattr(notices.LOGGER, "warning", lambda form, line: said.append(line))
+    return said
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "emptied", "gone", "folder", "binary sums", "html sums", "no entry but a file"])
+def test_a_damaged_cache_gives_the_right_results_and_one_warning(tmp_path, letters, cache, warnings, damage):
+    first, fresh = keeps(tmp_path, letters, cache)
+    assert first == fresh
+    (entry,) = (cache.folder / "results").iterdir()
+    file, sums = entry / "content" / "bundle" / "results.nc", entry / "SHA256SUMS"
+    content = file.read_bytes()
+    if damage == "flipped":
+        file.write_bytes(content[:200] + bytes([content[200] ^ 4]) + content[201:])
+    elif damage == "cut":
+        file.write_bytes(content[:100])
+    elif damage == "emptied":
+        shutil.rmtree(entry / "content")
+    elif damage == "gone":
+        file.unlink()
+    elif damage == "folder":
+        file.unlink()
+        file.mkdir()
+    elif damage == "no entry but a file":
+        shutil.rmtree(entry)
+        entry.write_text("")
+    else:
+        sums.write_bytes(b"\xff\xfe" if damage == "binary sums" else b"<html>")
+    assert keeps(tmp_path, letters, cache) == (fresh, fresh)
+    assert len(warnings) == 1 or damage == "no entry but a file"
+    assert "made again" in warnings[0]
+
+
+def test_an_entry_that_goes_while_it_is_read_is_made_again(tmp_path, letters, cache, warnings, monkeypatch):
+    _, fresh = keeps(tmp_path, letters, cache)
+    find = cache.find
+
+    def found(stage, key):
+        folder = find(stage, key)
+        shutil.rmtree(cache.folder)
+        return folder
+
+    monkeypatch.setattr(cache, "find", found)
+    assert keeps(tmp_path, letters, cache) == (fresh, fresh)
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
+def test_a_cache_that_cannot_be_written_is_said_once(tmp_path, letters, cache, warnings, monkeypatch, number):
+    def fail(place):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("reportgen.cache.staging_folder", fail)
+    first, fresh = keeps(tmp_path, letters, cache)
+    assert first == fresh
+    assert keeps(tmp_path, letters, cache) == (fresh, fresh)
+    assert len(warnings) == 1
+    assert os.strerror(number) in warnings[0]
+
+
+def test_a_cache_that_can_only_be_read_is_used(tmp_path, letters, cache, warnings, monkeypatch):
+    keeps(tmp_path, letters, cache)
+
+    def fail(path, *arguments, **options):
+        raise PermissionError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr("reportgen.cache.os.utime", fail)
+    log = tmp_path / "log"
+    monkeypatch.setenv("FAKE_LETTERS_LOG", str(log))
+    settings = letters.settings_type(name="a", word="tea", text="Tea and tea")
+    pipeline.analyze_to(settings, tmp_path / "again", cache=cache)
+    assert not log.exists()
+    assert warnings == []

@@ -1,4 +1,3 @@
-import hashlib
 import json
 import shutil
 
@@ -195,7 +194,7 @@ def test_the_numbers_and_words_of_a_verdict_are_compared(bundle, results, change
     ]
 
 
-def test_tables_are_compared(bundle, tmp_path):
+def test_tables_are_compared(bundle, tmp_path, summed):
     new = tmp_path / "new"
     shutil.copytree(bundle, new)
     table = (new / "tables" / "lengths.csv").read_text().splitlines()
@@ -207,12 +206,6 @@ def test_tables_are_compared(bundle, tmp_path):
     shutil.rmtree(new / "tables")
     summed(new)
     assert [movement.reason for movement in compare_bundles(bundle, new).numbers] == ["no longer there"] * 2
-
-
-def summed(bundle):
-    names = sorted(path.relative_to(bundle).as_posix() for path in bundle.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
-    lines = [f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
-    (bundle / "SHA256SUMS").write_text("".join(lines))
 
 
 def test_all_else_that_study_json_holds_is_compared(bundle, results, changed, letters, tmp_path):
