@@ -295,13 +295,17 @@ class BranchReader:
                     f"{candidates['attention'][0].path} and {candidates['mlp'][0].path}; {_HINT}"
                 )
             index = sum(each is not None for each in self._layers[:layer])
-            for branch, term in enumerate(explanation.branches):
-                values = term.projection if self._output == "projection" else term.residual * explanation.coefficients[branch]
-                self._activation[branch, index] = values
+            for place, term in enumerate(explanation.branches):
+                values = term.projection if self._output == "projection" else term.residual * explanation.coefficients[place]
+                self._activation[place, index] = values
             self._found[layer] = (explanation.branches[0].name, explanation.branches[1].name)
-            self._checks[layer] = explanation
+            # Nothing of the block stays but what was asked for.
+            self._checks[layer] = explanation.without_values()
+            watched.before = None
             watched.norms.clear()
             watched.order.clear()
+            for source in (*(each for groups in watched.sources.values() for group in groups for each in group), *watched.others):
+                source.projection = source.residual = None
 
         return judge
 
