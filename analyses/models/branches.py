@@ -269,6 +269,14 @@ class BranchReader:
             if layer in self._found:
                 raise InputError(f"model {self._name}: layer {layer + 1} ran more than once for one text; {_HINT}")
             candidates = {branch: self._candidates(watched, branch, layer) for branch in BRANCHES}
+            # First, for a value that is no number would leave nothing to explain.
+            for branch in BRANCHES:
+                leading = candidates[branch][0]
+                if leading.projection is not None and not torch.isfinite(leading.projection).all():
+                    raise InputError(
+                        f"model {self._name}: the {branch} branch of layer {layer + 1} ({leading.path}) gives values that are no finite "
+                        "numbers; the weights of the model are damaged"
+                    )
             after = self._rows(output)
             if watched.before is None or after is None:
                 raise InputError(
@@ -287,18 +295,17 @@ class BranchReader:
                     f"{candidates['attention'][0].path} and {candidates['mlp'][0].path}; {_HINT}"
                 )
             index = sum(each is not None for each in self._layers[:layer])
-            for branch, (name, term) in enumerate(zip(BRANCHES, explanation.branches, strict=True)):
-                values = term.projection if self._output == "projection" else term.residual * explanation.coefficients[branch]
-                if not torch.isfinite(values).all():
-                    raise InputError(
-                        f"model {self._name}: the {name} branch of layer {layer + 1} ({term.name}) gives values that are no finite "
-                        "numbers; the weights of the model are damaged"
-                    )
-                self._activation[branch, index] = values
+            for place, term in enumerate(explanation.branches):
+                values = term.projection if self._output == "projection" else term.residual * explanation.coefficients[place]
+                self._activation[place, index] = values
             self._found[layer] = (explanation.branches[0].name, explanation.branches[1].name)
-            self._checks[layer] = explanation
+            # Nothing of the block stays but what was asked for.
+            self._checks[layer] = explanation.without_values()
+            watched.before = None
             watched.norms.clear()
             watched.order.clear()
+            for source in (*(each for groups in watched.sources.values() for group in groups for each in group), *watched.others):
+                source.projection = source.residual = None
 
         return judge
 

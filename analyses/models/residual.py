@@ -8,7 +8,7 @@ least-squares fit of one point of the stream by an earlier point and the branche
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -57,6 +57,11 @@ class Explanation:
     unexplained: float
     others: dict[str, float]
     normalised: bool
+
+    def without_values(self) -> "Explanation":
+        """The same with the names of the branches only, and no memory for what they gave."""
+        attention, mlp = (Term(term.name, torch.empty(0), torch.empty(0)) for term in self.branches)
+        return replace(self, branches=(attention, mlp))
 
 
 def explain(
