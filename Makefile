@@ -15,7 +15,7 @@ OUT ?= out
 LOWEST ?= build/lowest
 export VENV PYTHON PIP_ARGS TORCH
 
-.PHONY: report test test-fast test-browser test-lowest check docs bench setup model lock wheel format clean
+.PHONY: report test test-fast test-models test-browser test-lowest fuzz check docs bench setup model lock wheel format clean
 
 report: setup model
 	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
@@ -25,6 +25,14 @@ test: setup-test model
 
 test-fast: setup-test
 	$(VENV)/bin/python -m pytest -q -n 2 -m "not model and not render and not browser and not slow"
+
+# Every kind of architecture, built small; `python -m benchmarks.architectures` writes the table of all of them.
+test-models: setup-test
+	$(VENV)/bin/python -m pytest -q tests/analyses/models tests/benchmarks/test_architectures.py
+
+# Bad input made by guided chance, 30 seconds a reader; needs atheris:  $(VENV)/bin/python -m pip install atheris
+fuzz: setup-test
+	$(VENV)/bin/python -m tests.fuzz
 
 # Java, Node.js and Chromium are asked for here only.
 test-browser: setup-test-browser model

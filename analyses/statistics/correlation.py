@@ -101,8 +101,10 @@ def partial_kendall_tau(distance: npt.ArrayLike, given: npt.ArrayLike, values: n
 
     Parameters
     ----------
-    distance, given : (N,) such as token distance, and the position of a pair's earlier occurrence.
+    distance, given : (N,)
+        Such as token distance, and the position of a pair's earlier occurrence.
     values : (..., N)
+        For example mutual information in nats.
 
     Returns
     -------

@@ -424,9 +424,14 @@ def relabelled_partial_tau(
 
     Parameters
     ----------
-    first, second, distance, permutations, seed, confidence : as for `relabelled_tau`.
-    given : (N,) the third variable of each pair.
-    values : (..., R, N) R series of mutual information, such as the layers of both branches; a series without a partial tau is left out.
+    first, second, distance
+        As for `relabelled_tau`.
+    given : (N,)
+        The third variable of each pair.
+    values : (..., R, N)
+        R series of mutual information, such as the layers of both branches; a series without a partial tau is left out.
+    permutations, seed, confidence
+        As for `relabelled_tau`.
 
     Returns
     -------

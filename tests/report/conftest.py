@@ -76,7 +76,7 @@ def _pattern(sentence: str) -> re.Pattern[str]:
     without_tags = re.sub(r"</?(?:i|em|b|strong|sub|sup|code)>", "", sentence)
     pieces, end = [], 0
     for match in PLACEHOLDER.finditer(without_tags):
-        pieces += [re.escape(without_tags[end : match.start()]), "%" if match["escaped"] else r"(?:\[[^\]]*\]|[^;()\[\]]){1,80}?"]
+        pieces += [re.escape(without_tags[end : match.start()]), "%" if match["escaped"] else r"(?:\[[^\]]*\]|[^;()\[\]]){1,160}?"]
         end = match.end()
     return re.compile("".join([*pieces, re.escape(without_tags[end:])]))
 

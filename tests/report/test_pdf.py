@@ -64,7 +64,8 @@ def test_every_page_has_text(pages, code):
 def without_foreign_parts(text, coffee, document, code, words_of):
     """A page's text without what is rightly in another language: the studied text, titles of works, and code."""
     text = re.sub(r"\s+", " ", text)
-    studied = re.sub(r"\s+", " ", coffee.study["text"]["text"])
+    prefix = coffee.study["provenance"]["control_prefix"]["text"]
+    studied = re.sub(r"\s+", " ", f"{coffee.study['text']['text']} {prefix}")
     for sentence in re.split(r"(?<=[.:;,?])\s", studied):
         pattern = r"\s*".join(re.escape(character) for character in re.findall(r"[^\W\d_]+|[^\w\s]", sentence))
         # Occurrences carry their number as a subscript.

@@ -37,7 +37,7 @@ def test_the_page_says_what_moved_in_both_languages(bundle, moved):
     words = text_of(page)
     assert "Số kết luận thay đổi: 1 trên" in words
     assert "Verdicts that changed: 1 of" in words
-    assert "tầng nông: MLP cao hơn chú ý" in words
+    assert "tầng nông: nhánh MLP cao hơn nhánh chú ý" in words
     assert "early layers: MLP above attention" in words
     assert "ước lượng: histogram, nhánh: chú ý, tầng 3" in words
     assert "estimator: histogram, branch: attention, layer 3" in words

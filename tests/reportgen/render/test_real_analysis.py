@@ -37,7 +37,7 @@ def results() -> Results:
         control_activation=control,
         control_token_position=np.arange(4, 76, 3),
         control_token_word=tuple(f"word{index}" for index in range(24)),
-        untrained_activation=untrained,
+        untrained_activation=untrained[None],
         text=None,
         provenance={"model": {"source": "ready activations", "file": "made-up.npz"}},
     )
@@ -95,7 +95,10 @@ def test_a_worksheet_asks_and_its_key_answers(results: Results, tmp_path: Path) 
     sheet, key = ((tmp_path / "en" / name).read_text(encoding="utf-8") for name in ("handout.html", "handout-key.html"))
     facts = analysis.facts(results)
     assert 'class="verdict' not in sheet
-    assert key.count('class="verdict verdict--') == len(facts["statements"]) == 5
+    # Each statement's verdict once; those of its parts beside their numbers and in the list of statements.
+    parts = sum(len(statement["parts"]) for statement in facts["statements"])
+    assert len(facts["statements"]) == 5
+    assert key.count('class="verdict verdict--') == 5 + 2 * parts
     assert sheet.count('<div class="lines">') > 10
     assert '<div class="lines">' not in key
     assert re.findall(r'<figure id="([^"]+)"', sheet) == re.findall(r'<figure id="([^"]+)"', key)
