@@ -234,13 +234,18 @@ def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int | None]:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         if fcntl is None:
             return folder, None
+        # Another process may take the folder for abandoned as long as it has no lock.
+        lock = None
         try:
             lock = os.open(folder, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        except FileNotFoundError:
+            continue
         except BaseException:
-            folder.rmdir()
+            if lock is not None:
+                os.close(lock)
+            _clear(folder)
             raise
-        # Another process may have taken the folder for abandoned between its creation and its lock.
         if folder.exists():
             return folder, lock
         os.close(lock)

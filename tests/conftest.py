@@ -18,6 +18,7 @@ TESTS = Path(__file__).parent
 PLACES = {
     "analyses/mi_distance/test_figures.py": "render",
     "analyses/models": "model",
+    "benchmarks/test_architectures.py": "model",
     "browser": "browser",
     "report": "render",
     "report/test_templates.py": None,

@@ -72,6 +72,7 @@ def test_bands_are_those_of_thirty_layers():
     assert BANDS.deep.tolist() == list(range(20, 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["early_layers", "deep_layers: deep_difference", "constant_shift"])
 def test_a_few_planted_data_sets_get_the_right_verdict(name):
     # The largest effect of each kind stands last of its kind.

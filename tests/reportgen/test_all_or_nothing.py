@@ -162,6 +162,7 @@ def scene(tmp_path, results, letters, renderer):
 COMMANDS = ["run", "render", "analyze", "update", "publish", "file"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["kill", "ENOSPC", "EIO", "end"])
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("manner", ["exchange", "journal"])
@@ -201,6 +202,7 @@ def test_at_every_call(scene, monkeypatch, command, way, manner):
     assert seen == {True, False} or way != "kill" or manner == "journal"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("manner", ["exchange", "journal"])
 def test_where_there_was_nothing(scene, tmp_path, monkeypatch, manner):
     root, _, acts = scene
@@ -222,6 +224,7 @@ def test_where_there_was_nothing(scene, tmp_path, monkeypatch, manner):
             assert state(root) == new
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace makes the system kill a process at a call")
 def test_the_system_kills_at_real_calls(tmp_path, reportgen_process):
     """The same with the system's own calls, those that libraries make in C among them."""
@@ -260,6 +263,7 @@ def test_the_system_kills_at_real_calls(tmp_path, reportgen_process):
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["bundle"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_signals_end_a_run_without_traces(reportgen_process, tmp_path, name):
     process = reportgen_process("run", "letters", wait=False, FAKE_LETTERS_SLEEP="60")
@@ -291,6 +295,7 @@ def test_a_standard_output_that_is_full(reportgen_process, arguments):
     assert "No space left on device" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="only root can mount")
 @pytest.mark.parametrize("what", ["out", "out/bundle", "parent read-only"])
 def test_mount_points_and_read_only_parents(tmp_path, what, reportgen_process):
@@ -313,6 +318,7 @@ def test_mount_points_and_read_only_parents(tmp_path, what, reportgen_process):
     assert done.stdout.split() == ["mine", "2", "clean"]
 
 
+@pytest.mark.slow
 def test_a_bundle_folder_that_is_a_link(reportgen_process, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out").mkdir()

@@ -3,7 +3,8 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -109,14 +110,27 @@ def test_many_runs_at_once(cache):
             if turn % 7 == 6:
                 cache.clear()
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work) for _ in range(4)]:
+            done.result()
     assert wrong == []
     cache.clear()
     assert list((cache.folder / "results").iterdir()) == []
+
+
+def test_a_folder_that_is_swept_before_it_is_locked_is_made_again(cache, monkeypatch):
+    opened = os.open
+
+    def swept_first(path, *arguments, **options):
+        if Path(path).name.startswith("."):
+            monkeypatch.setattr(os, "open", opened)
+            shutil.rmtree(path)
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", swept_first)
+    cache.store("results", "a", writes("one"))
+    assert os.open is opened
+    assert (cache.find("results", "a") / "file").read_text() == "one"
 
 
 def test_beyond_the_limit_the_longest_unused_goes(tmp_path):

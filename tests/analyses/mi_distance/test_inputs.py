@@ -348,6 +348,7 @@ def test_an_occurrence_at_the_texts_first_token_is_left_out_and_named(of_model, 
     assert record.getMessage().startswith("the word 'milk' counts as milk 2 ×; left out 1 × at the first token")
 
 
+@pytest.mark.model
 def test_a_word_that_the_tokenizer_does_not_know_is_refused(tmp_path):
     import tokenizers
     import transformers
