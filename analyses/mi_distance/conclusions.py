@@ -22,8 +22,9 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Returns
     -------
     rows of {statement, name, control, verdict, parts, lesson, estimators_disagree, controls_disagree}: `control` is what the verdict
-    rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, side}; the last two list the rows
-    {estimator, control, verdict} that differ from the conclusion, of the same and of other controls (not of the looks at position).
+    rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, firm, side}; the last two list
+    the rows {estimator, control, verdict} that differ from the conclusion, of the same and of other controls (not of the looks at
+    position).
     """
     primary = primary_control(verdicts)
     rows = []
@@ -33,7 +34,7 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         control = primary if any(row["control"] == primary for row in of_statement) else LESSON
         own = [row for row in of_statement if row["control"] == control]
         parts = shared_parts(own)
-        verdict = conjunction([part["verdict"] for part in parts])
+        verdict = conjunction(parts)
         others = [row for row in of_statement if row["control"] in CONTROLS and row["control"] != control]
         lesson = shared_parts([row for row in of_statement if row["control"] == LESSON])
         rows.append(
@@ -43,7 +44,7 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "control": control,
                 "verdict": verdict,
                 "parts": parts,
-                "lesson": conjunction([part["verdict"] for part in lesson]),
+                "lesson": conjunction(lesson),
                 "estimators_disagree": _differing(own, verdict),
                 "controls_disagree": _differing(others, verdict),
             }
@@ -52,7 +53,7 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def shared_parts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """{measure, verdict, side} of every part, as the co-primary estimators among `rows` share them."""
+    """{measure, verdict, firm, side} of every part, as the co-primary estimators among `rows` share them."""
     primary = [row for row in rows if row["estimator"] in CO_PRIMARY]
     return [_shared(together) for together in zip(*(row["parts"] for row in primary), strict=True)]
 
@@ -63,10 +64,10 @@ def _shared(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     sides = {part["side"] for part in parts}
     measure = parts[0]["measure"]
     if "not_testable" in verdicts:
-        return {"measure": measure, "verdict": "not_testable", "side": None}
+        return {"measure": measure, "verdict": "not_testable", "firm": False, "side": None}
     if len(verdicts) > 1 or len(sides) > 1:
-        return {"measure": measure, "verdict": "inconclusive", "side": None}
-    return {"measure": measure, "verdict": verdicts.pop(), "side": sides.pop()}
+        return {"measure": measure, "verdict": "inconclusive", "firm": False, "side": None}
+    return {"measure": measure, "verdict": verdicts.pop(), "firm": all(part["firm"] for part in parts), "side": sides.pop()}
 
 
 def _differing(rows: Sequence[Mapping[str, Any]], verdict: str) -> list[dict[str, Any]]:

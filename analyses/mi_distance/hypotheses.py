@@ -3,7 +3,8 @@
 The rule: a part of a statement is *supported* when its 95 % interval excludes zero in the stated direction (or lies inside the stated
 range), *contradicted* when the interval excludes zero in the other direction (or lies outside the range), *inconclusive* otherwise,
 and *not testable* where no interval exists. How many layers agree decides nothing. A statement of several parts is supported when all
-parts are, and contradicted when one of them is.
+parts are. It is contradicted when its first part is, or when a later one is at 99 % as well: later parts give it up to five more ways
+to fail, which together get no more of the risk of a wrong "contradicted" than the first part alone (Bonferroni).
 """
 
 import math
@@ -68,17 +69,24 @@ STATEMENTS = (
     Statement(4, "tau_separation", (Part("tau_difference", "tau_difference", "separated"),)),
     Statement(5, "constant_shift", (Part("shift_slope", "shift_slope", "constant_shift"),), about_word=False),
 )
+# The ways in which later parts can contradict a statement: at the most one of a rise, one of a fall, three of levelling off.
+_LATER_WAYS = 5
 # The part whose slope must be negative before a profile can be said to level off.
 _SLOPE_BEFORE = "mlp_slope_before"
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Every measure with its interval; arrays (estimator,) by the name of the measure. `layers_deep` is the size of the deep band."""
+    """Every measure with its interval; arrays (estimator,) by the name of the measure. `layers_deep` is the size of the deep band.
+
+    `firm_low` and `firm_high` are the ends of the wider interval by which a later part of a statement contradicts it.
+    """
 
     estimate: dict[str, np.ndarray]
     low: dict[str, np.ndarray]
     high: dict[str, np.ndarray]
+    firm_low: dict[str, np.ndarray]
+    firm_high: dict[str, np.ndarray]
     agreeing: dict[str, tuple[np.ndarray, int]]
     layers_deep: int
 
@@ -113,26 +121,30 @@ def measure_with_intervals(
     """
     values = adjusted.values
 
+    levels = (confidence, 1 - (1 - confidence) / _LATER_WAYS)
+
     def of_means(some: np.ndarray) -> dict[str, np.ndarray]:
         return measure_bands(some, bands) | (measure_estimators(some, reference) if estimators else {})
 
     estimate = of_means(values)
-    low, high = _intervals_of_means(of_means, estimate, values, pairs, confidence, adjusted.replicates)
+    ends = _ends_of_means(of_means, estimate, values, pairs, levels, adjusted.replicates)
     if estimators:
         without = shift_slopes_without_a_layer(values, reference)
-        low["shift_slope"] += np.minimum(without.min(axis=-1) - estimate["shift_slope"], 0)
-        high["shift_slope"] += np.maximum(without.max(axis=-1) - estimate["shift_slope"], 0)
-    for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, confidence, permutations, seed).items():
-        estimate[name], low[name], high[name] = centre, centre - half, centre + half
+        ends["shift_slope"][:, 0] += np.minimum(without.min(axis=-1) - estimate["shift_slope"], 0)
+        ends["shift_slope"][:, 1] += np.maximum(without.max(axis=-1) - estimate["shift_slope"], 0)
+    for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, levels, permutations, seed).items():
         largest = {"mean_tau": 1.0, "tau_difference": 2.0}[name]
-        low[name], high[name] = np.maximum(low[name], -largest), np.minimum(high[name], largest)
-    return Measured(estimate, low, high, agreeing_layers(values, adjusted.ranked, pairs.distance, bands, reference), len(bands.deep))
+        estimate[name] = centre
+        ends[name] = np.stack([np.maximum(centre - half, -largest), np.minimum(centre + half, largest)], axis=1)
+    low, high, firm_low, firm_high = ({name: found[which] for name, found in ends.items()} for which in ((0, 0), (0, 1), (1, 0), (1, 1)))
+    agreeing = agreeing_layers(values, adjusted.ranked, pairs.distance, bands, reference)
+    return Measured(estimate, low, high, firm_low, firm_high, agreeing, len(bands.deep))
 
 
 def _intervals_of_taus(
-    adjusted: Adjusted, pairs: Pairs, bands: Bands, confidence: float, permutations: int, seed: int
+    adjusted: Adjusted, pairs: Pairs, bands: Bands, levels: Sequence[float], permutations: int, seed: int
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Estimate and half width of each measure of taus."""
+    """Estimate (estimator,) and half widths (level, estimator) of each measure of taus."""
     values = adjusted.ranked
     taus = relabelled_tau(
         pairs.first,
@@ -142,33 +154,35 @@ def _intervals_of_taus(
         tau_weights(values, bands),
         permutations=permutations,
         seed=seed,
-        confidence=confidence,
+        confidence=levels,
     )
     control = [measure_taus(replicate, pairs.distance, bands) for replicate in adjusted.ranked_replicates]
     found = {}
     for index, name in enumerate(OF_TAUS):
-        centre, half = taus.estimate[:, index], taus.half_width[:, index]
+        centre, half = taus.estimate[:, index], taus.half_width[..., index]
         if control:
-            own = jackknife(centre, np.stack([each[name] for each in control], axis=-1), confidence)
-            half = np.hypot(half, own.high - own.estimate)
+            replicates = np.stack([each[name] for each in control], axis=-1)
+            own = [jackknife(centre, replicates, level) for level in levels]
+            half = np.hypot(half, np.stack([each.high - each.estimate for each in own]))
         found[name] = (centre, half)
     return found
 
 
-def _intervals_of_means(
+def _ends_of_means(
     of_means: Callable[[np.ndarray], dict[str, np.ndarray]],
     estimate: Mapping[str, np.ndarray],
     values: np.ndarray,
     pairs: Pairs,
-    confidence: float,
+    levels: Sequence[float],
     control_replicates: Sequence[np.ndarray],
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+) -> dict[str, np.ndarray]:
+    """Ends (level, low and high, estimator) of each measure's intervals."""
     # Without two pairs in every replicate there is nothing to resample.
     testable = pairs.occurrences > UNTESTABLE_OCCURRENCES
     replicates = [of_means(values[..., pairs.without(occurrence)]) for occurrence in range(pairs.occurrences)] if testable else []
     control = [of_means(replicate) for replicate in control_replicates] if testable else []
-    quantile = scipy.stats.t.ppf(0.5 + confidence / 2, max(pairs.occurrences - 1, 1))
-    low, high = {}, {}
+    quantile = scipy.stats.t.ppf(0.5 + np.asarray(levels) / 2, max(pairs.occurrences - 1, 1))
+    ends = {}
     for name, centre in estimate.items():
         error = np.full(len(values), np.nan)
         if replicates:
@@ -176,8 +190,9 @@ def _intervals_of_means(
             if control:
                 variance = variance + jackknife(centre, np.stack([r[name] for r in control], axis=-1)).standard_error ** 2
             error = np.sqrt(variance)
-        low[name], high[name] = centre - quantile * error, centre + quantile * error
-    return low, high
+        half = quantile[:, None] * error
+        ends[name] = np.stack([centre - half, centre + half], axis=1)
+    return ends
 
 
 @dataclass(frozen=True)
@@ -231,12 +246,14 @@ def _verdict(in_favour: bool, against: bool) -> str:
     return "supported" if in_favour else "inconclusive"
 
 
-def conjunction(verdicts: Sequence[str]) -> str:
-    """The verdict of a statement that claims all of its parts at once."""
-    for verdict in ("contradicted", "not_testable", "inconclusive"):
-        if verdict in verdicts:
-            return verdict
-    return "supported"
+def conjunction(parts: Sequence[Mapping[str, Any]]) -> str:
+    """The verdict of a statement that claims all of its parts {verdict, firm} at once."""
+    if any(part["firm"] for part in parts):
+        return "contradicted"
+    verdicts = {part["verdict"] for part in parts}
+    if verdicts == {"supported"}:
+        return "supported"
+    return "not_testable" if "not_testable" in verdicts else "inconclusive"
 
 
 def judge(measured: Measured, control: str, settings: HypothesisSettings) -> list[dict[str, Any]]:
@@ -256,19 +273,27 @@ def judge(measured: Measured, control: str, settings: HypothesisSettings) -> lis
 def judge_statement(statement: Statement, index: int, measured: Measured, settings: HypothesisSettings) -> dict[str, Any]:
     """The verdict of one statement by the estimator at `index` of `measured`, with the numbers of the part that decided it."""
     parts: list[dict[str, Any]] = []
-    for part in statement.parts:
-        judged = _judge_part(part, index, measured, settings)
+    for number, part in enumerate(statement.parts):
+        judged = _judge_part(part, index, measured, settings, later=number > 0)
         # How strong a relation is can be asked only where there is one: near zero, "not about -.5" would be said of any two tokens.
         if part.rule == "tau_range" and judged["verdict"] in ("supported", "contradicted") and parts[0]["verdict"] != "supported":
-            judged |= {"verdict": "inconclusive", "side": None}
+            judged |= {"verdict": "inconclusive", "firm": False, "side": None}
         parts.append(judged)
-    verdict = conjunction([part["verdict"] for part in parts])
-    deciding = next(part for part in parts if part["verdict"] == verdict)
+    verdict = conjunction(parts)
+    deciding = _deciding(verdict, parts)
     numbers = {key: deciding[key] for key in ("estimate", "low", "high", "agreeing_layers", "layers")}
     return {"verdict": verdict, "part": deciding["measure"]} | numbers | {"parts": parts}
 
 
-def _judge_part(part: Part, index: int, measured: Measured, settings: HypothesisSettings) -> dict[str, Any]:
+def _deciding(verdict: str, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first part that makes the verdict; of an open statement one that is contradicted, but not firmly, where none is open itself."""
+    if verdict == "contradicted":
+        return next(part for part in parts if part["firm"])
+    of_that_verdict = [part for part in parts if part["verdict"] == verdict]
+    return (of_that_verdict or [part for part in parts if part["verdict"] == "contradicted"])[0]
+
+
+def _judge_part(part: Part, index: int, measured: Measured, settings: HypothesisSettings, *, later: bool) -> dict[str, Any]:
     found = _interval(part.measure, index, measured)
     before = _interval(_SLOPE_BEFORE, index, measured) if part.rule == "level" else None
     agreeing, layers = (None, None)
@@ -276,15 +301,24 @@ def _judge_part(part: Part, index: int, measured: Measured, settings: Hypothesis
         counts, layers = measured.agreeing[part.name]
         agreeing = int(counts[index])
     verdict = decide(part.rule, found, settings, before=before, layers_deep=measured.layers_deep)
+    firm, wide = verdict, None
+    if later:
+        wider = _interval(part.measure, index, measured, firm=True)
+        wider_before = _interval(_SLOPE_BEFORE, index, measured, firm=True) if part.rule == "level" else None
+        firm = decide(part.rule, wider, settings, before=wider_before, layers_deep=measured.layers_deep)
+        ends = {"": wider} | ({"before_": wider_before} if wider_before else {})
+        wide = {f"{of}{end}": number_or_none(getattr(found, end)) for of, found in ends.items() for end in ("low", "high")}
     row: dict[str, Any] = {
         "measure": part.name,
         "verdict": verdict,
+        "firm": firm == "contradicted",
         "side": _side(part.rule, verdict, found, settings),
         "estimate": number_or_none(found.estimate),
         "low": number_or_none(found.low),
         "high": number_or_none(found.high),
         "agreeing_layers": agreeing,
         "layers": layers,
+        "wide": wide,
     }
     if before is not None:
         row["before"] = {name: number_or_none(getattr(before, name)) for name in ("estimate", "low", "high")}
@@ -292,8 +326,9 @@ def _judge_part(part: Part, index: int, measured: Measured, settings: Hypothesis
     return row
 
 
-def _interval(name: str, index: int, measured: Measured) -> Interval:
-    return Interval(*(float(values[name][index]) for values in (measured.estimate, measured.low, measured.high)))
+def _interval(name: str, index: int, measured: Measured, *, firm: bool = False) -> Interval:
+    ends = (measured.firm_low, measured.firm_high) if firm else (measured.low, measured.high)
+    return Interval(*(float(values[name][index]) for values in (measured.estimate, *ends)))
 
 
 def _side(rule: Rule, verdict: str, found: Interval, settings: HypothesisSettings) -> str | None:

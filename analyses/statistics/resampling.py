@@ -1,6 +1,6 @@
 """Inference that respects shared occurrences: pairs (i, j) and (i, k) both use occurrence i, so occurrences are resampled, not pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from itertools import permutations as all_orders
@@ -346,7 +346,7 @@ def relabelled_tau(
     *,
     permutations: int = 9999,
     seed: int,
-    confidence: float = 0.95,
+    confidence: float | Sequence[float] = 0.95,
 ) -> RelabelledTau:
     """Test and interval of sums of taus, such as the mean over all layers, by relabelling the occurrences in all layers together.
 
@@ -361,13 +361,14 @@ def relabelled_tau(
         series out, which may then be constant or hold NaN.
     permutations, seed
         As for `mantel`.
-    confidence : float
-        Level of the interval.
+    confidence : float, or (K,) sequence of float
+        Level of the interval, or several.
 
     Returns
     -------
     RelabelledTau
-        Fields (..., M). NaN for T <= 3, where all weights are zero, and where a series with a weight has no tau.
+        Fields (..., M); half_width (K, ..., M) where there are several levels. NaN for T <= 3, where all weights are zero, and
+        where a series with a weight has no tau.
 
     Notes
     -----
@@ -389,7 +390,8 @@ def relabelled_tau(
     estimate = np.einsum("gmr,gr->gm", sums, np.where(usable, tau, 0.0))
     untestable = ~(sums != 0).any(axis=-1) | ((sums != 0) & ~usable[:, None]).any(axis=-1)
     estimate = np.where(untestable, np.nan, estimate)
-    half, p = np.full(estimate.shape, np.nan), np.full(estimate.shape, np.nan)
+    levels = np.atleast_1d(np.asarray(confidence, dtype=np.float64))
+    half, p = np.full((len(levels), *estimate.shape), np.nan), np.full(estimate.shape, np.nan)
     if relabelling.testable and not untestable.all():
         # tau-b is linear in the signs of the pairs of pairs, so that one row of them stands for a whole sum of taus.
         untied_distances = np.count_nonzero(relabelling.distance_signs)
@@ -402,11 +404,11 @@ def relabelled_tau(
             combined[group] = (sums[group] * np.where(usable[group], scale, 0.0)) @ signs
         rows = combined.reshape(-1, combined.shape[-1])
         spread = np.abs(np.concatenate(list(relabelling.numerators(rows))))
-        half, p = (found.reshape(estimate.shape) for found in _inverted(spread, np.abs(estimate.ravel()), relabelling, confidence))
-        half, p = np.where(untestable, np.nan, half), np.where(untestable, np.nan, p)
-    return RelabelledTau(
-        estimate.reshape(*shape, count), half.reshape(*shape, count), p.reshape(*shape, count), relabelling.total, relabelling.exact
-    )
+        half, p = _inverted(spread, np.abs(estimate.ravel()), relabelling, levels)
+        half = np.where(untestable, np.nan, half.reshape(len(levels), *estimate.shape))
+        p = np.where(untestable, np.nan, p.reshape(estimate.shape))
+    half = half.reshape(*np.shape(confidence), *shape, count)
+    return RelabelledTau(estimate.reshape(*shape, count), half, p.reshape(*shape, count), relabelling.total, relabelling.exact)
 
 
 def relabelled_partial_tau(
@@ -473,13 +475,14 @@ def relabelled_partial_tau(
     return RelabelledTau(estimate.reshape(shape), half.reshape(shape), p.reshape(shape), by_distance.total, by_distance.exact)
 
 
-def _inverted(spread: Array, observed: Array, relabelling: "_Relabelling", confidence: float) -> tuple[Array, Array]:
-    """Half widths and p from the absolute sums under all relabellings (relabelling, sum) and as observed (sum,)."""
+def _inverted(spread: Array, observed: Array, relabelling: "_Relabelling", confidence: npt.ArrayLike) -> tuple[Array, Array]:
+    """Half widths (..., sum) and p (sum,) from the absolute sums under all relabellings (relabelling, sum) and as observed (sum,)."""
     tolerance = 1e-9  # sums of taus differ in their last digits where they are equal
     p = relabelling.share((spread >= observed - tolerance).sum(axis=0))
     # A value is rejected when at most this many relabelled ones reach it.
-    rejected = (1 - confidence) * relabelling.total if relabelling.exact else (1 - confidence) * (relabelling.total + 1) - 1
-    return np.sort(spread, axis=0)[::-1][int(np.floor(rejected + tolerance))] + tolerance, p
+    error = 1 - np.asarray(confidence, dtype=np.float64)
+    rejected = error * relabelling.total if relabelling.exact else error * (relabelling.total + 1) - 1
+    return np.sort(spread, axis=0)[::-1][np.floor(np.maximum(rejected, 0) + tolerance).astype(np.intp)] + tolerance, p
 
 
 class _Relabelling:

@@ -268,13 +268,16 @@ def test_estimates_and_intervals_of_means(coffee, data, subtracted, control, mea
     if without_tokens:
         own = np.stack([statistic(each.mean(axis=-1)) for each in without_tokens])
         variance = variance + (len(own) - 1) / len(own) * ((own - own.mean(axis=0)) ** 2).sum(axis=0)
-    half = scipy.stats.t.ppf(0.975, 6) * np.sqrt(variance)
+    half, wide = (scipy.stats.t.ppf(quantile, 6) * np.sqrt(variance) for quantile in (0.975, 0.995))
     found = parts_named(coffee, control, "mlp_level" if measure == "before" else measure)
     for index, part in enumerate(found):
-        told = part["before"] if measure == "before" else part
+        told, of = (part["before"], "before_") if measure == "before" else (part, "")
         close(
             [told["estimate"], told["low"], told["high"]], [estimate[index], estimate[index] - half[index], estimate[index] + half[index]]
         )
+        if part["wide"]:
+            ends = [part["wide"][f"{of}low"], part["wide"][f"{of}high"]]
+            close(ends, [estimate[index] - wide[index], estimate[index] + wide[index]])
 
 
 @pytest.mark.parametrize("control", ["none", "different_word"])
@@ -293,16 +296,21 @@ def test_estimates_and_intervals_of_taus_over_all_5040_relabellings(coffee, data
         return np.stack([tau.mean(axis=(-2, -1)), (tau[..., 0, AFTER] - tau[..., 1, AFTER]).mean(axis=-1)], axis=-1)
 
     spread = np.sort(np.abs(measures(relabelled)), axis=0)[::-1]
-    half = spread[252]  # 5 % of 5,040: so many may reach a value that is rejected
+    half, wide = spread[252], spread[50]  # 5 % and 1 % of 5,040: so many may reach a value that is rejected
     estimate = measures(taus(data, ranked)[index])
     if without_tokens:
         own = np.stack([measures(taus(data, each[index])) for each in without_tokens])
         error = np.sqrt((len(own) - 1) / len(own) * ((own - own.mean(axis=0)) ** 2).sum(axis=0))
-        half = np.hypot(half, scipy.stats.t.ppf(0.975, len(own) - 1) * error)
+        half, wide = (
+            np.hypot(each, scipy.stats.t.ppf(quantile, len(own) - 1) * error) for each, quantile in ((half, 0.975), (wide, 0.995))
+        )
     for column, measure in enumerate(("mean_tau", "tau_difference")):
         part = parts_named(coffee, control, measure)[index]
         expected = [estimate[column], estimate[column] - half[column], estimate[column] + half[column]]
         np.testing.assert_allclose([part["estimate"], part["low"], part["high"]], expected, rtol=0, atol=2e-9)
+    part = parts_named(coffee, control, "tau_half")[index]
+    ends = np.clip([estimate[0] - wide[0], estimate[0] + wide[0]], -1, 1)
+    np.testing.assert_allclose([part["wide"]["low"], part["wide"]["high"]], ends, rtol=0, atol=2e-9)
 
 
 def test_the_slope_of_the_estimators_and_its_interval(coffee, data, values):
@@ -348,14 +356,29 @@ def rule(measure, part, first):
     return "supported" if low >= 0.9 and high <= 1.1 else "contradicted" if low > 1.1 or high < 0.9 else "inconclusive"
 
 
+def firmly(part, first):
+    """A part's own verdict by its wider interval; the first part has none."""
+    if part["wide"] is None:
+        return rule(part["measure"], part, first) == "contradicted"
+    wide = {"low": part["wide"]["low"], "high": part["wide"]["high"]}
+    if "before" in part:
+        wide["before"] = {"low": part["wide"]["before_low"], "high": part["wide"]["before_high"]}
+    return rule(part["measure"], wide, first) == "contradicted"
+
+
 def test_verdicts_follow_from_the_intervals(coffee):
-    order = ("contradicted", "not_testable", "inconclusive", "supported")
     for row in coffee.study["verdicts"]:
+        first = row["parts"][0]["verdict"]
         for part in row["parts"]:
-            assert part["verdict"] == rule(part["measure"], part, row["parts"][0]["verdict"]), (row["control"], part)
-        assert row["verdict"] == min((part["verdict"] for part in row["parts"]), key=order.index)
+            assert part["verdict"] == rule(part["measure"], part, first), (row["control"], part)
+            assert part["firm"] == firmly(part, first), (row["control"], part)
+        verdicts = [part["verdict"] for part in row["parts"]]
+        whole = "not_testable" if "not_testable" in verdicts else "inconclusive"
+        whole = "supported" if set(verdicts) == {"supported"} else whole
+        assert row["verdict"] == ("contradicted" if any(part["firm"] for part in row["parts"]) else whole)
         (deciding,) = [part for part in row["parts"] if part["measure"] == row["part"]]
-        assert all(row[key] == deciding[key] for key in ("verdict", "estimate", "low", "high", "agreeing_layers", "layers"))
+        assert all(row[key] == deciding[key] for key in ("estimate", "low", "high", "agreeing_layers", "layers"))
+        assert deciding["firm"] if row["verdict"] == "contradicted" else deciding["verdict"] == row["verdict"] or whole == "inconclusive"
     for conclusion in coffee.study["conclusions"]:
         assert conclusion["control"] == ("none" if conclusion["name"] == "constant_shift" else "different_word")
 

@@ -36,7 +36,7 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         },
         "abstract": {"key": _key(f"abstract.{name}", verdict, side), "values": values},
         "parts": parts if len(parts) > 1 else [],
-        "reason": _reason(name, verdict, control, study),
+        "reason": _reason(conclusion, study),
         "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], conclusion, study),
         "lesson_says": _lesson(conclusion) if control != "none" else None,
         "controls": _disagreement("controls.", conclusion["controls_disagree"], conclusion, study),
@@ -90,11 +90,15 @@ def _key(prefix: str, verdict: str, side: str | None) -> str:
     return ".".join(word for word in (prefix, verdict, side) if word)
 
 
-def _reason(name: str, verdict: str, control: str, study: Study) -> str | None:
+def _reason(conclusion: Mapping[str, Any], study: Study) -> str | None:
     """Why nothing could be concluded: the estimators differ, or the interval leaves it open."""
-    if verdict != "inconclusive":
+    name = conclusion["name"]
+    if conclusion["verdict"] != "inconclusive":
         return None
-    rows = [row for row in (verdict_row(study, name, estimator, control) for estimator in CO_PRIMARY) if row is not None]
+    found = (verdict_row(study, name, estimator, conclusion["control"]) for estimator in CO_PRIMARY)
+    rows = [row for row in found if row is not None]
+    if any(part["verdict"] == "contradicted" for part in conclusion["parts"]):
+        return "reason.not_firm"
     if len(rows[0]["parts"]) > 1:
         return "reason.parts"
     if len({(row["verdict"], row["parts"][0]["side"]) for row in rows}) > 1:

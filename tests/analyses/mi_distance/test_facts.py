@@ -41,7 +41,10 @@ ALL_OUTCOMES = [
 PRIMARY = {name: "none" if name == "constant_shift" else "different_word" for name in REACHABLE}
 
 
-def with_verdict(results, name, measure, verdict, side, estimators=("histogram", "corrected", "nearest_neighbour"), control=None):
+ALL_THREE = ("histogram", "corrected", "nearest_neighbour")
+
+
+def with_verdict(results, name, measure, verdict, side, estimators=ALL_THREE, control=None, *, firm=True):
     """The same results, had one part of what is concluded from come out otherwise."""
     study = copy.deepcopy(results.study)
     for row in study["verdicts"]:
@@ -49,13 +52,13 @@ def with_verdict(results, name, measure, verdict, side, estimators=("histogram",
             continue
         for part in row["parts"]:
             if part["measure"] == measure:
-                part |= {"verdict": verdict, "side": side}
+                part |= {"verdict": verdict, "firm": firm and verdict == "contradicted", "side": side}
                 if verdict == "not_testable":
                     part |= {"low": None, "high": None}
             elif len(row["parts"]) > 1:
-                part |= {"verdict": "supported", "side": None}
-        row["verdict"] = conjunction([part["verdict"] for part in row["parts"]])
-        deciding = next(part for part in row["parts"] if part["verdict"] == row["verdict"])
+                part |= {"verdict": "supported", "firm": False, "side": None}
+        row["verdict"] = conjunction(row["parts"])
+        deciding = next(part for part in row["parts"] if part["verdict"] == row["verdict"] or part["measure"] == measure)
         row |= {key: deciding[key] for key in ("estimate", "low", "high")} | {"part": deciding["measure"]}
     study["conclusions"] = conclude(study["verdicts"])
     return Results(results.dataset, results.activations, study)
@@ -236,6 +239,13 @@ def test_one_estimator_alone_makes_no_headline(results):
 )
 def test_reason_of_an_open_verdict(results, name, measure, reason):
     assert statement(facts(with_verdict(results, name, measure, "inconclusive", None)), name)["reason"] == reason
+
+
+@pytest.mark.parametrize(("name", "measure", "side"), [("deep_layers", "mlp_fall", None), ("negative_tau", "tau_half", "above")])
+def test_a_part_that_contradicts_by_its_narrow_interval_only_is_the_reason(results, name, measure, side):
+    found = statement(facts(with_verdict(results, name, measure, "contradicted", side, firm=False)), name)
+    assert (found["verdict"], found["reason"]) == ("inconclusive", "reason.not_firm")
+    assert [part["verdict"] for part in found["parts"] if part["measure"] == measure] == ["contradicted"]
 
 
 def test_disagreeing_estimators_are_the_reason_and_are_named(results):

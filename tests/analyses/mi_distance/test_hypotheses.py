@@ -8,7 +8,7 @@ import scipy.stats
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.controls import Adjusted, plain
-from analyses.mi_distance.hypotheses import STATEMENTS, Interval, conjunction, decide, judge, measure_with_intervals
+from analyses.mi_distance.hypotheses import STATEMENTS, Interval, conjunction, decide, judge, judge_statement, measure_with_intervals
 from analyses.mi_distance.measures import (
     MEASURES,
     OF_BANDS,
@@ -107,11 +107,17 @@ def test_thresholds_come_from_the_settings():
     assert decide("level", Interval(0.03, 0.02, 0.04), own, before=FALLING_BEFORE, layers_deep=11) == "supported"
 
 
-def test_conjunction_of_all_pairs_of_verdicts():
-    order = ("contradicted", "not_testable", "inconclusive", "supported")  # the first one met decides
+def parts_of(*verdicts):
+    return [{"verdict": verdict.removeprefix("firmly "), "firm": verdict == "firmly contradicted"} for verdict in verdicts]
+
+
+def test_conjunction_of_all_verdicts():
+    order = ("firmly contradicted", "not_testable", "contradicted", "inconclusive", "supported")  # the first one met decides
+    whole = {"firmly contradicted": "contradicted", "contradicted": "inconclusive"}
     for size in (1, 2, 3):
         for verdicts in itertools.product(order, repeat=size):
-            assert conjunction(verdicts) == min(verdicts, key=order.index)
+            first = min(verdicts, key=order.index)
+            assert conjunction(parts_of(*verdicts)) == whole.get(first, first)
 
 
 PAIRS = pairs_of(np.array([2, 5, 11, 18, 30, 41, 47]))
@@ -263,7 +269,7 @@ def test_verdict_rows_have_the_contracts_keys_and_every_estimator():
     for row in rows:
         # The numbers are those of the part that decided: no "contradicted" beside an interval that holds zero.
         deciding = next(part for part in row["parts"] if part["measure"] == row["part"])
-        assert deciding["verdict"] == row["verdict"] == conjunction([part["verdict"] for part in row["parts"]])
+        assert deciding["verdict"] == row["verdict"] == conjunction(row["parts"])
         assert all(row[key] == deciding[key] for key in ("estimate", "low", "high", "agreeing_layers", "layers"))
     assert [len(row["parts"]) for row in rows if row["statement"] == 2] == [4, 4, 4]
     assert [len(row["parts"]) for row in rows if row["statement"] == 3] == [2, 2, 2]
@@ -285,12 +291,38 @@ def test_how_strong_a_relation_is_is_asked_only_where_there_is_one():
         assert {row["parts"][1]["verdict"] for row in rows} == {verdict}
 
 
+@pytest.mark.parametrize(
+    ("half_widths", "part", "statement"), [(1.1, "contradicted", "inconclusive"), (2.0, "contradicted", "contradicted")]
+)
+def test_a_later_part_contradicts_only_with_its_wider_interval(half_widths, part, statement):
+    # Attention's fall is placed at a multiple of its own 95 % interval's half width; Student's quantiles of 6 degrees of freedom,
+    # 2.447 and 3.707 (Student 1908; any table), stand 1.515 apart.
+    values = random_values(shape=(3, 2, 10))
+    bands = bands_of(10, SETTINGS)
+
+    def measured(shift):
+        moved = values.copy()
+        moved[:, 0, bands.deep] += shift
+        moved[:, 1] = values[:, 1] * 1e-3 - 10 * np.minimum(np.arange(10), bands.deep[0])[:, None]  # falls, then stays
+        return measure_with_intervals(plain(moved), PAIRS, bands, confidence=0.95, seed=1)
+
+    start = measured(0.0)
+    half = start.high["attention_rise"] - start.estimate["attention_rise"]
+    np.testing.assert_allclose((start.firm_high["attention_rise"] - start.estimate["attention_rise"]) / half, 3.707 / 2.447, rtol=1e-3)
+    for index in range(3):
+        found = measured(-start.estimate["attention_rise"][index] - half_widths * half[index])
+        row = judge_statement(STATEMENTS[1], index, found, SETTINGS)
+        assert [each["verdict"] for each in row["parts"][:3]] == ["supported", part, "supported"]
+        assert row["verdict"] == statement
+        assert row["parts"][1]["wide"]["low"] == found.firm_low["attention_rise"][index]
+
+
 def verdict_rows(**verdicts):
     """Rows of one statement of one part: histogram, corrected, nearest_neighbour without control; a pair is (verdict, side)."""
     rows = []
     for estimator, given in verdicts.items():
         verdict, side = given if isinstance(given, tuple) else (given, None)
-        part = {"measure": "tau_difference", "verdict": verdict, "side": side}
+        part = {"measure": "tau_difference", "verdict": verdict, "firm": verdict == "contradicted", "side": side}
         row = {"statement": 4, "name": "tau_separation", "estimator": estimator, "control": "none", "verdict": verdict, "parts": [part]}
         rows.append(row)
     return rows
@@ -337,7 +369,7 @@ class TestConclusions:
         rows = verdict_rows(histogram="supported", corrected="supported", nearest_neighbour="supported")
         excess = [{**row, "control": "different_word", "verdict": "contradicted"} for row in rows]
         for row in excess:
-            row["parts"] = [{**row["parts"][0], "verdict": "contradicted"}]
+            row["parts"] = [{**row["parts"][0], "verdict": "contradicted", "firm": True}]
         (found,) = conclude(rows + excess)
         assert (found["control"], found["verdict"], found["lesson"]) == ("different_word", "contradicted", "supported")
         assert {(each["control"], each["verdict"]) for each in found["controls_disagree"]} == {("none", "supported")}
@@ -357,25 +389,28 @@ class TestConclusions:
 
     def test_parts_are_shared_one_by_one(self):
         def row(estimator, *verdicts):
-            parts = [{"measure": f"m{index}", "verdict": verdict, "side": None} for index, verdict in enumerate(verdicts)]
+            parts = [{"measure": f"m{index}", "side": None} | part for index, part in enumerate(parts_of(*verdicts))]
             return {
                 "statement": 2,
                 "name": "deep_layers",
                 "estimator": estimator,
                 "control": "none",
-                "verdict": conjunction(verdicts),
+                "verdict": conjunction(parts),
                 "parts": parts,
             }
 
-        (found,) = conclude(
-            [
-                row("histogram", "supported", "supported", "contradicted", "contradicted"),
+        def found(last):
+            rows = [
+                row("histogram", "supported", "supported", "firmly contradicted", last),
                 row("corrected", "supported", "supported", "supported", "supported"),
-                row("nearest_neighbour", "supported", "inconclusive", "supported", "contradicted"),
+                row("nearest_neighbour", "supported", "inconclusive", "supported", "firmly contradicted"),
             ]
-        )
-        assert [part["verdict"] for part in found["parts"]] == ["supported", "inconclusive", "inconclusive", "contradicted"]
-        assert found["verdict"] == "contradicted"
+            (conclusion,) = conclude(rows)
+            assert [part["verdict"] for part in conclusion["parts"]] == ["supported", "inconclusive", "inconclusive", "contradicted"]
+            return conclusion["verdict"]
+
+        assert found("firmly contradicted") == "contradicted"
+        assert found("contradicted") == "inconclusive"
 
 
 # Planted effects and their opposite: every statement must come out, and turn round when the effect does.

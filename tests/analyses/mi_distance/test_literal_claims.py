@@ -111,7 +111,9 @@ def measured(draw):
     estimate["shift_slope"][2] = low["shift_slope"][2] = high["shift_slope"][2] = np.nan
     counts = st.one_of(st.just(0), st.just(1), st.integers(0, LAYERS))
     agreeing = {name: (np.minimum([draw(counts) for _ in range(3)], total), total) for name, total in COUNTED.items()}
-    return Measured(estimate, low, high, agreeing, len(BANDS.deep))
+    wider = {name: draw(st.floats(1.0, 2.0)) * (high[name] - estimate[name]) for name in estimate}
+    firm_low, firm_high = ({name: estimate[name] + sign * wider[name] for name in estimate} for sign in (-1, 1))
+    return Measured(estimate, low, high, firm_low, firm_high, agreeing, len(BANDS.deep))
 
 
 def study_of(primary, plain):

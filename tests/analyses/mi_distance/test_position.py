@@ -212,7 +212,8 @@ def _parts(values):
         low, high = measured.low["mean_tau"][index], measured.high["mean_tau"][index]
         verdict = "supported" if high < 0 else "contradicted" if low > 0 else "inconclusive"
         estimate = measured.estimate["mean_tau"][index]
-        yield estimator, {"measure": "mean_tau", "verdict": verdict, "side": None, "estimate": estimate, "low": low, "high": high}
+        numbers = {"estimate": estimate, "low": low, "high": high}
+        yield estimator, {"measure": "mean_tau", "verdict": verdict, "firm": verdict == "contradicted", "side": None} | numbers
 
 
 NOTHING = np.zeros(len(PAIRS))
