@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# What `compare` reads besides: version 0.1 wrote format 1. A report of it would speak of what is not in it.
+OLDER_FORMATS = (1,)
 _SUMS = "SHA256SUMS"
 _STUDY = "study.json"
 _DATASETS = ("results.nc", "activations.nc")
@@ -89,8 +91,8 @@ def write_bundle(results: Results, tables: Callable[[Results], Mapping[str, pand
     return path
 
 
-def read_bundle(path: Path) -> Results:
-    """Read a bundle after checking every hash.
+def read_bundle(path: Path, *, older: bool = False) -> Results:
+    """Read a bundle after checking every hash; one of an older format only where that is asked for.
 
     Raises
     ------
@@ -98,18 +100,18 @@ def read_bundle(path: Path) -> Results:
         If `path` is no bundle, a file is missing or changed, or the format's version is unknown; names the file.
     """
     verify_bundle(path)
-    return _read_files(path)
+    return _read_files(path, older=older)
 
 
-def read_study(path: Path) -> dict[str, Any]:
-    """Return the contents of a bundle's ``study.json``."""
+def read_study(path: Path, *, older: bool = False) -> dict[str, Any]:
+    """Return the contents of a bundle's ``study.json``; of an older format only where that is asked for."""
     file = path / _STUDY
     if path.is_dir() and not file.exists():
         raise InputError(f"{path} is not a result bundle: it has no {_STUDY}")
     # No bundle that reportgen wrote holds characters that steer a terminal.
     study = replace_unprintable(read_json(file))
     version = study.get("format_version") if isinstance(study, dict) else None
-    if version != FORMAT_VERSION:
+    if version != FORMAT_VERSION and not (older and version in OLDER_FORMATS):
         raise InputError(
             f"{file}: format_version is {version!r}, this reportgen reads {FORMAT_VERSION}; "
             "make the bundle again, or use the reportgen version that made it"
@@ -232,8 +234,8 @@ def plain(value: Any) -> Any:
     raise TypeError(f"study.json cannot hold a {type(value).__name__}: {value!r}")
 
 
-def _read_files(path: Path) -> Results:
-    study = read_study(path)
+def _read_files(path: Path, *, older: bool = False) -> Results:
+    study = read_study(path, older=older)
     datasets = [read_dataset(path / name) for name in _DATASETS]
     return Results(dataset=datasets[0], activations=datasets[1], study=study)
 

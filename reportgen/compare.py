@@ -21,7 +21,7 @@ import pydantic
 import xarray
 
 from analyses.errors import InputError
-from analyses.protocol import Results
+from analyses.protocol import Analysis, Results
 from analyses.readers import MEGABYTE, read_text
 from reportgen import registry
 from reportgen.atomic import staging
@@ -101,6 +101,8 @@ class Comparison:
     numbers: tuple[Movement, ...]
     settings: tuple[Difference, ...]
     provenance: tuple[Difference, ...]
+    formats: tuple[int, int]
+    renamed: tuple[tuple[str, str], ...]
     added: tuple[str, ...]
     compared: int
 
@@ -130,12 +132,14 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
     InputError
         If one is no bundle, they are of different analyses, or a tolerance is for a quantity that neither has.
     """
-    before, after = read_bundle(old), read_bundle(new)
+    before, after = read_bundle(old, older=True), read_bundle(new, older=True)
     if before.study["analysis"] != after.study["analysis"]:
         raise InputError(
             f"{old} is of the analysis {before.study['analysis']} and {new} of {after.study['analysis']}: they cannot be compared"
         )
-    pairs = [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after), *_tables(old, new)]
+    formats = (int(before.study["format_version"]), int(after.study["format_version"]))
+    renamed = _renamed(registry.analysis_named(after.study["analysis"], f"{new}/study.json"), *formats)
+    pairs = [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after, renamed), *_tables(old, new)]
     own = dict(tolerances or {})
     _check_patterns(own, [pair.name for pair in pairs], origin)
     numbers = [movement for pair in pairs if pair.old is not None for movement in pair.movements(_tolerance(pair.name, own))]
@@ -144,6 +148,8 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
         numbers=tuple(numbers),
         settings=tuple(_differences(before.study["settings"], after.study["settings"])),
         provenance=tuple(_differences(before.study["provenance"], after.study["provenance"])),
+        formats=formats,
+        renamed=tuple((f"study.json: {was}", f"study.json: {now}") for was, now in renamed.items()),
         added=tuple(pair.shown for pair in pairs if pair.old is None),
         compared=len(pairs),
     )
@@ -184,17 +190,27 @@ def accept(new: Path, baseline: Path) -> bool:
 
 def comparison_text(comparison: Comparison) -> str:
     """Return the comparison for people, one finding a line."""
+    older, newer = comparison.formats
+    formats = [f"{older} -> {newer}: what is new, renamed or no longer there may come with the format"] if older != newer else []
     sections = [
-        ("Verdicts that changed", [_verdict_line(change) for change in comparison.verdicts]),
+        ("Formats that differ", formats),
+        ("Verdicts that changed", _verdict_lines(comparison.verdicts)),
         ("Numbers that moved", [_movement_line(movement) for movement in comparison.numbers]),
         ("Settings that differ", [_difference_line(difference) for difference in comparison.settings]),
         ("Origins and versions that differ", [_difference_line(difference) for difference in comparison.provenance]),
+        ("Quantities that were renamed", [f"{was} -> {now}" for was, now in comparison.renamed]),
         ("Quantities that are new", list(comparison.added)),
     ]
     blocks = ["\n".join([f"{title}: {len(lines)}", *(f"  {line}" for line in lines)]) for title, lines in sections if lines]
     if not comparison.changed:
         blocks.insert(0, "No verdict changed and no number moved beyond its tolerance.")
     return "\n".join(blocks)
+
+
+def _renamed(analysis: Analysis, old: int, new: int) -> dict[str, str]:
+    """What the analysis calls otherwise in `study.json` since an older format: former name -> name."""
+    changes: Mapping[int, Mapping[str, str]] = getattr(analysis, "renamed", {})
+    return {was: now for version in range(old + 1, new + 1) for was, now in changes.get(version, {}).items()}
 
 
 def _verdict_changes(before: Results, after: Results) -> Iterator[VerdictChange]:
@@ -312,10 +328,11 @@ def _as_array(values: Sequence[Any]) -> numpy.ndarray:
     return numpy.array(words, dtype=object)
 
 
-def _of_study(before: Results, after: Results) -> Iterator[_Pair]:
+def _of_study(before: Results, after: Results, renamed: Mapping[str, str]) -> Iterator[_Pair]:
     """Everything else in ``study.json``: the text, the bands, the conclusions."""
     old, new = ({key: value for key, value in results.study.items() if key not in _COMPARED_ELSEWHERE} for results in (before, after))
     one, other = _leaves(old), _leaves(new)
+    one = {renamed.get(name, name): leaves for name, leaves in one.items()}
     for name in dict.fromkeys([*one, *other]):
         yield _Pair(f"study.{name}", f"study.json: {name}", *(_of_leaves(leaves.get(name)) for leaves in (one, other)))
 
@@ -445,10 +462,24 @@ def _plain(value: Any) -> float | str | bool | None:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _verdict_lines(changes: Sequence[VerdictChange]) -> list[str]:
+    """A line a change; verdicts that one bundle has none of, such as those of another control, in one line a control."""
+    lines = [_verdict_line(change) for change in changes if change.old is not None and change.new is not None]
+    for words, absent in (("new", "old"), ("no longer there", "new")):
+        by_control: dict[str, list[VerdictChange]] = {}
+        for change in changes:
+            if getattr(change, absent) is None:
+                by_control.setdefault(change.control, []).append(change)
+        for control, found in by_control.items():
+            statements = ", ".join(dict.fromkeys(change.statement.replace("_", " ") for change in found))
+            lines.append(f"control {control.replace('_', ' ')}: {len(found)} verdicts {words} ({statements})")
+    return lines
+
+
 def _verdict_line(change: VerdictChange) -> str:
     estimator = change.estimator.replace("_", " ")
     control = "" if change.control == "none" else f", control {change.control.replace('_', ' ')}"
-    old, new = ((verdict or "absent").replace("_", " ") for verdict in (change.old, change.new))
+    old, new = (str(verdict).replace("_", " ") for verdict in (change.old, change.new))
     return f"{change.statement.replace('_', ' ')} ({estimator}{control}): {old} -> {new}"
 
 

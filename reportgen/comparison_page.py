@@ -58,10 +58,12 @@ def comparison_page(
         # The order in which the report has them: vi, then en, then any other.
         pages = Pages(assets, sorted(known.values(), key=lambda language: (language.code != "vi", language.code)))
     comparison = compare_bundles(old, new, tolerances)
-    before, after = read_bundle(old), read_bundle(new)
+    before, after = read_bundle(old, older=True), read_bundle(new, older=True)
     study = describe(new, {language.code: language for language in pages.languages}, pages.assets)
     verdict_count = len({(str(row["statement"]), row["estimator"], row["control"]) for row in after.study["verdicts"]})
+    older, newer = comparison.formats
     overview = [
+        *([pages.both("compare.formats", old=older, new=newer)] if older != newer else []),
         pages.both("compare.verdict_count", changed=len(comparison.verdicts), total=verdict_count),
         pages.both("compare.number_count", moved=len(comparison.numbers), total=comparison.compared),
     ]
@@ -74,6 +76,7 @@ def comparison_page(
         verdicts=list(_verdict_rows(comparison, pages)),
         figures=list(_figures(before.dataset, after.dataset, pages)),
         numbers=[_number_row(movement, pages) for movement in comparison.numbers],
+        renamed=comparison.renamed,
         added=comparison.added,
         settings=_difference_rows(comparison.settings),
         provenance=_difference_rows(comparison.provenance),

@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+# Settings that no captured vector depends on. What is added to the settings counts for the capture until it is named here.
+_OF_THE_COMPUTATION = ("estimation", "controls", "hypotheses", "robustness", "alpha", "permutations", "detail_layer", "document")
+
+
 class MutualInformationAgainstDistance:
     """Implements `analyses.protocol.Analysis`; what computes or draws is imported only when it is called for."""
 
     name = "mi_distance"
     settings_type: type[pydantic.BaseModel] = StudySettings
     templates = "mi_distance"
+    # Format of the bundle -> what has another name in study.json since then.
+    renamed: Mapping[int, Mapping[str, str]] = {2: {"controls.untrained.seed": "controls.untrained.seeds"}}
 
     def studies(self) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((Path(__file__).parent / "studies").glob("*.yaml"))}
@@ -38,7 +44,7 @@ class MutualInformationAgainstDistance:
 
         relevant = settings.model_dump(
             mode="json",
-            include={"word", "text", "case_sensitive", "plural", "representative_token", "model", "activations_file", "seed"},
+            exclude={"name", "prefix", *_OF_THE_COMPUTATION},
         )
         relevant["model"].pop("offline")
         # The texts themselves, for which of the built-in ones is taken depends on the word and on the language of the text.

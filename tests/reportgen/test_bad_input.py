@@ -260,7 +260,7 @@ STUDY = {
     "a list": (lambda text: "[]", "format_version is None"),
     "a word": (lambda text: '"x"', "format_version is None"),
     "null": (lambda text: "null", "format_version is None"),
-    "other version": (lambda text: text.replace('"format_version": 1', '"format_version": 99'), "format_version is 99"),
+    "other version": (lambda text: text.replace('"format_version": 2', '"format_version": 99'), "format_version is 99"),
     "no verdicts": (lambda text: without(text, "verdicts"), "study.json: verdicts: expected a list"),
     "no settings": (lambda text: without(text, "settings"), "study.json: settings: expected keys and values, found nothing"),
     "no provenance": (lambda text: without(text, "provenance"), "study.json: provenance: expected keys and values"),

@@ -101,12 +101,12 @@ def test_what_is_no_bundle(bundle, tmp_path):
 def test_an_unknown_format_version(bundle):
     import hashlib
 
-    study = (bundle / "study.json").read_text().replace('"format_version": 1', '"format_version": 99')
+    study = (bundle / "study.json").read_text().replace('"format_version": 2', '"format_version": 99')
     (bundle / "study.json").write_text(study)
     sums = (bundle / "SHA256SUMS").read_text().splitlines()
     digest = hashlib.sha256(study.encode()).hexdigest()
     (bundle / "SHA256SUMS").write_text("\n".join(f"{digest}  study.json" if line.endswith("study.json") else line for line in sums))
-    with pytest.raises(InputError, match="format_version is 99, this reportgen reads 1"):
+    with pytest.raises(InputError, match="format_version is 99, this reportgen reads 2"):
         read_bundle(bundle)
 
 

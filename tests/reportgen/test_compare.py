@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 from analyses.errors import InputError
 from analyses.protocol import Results
 from reportgen import compare
-from reportgen.bundle import bundle_digest, read_bundle, write_bundle
+from reportgen.bundle import bundle_digest, read_bundle, read_study, write_bundle
 from reportgen.cli import app
 from reportgen.compare import DEFAULT_TOLERANCES, Tolerance, accept, compare_bundles, comparison_text, read_tolerances
 
@@ -34,6 +35,8 @@ def test_a_bundle_and_itself(bundle):
         "numbers": (),
         "settings": (),
         "provenance": (),
+        "formats": (2, 2),
+        "renamed": (),
         "added": (),
         "compared": 13,
     }
@@ -54,6 +57,44 @@ def test_a_verdict_that_is_gone_or_new(bundle, results, changed):
         ("none", "not_testable", None),
         ("untrained", None, "not_testable"),
     ]
+
+
+def test_verdicts_that_one_bundle_has_none_of_take_one_line_a_control(bundle, results, changed):
+    first, second = results.study["verdicts"]
+    text = comparison_text(
+        compare_bundles(bundle, changed(verdicts=[first, second, *({**row, "control": "shuffled"} for row in (first, second))]))
+    )
+    assert "  control shuffled: 2 verdicts new (long words)" in text
+    assert "absent" not in text
+
+
+def as_format(bundle, version, folder, **study):
+    """A copy of a bundle as an older version of reportgen would have written it."""
+    shutil.copytree(bundle, folder)
+    content = json.loads((folder / "study.json").read_text()) | study | {"format_version": version}
+    (folder / "study.json").write_text(json.dumps(content))
+    digest = hashlib.sha256((folder / "study.json").read_bytes()).hexdigest()
+    sums = [f"{digest}  study.json" if line.endswith("study.json") else line for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    return folder
+
+
+def test_a_bundle_of_an_older_format_is_compared_and_what_was_renamed_is_said(bundle, tmp_path, letters, monkeypatch):
+    monkeypatch.setattr(letters, "renamed", {1: {"letter": "never"}, 2: {"text.former": "text.latter"}}, raising=False)
+    old = as_format(bundle, 1, tmp_path / "old", text={"former": 3})
+    new = as_format(bundle, 2, tmp_path / "new", text={"latter": 3})
+    comparison = compare_bundles(old, new)
+    assert comparison.formats == (1, 2)
+    assert comparison.renamed == (("study.json: text.former", "study.json: text.latter"),)
+    assert not comparison.changed
+    text = comparison_text(comparison)
+    assert "Formats that differ: 1\n  1 -> 2:" in text
+    assert "study.json: text.former -> study.json: text.latter" in text
+    moved = compare_bundles(old, as_format(bundle, 2, tmp_path / "moved", text={"latter": 4}))
+    assert [(movement.quantity, movement.old, movement.new) for movement in moved.numbers] == [("study.json: text.latter", 3.0, 4.0)]
+    for read in (read_bundle, read_study):
+        with pytest.raises(InputError, match="format_version is 1, this reportgen reads 2"):
+            read(old)
 
 
 def test_the_farthest_number_is_shown_with_its_place(bundle, results, changed):

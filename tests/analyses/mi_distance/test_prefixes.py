@@ -87,6 +87,8 @@ def test_what_was_captured_serves_only_with_the_same_prefix_and_draws():
         {"controls": {"prefix": False}},
         {"controls": {"untrained_seeds": 3}},
         {"document": {"text_language": "vi"}},  # another paragraph
+        {"inside_words": True},
+        {"except_in": ("coffee table",)},
     ):
         assert analysis.capture_settings(settings(**changes)) != base
     assert analysis.capture_settings(settings(document={"lecturer": "A. Teacher", "text_language": "en"})) == base
