@@ -38,8 +38,21 @@ class MutualInformationAgainstDistance:
 
         relevant = settings.model_dump(
             mode="json",
-            include={"word", "text", "case_sensitive", "plural", "representative_token", "model", "activations_file", "seed"},
+            include={
+                "word",
+                "text",
+                "case_sensitive",
+                "plural",
+                "inside_words",
+                "except_in",
+                "representative_token",
+                "model",
+                "activations_file",
+                "seed",
+            },
         )
+        # Which letters are the same depends on the language: in Turkish i and ı are two.
+        relevant["text_language"] = settings.document.text_language
         relevant["model"].pop("offline")
         # The texts themselves, for which of the built-in ones is taken depends on the word and on the language of the text.
         prefixes = {"study": study_prefix(settings), "control": control_prefix(settings)}

@@ -36,10 +36,10 @@ from analyses.mi_distance.measures import least_squares_shift
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
 from analyses.mi_distance.position import position_of
-from analyses.mi_distance.robustness import robustness_variables
+from analyses.mi_distance.robustness import control_vectors, robustness_variables
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.specification_curve import Control
-from analyses.mutual_information import pairwise_mutual_information
+from analyses.mutual_information import pairwise_mutual_information, share_of_ties
 from analyses.progress import Progress
 from analyses.protocol import Results
 from analyses.statistics.correlation import kendall_tau
@@ -90,6 +90,8 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     untrained = _untrained(vectors, pairs, settings, progress)
 
     variables = _pair_variables(pairs, values)
+    ties = share_of_ties(vectors.activation).mean(axis=-1)
+    variables["share_of_ties"] = (("branch", "layer"), ties, {"long_name": "values that another dimension of the same vector equals"})
     variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
     variables |= comparison_statistics(
         values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
@@ -219,7 +221,7 @@ def _different_word(vectors: StudyInput, pairs: Pairs, values: np.ndarray, setti
 def _for_robustness(vectors: StudyInput, different_word: _Control) -> Control | None:
     if different_word.pairs is None or different_word.measured is None or vectors.control_activation is None:
         return None
-    return Control(vectors.control_activation, different_word.pairs, different_word.measured)
+    return Control(control_vectors(vectors), different_word.pairs, different_word.measured)
 
 
 def _control_variables(

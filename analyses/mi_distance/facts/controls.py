@@ -93,7 +93,7 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
             here = dataset.sel(estimator=estimator, branch=branch)
             positive[estimator] = int((here.word_specific_excess_low > 0).sum())
             negative[estimator] = int((here.word_specific_excess_high < 0).sum())
-            if deep:
+            if len(deep):
                 same, control = (
                     float(here[name].isel(layer=deep).mean()) for name in ("mean_mutual_information", "control_mean_mutual_information")
                 )
