@@ -177,13 +177,13 @@ def _overlay(before: xarray.DataArray, after: xarray.DataArray, name: str, label
             for branch in map(str, profile.branch.values):
                 values = profile.sel(estimator=estimator, branch=branch)
                 # Arrays count layers from 0, people from 1.
-                layers = numpy.arange(1, values.size + 1)
+                layers = profile.layer.values + 1
                 label = _in_every_language(labels, f"compare.series_{moment}", branch=f"branch.{branch}")
                 axes.plot(
                     layers, values.values, color=f"branch:{branch}", linestyle=style, linewidth=1.6 if moment == "new" else 1.2, label=label
                 )
         axes.set_title(_in_every_language(labels, "compare.panel", estimator=f"estimator.{estimator}"))
-        axes.set_xticks([1, *range(5, max(before.layer.size, after.layer.size) + 1, 5)])
+        axes.set_xticks([1, *range(5, int(max(before.layer.max(), after.layer.max())) + 2, 5)])
     panels[-1, 0].set_xlabel(labels("compare.layer"))
     figure.text(0.1, 1 - 0.1 / figure.get_figheight(), labels(f"compare.{name}"), va="top")
     handles, words = panels[0, 0].get_legend_handles_labels()

@@ -46,6 +46,8 @@ class MutualInformationAgainstDistance:
             mode="json",
             exclude={"name", "prefix", *_OF_THE_COMPUTATION},
         )
+        # Which letters are the same depends on the language: in Turkish i and ı are two.
+        relevant["text_language"] = settings.document.text_language
         relevant["model"].pop("offline")
         # The texts themselves, for which of the built-in ones is taken depends on the word and on the language of the text.
         prefixes = {"study": study_prefix(settings), "control": control_prefix(settings)}

@@ -17,6 +17,7 @@ from analyses.mi_distance.figures.marks import key, select
 from analyses.mi_distance.figures.position import SUBJECTS, drawn
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
 from analyses.mi_distance.layer_counts import where
+from analyses.mi_distance.layer_numbers import detail_layer, places
 from analyses.mi_distance.linear_facts import linear_caption
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
 from analyses.mi_distance.position import PLAIN
@@ -60,7 +61,7 @@ def _common(results: Results) -> Values:
         "occurrences": int(study["occurrences"]),
         "pairs": int(study["pairs"]),
         "alpha": number(study["settings"]["alpha"], 2, unit=True),
-        "layer": int(study["settings"]["detail_layer"]),
+        "layer": detail_layer(study)[0],
     }
 
 
@@ -88,7 +89,7 @@ def _intervals(results: Results, name: str, drawn_as: str) -> Mapping[str, Any]:
 def _order(results: Results, difference: np.ndarray) -> Mapping[str, Any]:
     """In how many layers attention lies above MLP: in all, and in the early and deep ones where such exist. `difference` (layer,)."""
     higher = difference > 0
-    bands = {name: np.array(results.study["bands"][name], dtype=int) - 1 for name in ("early", "deep")}
+    bands = {name: places(results.study, name) for name in ("early", "deep")}
     values: Values = {"higher": int(higher.sum()), "layers": len(higher)}
     if not all(len(band) for band in bands.values()):
         return key("figure.alt.order", **values)
@@ -197,7 +198,7 @@ def _kendall_tau_profile(results: Results) -> Values:
 def _z_profile(results: Results) -> Values:
     study = results.study
     alpha, depth = study["settings"]["alpha"], study["settings"]["hypotheses"]["separation_after"]
-    after = np.array(study["bands"]["separated"], dtype=int) - 1
+    after = places(study, "separated")
 
     def of_estimator(estimator: str) -> Mapping[str, Any]:
         course, fieller = _array(results, "fisher_z", estimator), _array(results, "fisher_z_fieller", estimator)
@@ -232,7 +233,7 @@ def _mutual_information_matrix(results: Results) -> Values:
 
 
 def _distance_scatter(results: Results) -> Values:
-    layer = results.study["settings"]["detail_layer"] - 1
+    _, layer = detail_layer(results.study)
     distance = results.dataset["token_distance"].to_numpy()
 
     def of_branch(index: int) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from analyses.mi_distance.left_out import without_silent_layers
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.prefixes import Prefix, control_prefix, study_prefix
 from analyses.mi_distance.settings import StudySettings
-from analyses.models.settings import ModelSettings
+from analyses.models.settings import BRANCH_OUTPUTS, ModelSettings
 from analyses.progress import Progress
 from analyses.words import LeftOut, Occurrence, look_for, words_of
 
@@ -31,6 +31,7 @@ class StudyInput:
     `activation` (branch, layer, occurrence, dimension) and `token_position` (occurrence,) are always there; control and
     untrained vectors are None where the study does without. `text` describes the tokens (None for ready activations).
     `alternative_activation` is `activation` by the other representation of a word of several tokens; None where they are the same.
+    The `other_output_` arrays are the three before by the other value of ``model.branch_output``; None where no norm lies between.
     `untrained_activation` has one more axis in front, the draws of random weights. The `prefix_` arrays are the same words
     where the text stands behind a neutral paragraph: `prefix_token_position` says where that is, for distances stay only
     as long as the tokenizer cuts the text alike there.
@@ -49,6 +50,9 @@ class StudyInput:
     prefix_token_position: np.ndarray | None = None
     prefix_control_activation: np.ndarray | None = None
     prefix_control_token_position: np.ndarray | None = None
+    other_output_activation: np.ndarray | None = None
+    other_output_control_activation: np.ndarray | None = None
+    other_output_alternative_activation: np.ndarray | None = None
 
     def to_dataset(self) -> xr.Dataset:
         """The captured vectors as they stand in ``activations.nc``; `from_file` reads them back."""
@@ -67,10 +71,24 @@ class StudyInput:
         if self.alternative_activation is not None:
             dims = ("branch", "layer", "occurrence", "dimension")
             variables["alternative_activation"] = (dims, self.alternative_activation, {"long_name": "by the other representative token"})
-        variables |= self._prefix_variables()
-        if numbers := self.provenance.get("model", {}).get("layer_numbers"):
+        variables |= self._prefix_variables() | self._other_output_variables()
+        model = self.provenance.get("model", {})
+        if numbers := model.get("layer_numbers"):
             variables["layer_number"] = (("layer",), np.asarray(numbers, dtype=np.int64), {"long_name": "number of the layer in the model"})
-        return xr.Dataset(variables, coords={"branch": list(BRANCHES)})
+            of_model = np.asarray(model.get("layers_of_model", numbers[-1]), dtype=np.int64)
+            variables["layers_of_model"] = ((), of_model, {"long_name": "how many layers the model has"})
+        # What is read again must know where its branches were read.
+        attributes = {name: model[name] for name in ("branch_output",) if name in model}
+        return xr.Dataset(variables, coords={"branch": list(BRANCHES)}, attrs=attributes)
+
+    def _other_output_variables(self) -> dict[str, Any]:
+        vectors = {"": "occurrence", "control_": "control_token", "alternative_": "occurrence"}
+        variables: dict[str, Any] = {}
+        for kind, dim in vectors.items():
+            name = f"other_output_{kind}activation"
+            if (values := getattr(self, name)) is not None:
+                variables[name] = (("branch", "layer", dim, "dimension"), values, {"long_name": "the same, by the other branch_output"})
+        return variables
 
     def _prefix_variables(self) -> dict[str, Any]:
         dims = {"prefix": "occurrence", "prefix_control": "control_token"}
@@ -112,9 +130,19 @@ def from_file(file: Path, word: str) -> StudyInput:
     if captured.casefold() != word.casefold():
         raise InputError(f'{file}: its vectors are those of the word "{captured}", not "{word}"; give --word "{captured}" or another file')
     model: dict[str, Any] = {"source": "ready activations", "file": file.name}
+    if "branch_output" in content:
+        model["branch_output"] = str(content["branch_output"])
+        if model["branch_output"] not in BRANCH_OUTPUTS:
+            raise InputError(f"{file}: branch_output must be one of {', '.join(BRANCH_OUTPUTS)}; it is {model['branch_output']!r}")
     if "layer_number" in content:
         # Some layers of the model were left out when these were captured: the others keep their numbers.
-        model["layer_numbers"] = _layer_numbers(content, str(file))
+        numbers = model["layer_numbers"] = _layer_numbers(content, str(file))
+        if "layers_of_model" in content:
+            of_model = _layers_of_model(content, numbers, str(file))
+            model["layers_of_model"] = of_model
+            # Why they were left out, the file does not say.
+            missing = sorted(set(range(1, of_model + 1)) - set(numbers))
+            model["layers_left_out"] = [{"layer": number, "reason": "not_captured"} for number in missing]
     return from_arrays(content, str(file), None, {"model": model})
 
 
@@ -124,6 +152,13 @@ def _layer_numbers(content: Mapping[str, np.ndarray], where: str) -> list[int]:
     if not fits or not np.issubdtype(numbers.dtype, np.integer) or numbers.min(initial=1) < 1 or (np.diff(numbers) <= 0).any():
         raise InputError(f"{where}: layer_number must be one whole number a layer of activation, from 1 and in ascending order")
     return [int(number) for number in numbers]
+
+
+def _layers_of_model(content: Mapping[str, np.ndarray], numbers: list[int], where: str) -> int:
+    value = np.asarray(content["layers_of_model"])
+    if value.ndim != 0 or not np.issubdtype(value.dtype, np.integer) or value < numbers[-1]:
+        raise InputError(f"{where}: layers_of_model must be one whole number, at least the largest layer_number; it is {value}")
+    return int(value)
 
 
 def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, Any] | None, provenance: dict[str, Any]) -> StudyInput:
@@ -157,8 +192,16 @@ def from_arrays(content: Mapping[str, np.ndarray], where: str, text: dict[str, A
         words = tuple(str(word) for word in _required(content, "control_token_word", where).tolist())
         if control_position.shape != (control.shape[2],) or len(words) != control.shape[2]:
             raise InputError(f"{where}: control_token_position and control_token_word must have one entry a control token")
-    prefix = _behind_prefix_from(content, activation, where, activation.shape[2], None if control is None else control.shape[2])
-    return StudyInput(activation, position, control, control_position, words, untrained, text, provenance, alternative, **prefix)
+    more = _behind_prefix_from(content, activation, where, activation.shape[2], None if control is None else control.shape[2])
+    for name, like in (("activation", activation), ("control_activation", control), ("alternative_activation", alternative)):
+        other = _vectors(content, f"other_output_{name}", activation, where)
+        if other is not None and (like is None or other.shape != like.shape):
+            raise InputError(f"{where}: other_output_{name} must have the shape of {name}")
+        if other is not None and "branch_output" not in provenance.get("model", {}):
+            raise InputError(f"{where}: with other_output_{name} it must say by branch_output what activation is: projection or residual")
+        if other is not None:
+            more[f"other_output_{name}"] = other
+    return StudyInput(activation, position, control, control_position, words, untrained, text, provenance, alternative, **more)
 
 
 def _behind_prefix_from(
@@ -248,20 +291,28 @@ def _positions(content: Mapping[str, np.ndarray], count: int, where: str) -> np.
 
 @dataclass(frozen=True)
 class _Read:
-    """A text that a model has read: vectors (branch, layer, position, dimension) at the tokens of some words."""
+    """A text that a model has read: vectors (branch, layer, position, dimension) at the tokens of some words.
+
+    `other_output` are the same by the other ``branch_output``; None where they are the same.
+    """
 
     activation: np.ndarray
+    other_output: np.ndarray | None
     positions: list[int]
     words: list[tuple[int, ...]]
     provenance: dict[str, Any]
 
-    def represented(self, representative: str) -> np.ndarray:
+    def represented(self, representative: str, *, other_output: bool = False) -> np.ndarray:
         """One vector a word (branch, layer, word, dimension): that of its last token, or the mean over its tokens."""
+        activation = self.activation
+        if other_output:
+            assert self.other_output is not None
+            activation = self.other_output
         index = {position: column for column, position in enumerate(self.positions)}
         if representative == "last":
-            return self.activation[:, :, [index[word[-1]] for word in self.words]]
+            return activation[:, :, [index[word[-1]] for word in self.words]]
         columns = [[index[position] for position in word] for word in self.words]
-        return np.stack([self.activation[:, :, column].mean(axis=2) for column in columns], axis=2)
+        return np.stack([activation[:, :, column].mean(axis=2) for column in columns], axis=2)
 
 
 def _read(model: ModelSettings, text: str, words: list[tuple[int, ...]], progress: Progress) -> _Read:
@@ -269,7 +320,7 @@ def _read(model: ModelSettings, text: str, words: list[tuple[int, ...]], progres
 
     positions = sorted({position for word in words for position in word})
     captured = capture(model, text, positions, progress)
-    return _Read(captured.activation, positions, words, dict(captured.provenance))
+    return _Read(captured.activation, captured.other_output, positions, words, dict(captured.provenance))
 
 
 def _last_tokens(words: Iterable[Occurrence]) -> np.ndarray:
@@ -308,9 +359,18 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
     if settings.controls.untrained:
         twins = [settings.model.model_copy(update={"untrained": True, "seed": seed}) for seed in untrained_seeds(settings)]
         untrained = np.stack([_read(twin, text, of_word, progress).represented(settings.representative_token) for twin in twins])
-    alternative = None
-    if any(len(tokens_of) > 1 for tokens_of in of_word):
-        alternative = read.represented("mean" if settings.representative_token == "last" else "last")[:, :, :count]
+    # What has the same vector by another choice is no choice.
+    split = any(len(tokens_of) > 1 for tokens_of in of_word)
+    another = "mean" if settings.representative_token == "last" else "last"
+    alternative = read.represented(another)[:, :, :count] if split else None
+    other_output: dict[str, Any] = {}
+    if read.other_output is not None:
+        other = read.represented(settings.representative_token, other_output=True)
+        other_output = {
+            "other_output_activation": other[:, :, :count],
+            "other_output_control_activation": other[:, :, count:] if others else None,
+            "other_output_alternative_activation": read.represented(another, other_output=True)[:, :, :count] if split else None,
+        }
     behind, provenance = _behind_neutral_prefix(settings, occurrences, others, progress)
     if prefix:
         provenance = {"prefix": _described(prefix)}
@@ -335,6 +395,7 @@ def _from_model(settings: StudySettings, progress: Progress) -> StudyInput:
         provenance={"model": read.provenance} | provenance,
         alternative_activation=alternative,
         **behind,
+        **other_output,
     )
 
 

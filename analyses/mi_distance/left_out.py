@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analyses.errors import InputError
+from analyses.mi_distance.layer_numbers import ranges
 from analyses.mi_distance.names import BRANCHES
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ def without_silent_layers(found: "StudyInput") -> "StudyInput":
     A branch is constant where a vector has the same value in all its dimensions (a dead layer) or where all occurrences have the
     same vector. Mutual information says nothing there, and one such layer would make statements untestable for all.
 
-    ``provenance["model"]`` gains ``layer_numbers`` (which layers of the model are studied, from 1) and ``layers_left_out``
-    (a list of ``layer`` and ``reason``: ``no_attention`` or ``constant``, with ``branch``) where any layer is left out.
+    ``provenance["model"]`` gains ``layer_numbers`` (which layers of the model are studied, from 1), ``layers_of_model`` (how many
+    it has) and ``layers_left_out`` (a list of ``layer`` and ``reason``: ``no_attention``, ``not_captured``, or ``constant`` with
+    ``branch``) where any layer is left out.
 
     Raises
     ------
@@ -44,15 +46,19 @@ def without_silent_layers(found: "StudyInput") -> "StudyInput":
         raise InputError("in every layer a branch gives the same values for all occurrences or dimensions; there is nothing to study")
     left_out.sort(key=lambda each: each["layer"])
     for reason, said in (("no_attention", "there is no attention"), ("constant", "the output of a branch is constant")):
-        if these := [str(each["layer"]) for each in left_out if each["reason"] == reason]:
-            _LOG.warning(f"left out: {'layers' if len(these) > 1 else 'layer'} {', '.join(these)}, for {said}")
+        if these := [each["layer"] for each in left_out if each["reason"] == reason]:
+            _LOG.warning(f"left out: {'layers' if len(these) > 1 else 'layer'} {ranges(these)}, for {said}")
     changed: dict[str, Any] = {}
     for field in fields(found):
         values = getattr(found, field.name)
         if field.name.endswith("activation") and values is not None and silent:
             # The layer is the third axis from behind but one: (..., branch, layer, occurrence, dimension).
             changed[field.name] = np.take(values, kept, axis=values.ndim - 3)
-    model |= {"layer_numbers": [numbers[layer] for layer in kept], "layers_left_out": left_out}
+    model |= {
+        "layers_of_model": model.get("layers_of_model", numbers[-1]),
+        "layer_numbers": [numbers[layer] for layer in kept],
+        "layers_left_out": left_out,
+    }
     return replace(found, provenance={**found.provenance, "model": model}, **changed)
 
 

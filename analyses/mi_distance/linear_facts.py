@@ -6,6 +6,7 @@ import numpy as np
 
 from analyses.mi_distance.figures.linear import AXIS, SHARE
 from analyses.mi_distance.figures.marks import key
+from analyses.mi_distance.layer_numbers import studied
 from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.value_specs import is_number, number, percent
@@ -19,7 +20,7 @@ def linear_facts(results: Results) -> dict[str, Any] | None:
     """What the prose names under ``linear``: the sentence that the shares over all layers call for; None without such shares."""
     if "linear_share" not in results.dataset:
         return None
-    table = linear_table(results.dataset, results.study["bands"], results.study["layers"])
+    table = linear_table(results.dataset, results.study["bands"], studied(results.study))
     whole = table[table["depth"] == "all"].set_index("branch")
     values: dict[str, Any] = {"limit": percent(NEARLY_ALL)}
     for branch in BRANCHES:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from analyses.mi_distance.bands import bands_of
+from analyses.mi_distance.bands import Bands
 from analyses.mi_distance.layer_statistics import Variable, over_occurrences
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs
@@ -22,7 +22,9 @@ _TEXTS = {
 _SHARE = ("linear_share", "linear_share_low", "linear_share_high")
 
 
-def linear_variables(activation: np.ndarray, values: np.ndarray, pairs: Pairs, settings: StudySettings) -> dict[str, Variable]:
+def linear_variables(
+    activation: np.ndarray, values: np.ndarray, pairs: Pairs, bands: Bands, settings: StudySettings
+) -> dict[str, Variable]:
     """Pearson's correlation of every pair, the information that it alone would mean, and its share of the nearest-neighbour MI.
 
     Where a vector is constant it tells nothing (0 nats, as in the estimators). Where a pair lies on a straight line that information
@@ -52,12 +54,12 @@ def linear_variables(activation: np.ndarray, values: np.ndarray, pairs: Pairs, s
     }
     for name, value in zip(_SHARE, _share(linear, nearest, pairs), strict=True):
         variables[name] = (by_layer, value, {"long_name": _TEXTS[name]})
-    for name, value in _of_depths(linear, nearest, pairs, settings).items():
+    for name, value in _of_depths(linear, nearest, pairs, bands).items():
         variables[f"depth_{name}"] = (by_depth, value, {"long_name": f"{_TEXTS[name]}; layers taken together"})
     return variables
 
 
-def linear_table(dataset: xr.Dataset, bands: dict[str, list[int]], layers: int) -> pd.DataFrame:
+def linear_table(dataset: xr.Dataset, bands: dict[str, list[int]], layers: list[int]) -> pd.DataFrame:
     """One row a branch and part of the depth: depth, branch, first_layer, last_layer, the two informations (nats), the share, its ends."""
     rows = []
     for depth, (first, last) in _ends(bands, layers).items():
@@ -68,9 +70,8 @@ def linear_table(dataset: xr.Dataset, bands: dict[str, list[int]], layers: int) 
     return pd.DataFrame(rows)
 
 
-def _of_depths(linear: np.ndarray, nearest: np.ndarray, pairs: Pairs, settings: StudySettings) -> dict[str, np.ndarray]:
+def _of_depths(linear: np.ndarray, nearest: np.ndarray, pairs: Pairs, bands: Bands) -> dict[str, np.ndarray]:
     """The two informations, the share and its ends with the layers of each part of the depth taken together, each (branch, depth)."""
-    bands = bands_of(linear.shape[1], settings.hypotheses)
     every = np.arange(bands.layers)
     middle = np.setdiff1d(every, np.concatenate([bands.early, bands.deep]))
     found = {name: np.full((len(BRANCHES), len(DEPTHS)), np.nan) for name in _TEXTS}
@@ -84,10 +85,10 @@ def _of_depths(linear: np.ndarray, nearest: np.ndarray, pairs: Pairs, settings: 
     return found
 
 
-def _ends(bands: dict[str, list[int]], layers: int) -> dict[str, tuple[int, int]]:
+def _ends(bands: dict[str, list[int]], layers: list[int]) -> dict[str, tuple[int, int]]:
     """First and last layer, from 1, of each part of the depth that has layers."""
-    middle = sorted(set(range(1, layers + 1)) - set(bands["early"]) - set(bands["deep"]))
-    of_depth = {"early": bands["early"], "middle": middle, "deep": bands["deep"], "all": list(range(1, layers + 1))}
+    middle = sorted(set(layers) - set(bands["early"]) - set(bands["deep"]))
+    of_depth = {"early": bands["early"], "middle": middle, "deep": bands["deep"], "all": layers}
     return {depth: (chosen[0], chosen[-1]) for depth, chosen in of_depth.items() if chosen}
 
 

@@ -9,7 +9,7 @@ from analyses.mi_distance.inputs import StudyInput
 from analyses.mi_distance.layer_statistics import Variable
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import StudySettings
-from analyses.mi_distance.specification_curve import Control, Vectors, specification_variables, steps
+from analyses.mi_distance.specification_curve import Control, Representation, Vectors, specification_variables, steps
 from analyses.progress import Progress
 
 
@@ -33,11 +33,7 @@ def robustness_variables(
     """
     if not settings.robustness.enabled:
         return {}
-    own = settings.representative_token
-    activations: dict[str, np.ndarray] = {own: vectors.activation}
-    if vectors.alternative_activation is not None:
-        activations["mean" if own == "last" else "last"] = vectors.alternative_activation
-    varied = Vectors(activations, control)
+    varied = Vectors(represented(vectors, settings.representative_token), control)
     with progress.stage("robustness", steps(settings, varied)) as advance:
         variables = specification_variables(varied, pairs, bands, settings, confidence=confidence, advance=advance)
     with progress.stage("calibration", len(CORRELATIONS) * REPETITIONS) as advance:
@@ -47,3 +43,27 @@ def robustness_variables(
             values, pairs, simulations=settings.robustness.simulations, alpha=settings.alpha, seed=settings.seed, advance=advance
         )
     return variables
+
+
+def represented(vectors: StudyInput, token: str) -> dict[Representation, np.ndarray]:
+    """The occurrences by every representation that makes other vectors, the study's own first: by token, and by where it is read."""
+    another, (output, other_output) = {"last": "mean", "mean": "last"}[token], _outputs(vectors)
+    found = {
+        (token, output): vectors.activation,
+        (another, output): vectors.alternative_activation,
+        (token, other_output): vectors.other_output_activation,
+        (another, other_output): vectors.other_output_alternative_activation,
+    }
+    return {choice: activation for choice, activation in found.items() if activation is not None}
+
+
+def control_vectors(vectors: StudyInput) -> dict[str, np.ndarray]:
+    """The other words by where they were read, as the study itself did first."""
+    found = dict(zip(_outputs(vectors), (vectors.control_activation, vectors.other_output_control_activation), strict=True))
+    return {choice: activation for choice, activation in found.items() if activation is not None}
+
+
+def _outputs(vectors: StudyInput) -> tuple[str, str]:
+    """Where the branches were read, and where they could have been; the first is empty for ready activations that do not say."""
+    output = vectors.provenance.get("model", {}).get("branch_output", "")
+    return output, "projection" if output == "residual" else "residual"

@@ -140,7 +140,9 @@ class StudySettings(_Section):
     permutations: int = Field(
         9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences)."
     )
-    detail_layer: int = Field(3, ge=1, description="The layer, numbered from 1, that is shown pair by pair.")
+    detail_layer: int | None = Field(
+        None, ge=1, description="The layer, numbered from 1, that is shown pair by pair; null: 3, or the studied one next to it."
+    )
     seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random; the same seed gives the same bytes.")
     document: DocumentSettings = Field(default_factory=DocumentSettings)
 

@@ -36,6 +36,7 @@ class Specification:
     """One combination of choices; `bins` only with a histogram, `neighbours` only with nearest neighbours, `trim` None keeps all.
 
     `control` is what the values are: "different_word" with these pairs subtracted, "none" plain, "centred" plain of centred vectors.
+    `output` is where a branch is read: "projection" or "residual" (`ModelSettings.branch_output`), empty where that is not known.
     """
 
     estimator: Literal["histogram", "corrected", "nearest_neighbour", "gaussian_copula"]
@@ -44,28 +45,34 @@ class Specification:
     trim: float | None
     token: str
     control: str = "none"
+    output: str = ""
+
+
+# How an occurrence is represented: the token (or the mean of the tokens), and where the branch is read.
+Representation = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Control:
     """The other words' vectors (branch, layer, token, dimension), their pairs, and these as the study itself measured them.
 
-    `measured` is (estimator, branch, layer, control pair), in the order of `names.ESTIMATORS`.
+    `activations` are these vectors by where the branch is read, the study's own first. `measured` is (estimator, branch, layer,
+    control pair), in the order of `names.ESTIMATORS`.
     """
 
-    activation: np.ndarray
+    activations: Mapping[str, np.ndarray]
     pairs: ControlPairs
     measured: np.ndarray
 
 
 @dataclass(frozen=True)
 class Vectors:
-    """What is measured: the occurrences by each representation of the word (branch, layer, occurrence, dimension).
+    """What is measured: the occurrences by each representation (branch, layer, occurrence, dimension), the study's own first.
 
     `control` is there where the study has control words.
     """
 
-    activations: Mapping[str, np.ndarray]
+    activations: Mapping[Representation, np.ndarray]
     control: Control | None = None
 
     @property
@@ -91,23 +98,27 @@ def _choices(settings: StudySettings) -> _Choices:
     return _Choices(with_own(varied.bins, own.bins), with_own(varied.neighbours, own.neighbours), with_own(varied.trim, own.trim))
 
 
-def specifications(settings: StudySettings, tokens: tuple[str, ...], controls: tuple[str, ...] = ("none",)) -> list[Specification]:
-    """Every combination once. `tokens` are the representations of a word that differ, `controls` what values there are."""
+def specifications(
+    settings: StudySettings, represented: Iterable[Representation], controls: tuple[str, ...] = ("none",)
+) -> list[Specification]:
+    """Every combination once. `represented` are the representations of a word that differ, `controls` what values there are."""
+    represented = tuple(represented)
     choices = _choices(settings)
     found = []
     for control in controls:
-        for token in tokens:
+        for token, output in represented:
+            rest = (token, control, output)
             for trim in choices.trim:
-                found += [Specification(name, bins, None, trim, token, control) for name in HISTOGRAMS for bins in choices.bins]
-                found += [Specification(NEAREST, None, k, trim, token, control) for k in choices.neighbours]
-                found.append(Specification(COPULA, None, None, trim, token, control))
+                found += [Specification(name, bins, None, trim, *rest) for name in HISTOGRAMS for bins in choices.bins]
+                found += [Specification(NEAREST, None, k, trim, *rest) for k in choices.neighbours]
+                found.append(Specification(COPULA, None, None, trim, *rest))
     return found
 
 
 def _measured(
     activation: np.ndarray, first: np.ndarray, second: np.ndarray, settings: StudySettings, advance: Callable[[int], None]
 ) -> np.ndarray:
-    """Mutual information of pairs of vectors in the order of `specifications` for one token: (specification, branch, layer, pair)."""
+    """Mutual information of pairs by `specifications` of one representation, in their order: (specification, branch, layer, pair)."""
     choices, vectors = _choices(settings), activation.astype(np.float64)
     values: list[np.ndarray] = []
     for trim in choices.trim:
@@ -137,7 +148,7 @@ def specified_values(
     -------
     control -> specifications, and values (specification, branch, layer, pair) in nats
     """
-    tokens = tuple(vectors.activations)
+    represented = tuple(vectors.activations)
 
     def of_pairs(activations: Iterable[np.ndarray]) -> np.ndarray:
         return np.concatenate([_measured(each, pairs.first, pairs.second, settings, advance) for each in activations])
@@ -146,14 +157,18 @@ def specified_values(
     adjusted = {"none": plain(values)}
     if vectors.control is not None:
         control = vectors.control
-        offset = control.activation.astype(np.float64).mean(axis=2, keepdims=True)
-        adjusted["different_word"] = _minus_control(control, values, settings, tokens, advance)
-        adjusted["centred"] = plain(of_pairs(each - offset for each in vectors.activations.values()))
-    return {control: (specifications(settings, tokens, (control,)), adjusted[control]) for control in vectors.controls}
+        offset = {output: each.astype(np.float64).mean(axis=2, keepdims=True) for output, each in control.activations.items()}
+        adjusted["different_word"] = _minus_control(control, values, settings, represented, advance)
+        adjusted["centred"] = plain(of_pairs(each - offset[output] for (_, output), each in vectors.activations.items()))
+    return {control: (specifications(settings, represented, (control,)), adjusted[control]) for control in vectors.controls}
 
 
 def _minus_control(
-    control: Control, values: np.ndarray, settings: StudySettings, tokens: tuple[str, ...], advance: Callable[[int], None]
+    control: Control,
+    values: np.ndarray,
+    settings: StudySettings,
+    represented: tuple[Representation, ...],
+    advance: Callable[[int], None],
 ) -> Adjusted:
     """`values` (specification, branch, layer, pair) minus the different-word pairs under the same choices.
 
@@ -162,12 +177,14 @@ def _minus_control(
     """
     fewer, _ = thinned(control.pairs, settings.robustness.pairs_per_distance)
     everyone = tokens_of(control.pairs)
-    # The other words have one representation; where the word has two, both are held against it.
-    different = _measured(control.activation, fewer.first, fewer.second, settings, advance)
-    varied = subtract(fewer, np.concatenate([different] * len(tokens)), values, everyone)
-    listed = specifications(settings, tokens)
+    # The other words are read where the word is, and have one token; where the word has two representations, both are held against it.
+    different = {
+        output: _measured(activation, fewer.first, fewer.second, settings, advance) for output, activation in control.activations.items()
+    }
+    varied = subtract(fewer, np.concatenate([different[output] for _, output in represented]), values, everyone)
+    listed = specifications(settings, represented)
     for index, own in enumerate(ESTIMATORS):
-        places = [place for place, one in enumerate(listed) if _is_own(one, own, settings)]
+        places = [place for place, one in enumerate(listed) if _is_own(one, own, settings, represented[0])]
         exact = subtract(control.pairs, control.measured[index], values[places], everyone)
         for all_of, some in ((varied.values, exact.values), (varied.ranked, exact.ranked)):
             all_of[places] = some
@@ -176,24 +193,26 @@ def _minus_control(
     return varied
 
 
-def _is_own(one: Specification, estimator: str, settings: StudySettings) -> bool:
+def _is_own(one: Specification, estimator: str, settings: StudySettings, represented: Representation) -> bool:
     own = settings.estimation
-    same = one.estimator == estimator and one.trim == own.trim and one.token == settings.representative_token
+    same = one.estimator == estimator and one.trim == own.trim and (one.token, one.output) == represented
     return same and one.bins in (None, own.bins) and one.neighbours in (None, own.neighbours)
 
 
 def steps(settings: StudySettings, vectors: Vectors) -> int:
-    """How many specifications are measured: the control pairs once, whatever the representation of the word."""
-    one = len(specifications(settings, ("one",)))
-    return one * (len(vectors.activations) * (1 if vectors.control is None else 2) + (vectors.control is not None))
+    """How many specifications are measured: the control pairs once for each output, whatever the representation of the word."""
+    one = len(specifications(settings, [("one", "")]))
+    if vectors.control is None:
+        return one * len(vectors.activations)
+    return one * (2 * len(vectors.activations) + len(vectors.control.activations))
 
 
 def references(listed: list[Specification], neighbours: int) -> np.ndarray:
-    """For each specification the index of the nearest-neighbour one with the same trimming and token and the study's k."""
+    """For each specification the index of the nearest-neighbour one with the same trimming and representation and the study's k."""
     found = []
     for one in listed:
-        same = (neighbours, one.trim, one.token)
-        found.append(next(index for index, other in enumerate(listed) if (other.neighbours, other.trim, other.token) == same))
+        same = (neighbours, one.trim, one.token, one.output)
+        found.append(next(index for index, other in enumerate(listed) if (other.neighbours, other.trim, other.token, other.output) == same))
     return np.array(found)
 
 
@@ -257,6 +276,7 @@ def specification_variables(
         "specification_neighbours": (along, _words(one.neighbours for one in listed), {"long_name": "k of the nearest neighbours"}),
         "specification_trim": (along, _words(one.trim or "none" for one in listed), {"long_name": "largest abs(z) of a kept dimension"}),
         "specification_token": (along, np.array([one.token for one in listed]), {"long_name": "the vector that stands for a word"}),
+        "specification_output": (along, np.array([one.output for one in listed]), {"long_name": "where the branches are read"}),
         "specification_estimate": (over, numbers["estimate"], {"long_name": "its estimate: nats (1, 2), tau (3, 4), slope (5)"}),
         "specification_low": (over, numbers["low"], {"long_name": "lower end of its 95 % interval"}),
         "specification_high": (over, numbers["high"], {"long_name": "upper end of its 95 % interval"}),
@@ -270,12 +290,11 @@ def specification_table(dataset: xr.Dataset, study: Mapping[str, Any]) -> pd.Dat
 
     Returns
     -------
-    Columns statement, name, control, estimator, bins, neighbours, trim, token, distance, estimate, low, high, verdict, own (one of
-    those that the study concludes from). `distance` names both measures of distance: the row is the same with either.
+    Columns statement, name, control, estimator, bins, neighbours, trim, token, output, distance, estimate, low, high, verdict, own
+    (one of those that the study concludes from). `distance` names both measures of distance: the row is the same with either.
     """
-    choices = {
-        name: dataset[f"specification_{name}"].to_numpy() for name in ("control", "estimator", "bins", "neighbours", "trim", "token")
-    }
+    names = ("control", "estimator", "bins", "neighbours", "trim", "token", "output")
+    choices = {name: dataset[f"specification_{name}"].to_numpy() for name in names}
     found = {name: dataset[f"specification_{name}"].to_numpy() for name in ("estimate", "low", "high", "verdict")}
     frames = []
     for row, statement in enumerate(STATEMENTS):
@@ -292,6 +311,7 @@ def specification_table(dataset: xr.Dataset, study: Mapping[str, Any]) -> pd.Dat
         & table["neighbours"].isin(["", _word(own["neighbours"])])
         & (table["trim"] == _word(own["trim"] or "none"))
         & (table["token"] == settings["representative_token"])
+        & table["output"].isin(["", study["provenance"]["model"].get("branch_output", "")])
     )
     return table
 

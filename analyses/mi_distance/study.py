@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from analyses.errors import InputError
 from analyses.installation import DISTRIBUTION
 from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude, primary_control
@@ -23,6 +22,7 @@ from analyses.mi_distance.controls import (
 )
 from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals, number_or_none
 from analyses.mi_distance.inputs import StudyInput, read_input, untrained_seeds
+from analyses.mi_distance.layer_numbers import LayerNumbers
 from analyses.mi_distance.layer_statistics import (
     BRANCH_LAYER,
     Variable,
@@ -36,10 +36,10 @@ from analyses.mi_distance.measures import least_squares_shift
 from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs, pairs_of
 from analyses.mi_distance.position import position_of
-from analyses.mi_distance.robustness import robustness_variables
+from analyses.mi_distance.robustness import control_vectors, robustness_variables
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.specification_curve import Control
-from analyses.mutual_information import pairwise_mutual_information
+from analyses.mutual_information import pairwise_mutual_information, share_of_ties
 from analyses.progress import Progress
 from analyses.protocol import Results
 from analyses.statistics.correlation import kendall_tau
@@ -79,12 +79,10 @@ def run(settings: StudySettings, progress: Progress) -> Results:
 def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) -> Results:
     """Everything after the capture: no model is needed any more."""
     layers = vectors.activation.shape[1]
-    if settings.detail_layer > layers:
-        raise InputError(
-            f"detail_layer: expected a layer from 1 to {layers}, the number of layers of this model; got {settings.detail_layer}"
-        )
+    numbers = LayerNumbers.of(vectors.provenance, layers)
+    detail_layer = numbers.detail(settings.detail_layer)
     pairs = pairs_of(vectors.token_position)
-    bands = bands_of(layers, settings.hypotheses)
+    bands = bands_of(numbers, settings.hypotheses)
     values = _all_estimators(vectors.activation, pairs.first, pairs.second, settings, progress, "mutual_information")
     different_word = _different_word(vectors, pairs, values, settings, progress)
     repeated_words = _repeated_words(vectors, pairs, values, bands, different_word, settings, progress)
@@ -92,12 +90,14 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     untrained = _untrained(vectors, pairs, settings, progress)
 
     variables = _pair_variables(pairs, values)
+    ties = share_of_ties(vectors.activation).mean(axis=-1)
+    variables["share_of_ties"] = (("branch", "layer"), ties, {"long_name": "values that another dimension of the same vector equals"})
     variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
     variables |= comparison_statistics(
         values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
     )
     variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
-    variables |= linear_variables(vectors.activation, values, pairs, settings)
+    variables |= linear_variables(vectors.activation, values, pairs, bands, settings)
     variables |= robustness_variables(
         vectors, values, pairs, bands, _for_robustness(vectors, different_word), settings, progress, confidence=CONFIDENCE
     )
@@ -132,16 +132,19 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     verdicts += position.verdicts
 
     dataset = vectors.to_dataset()[["activation", "token_position"]].assign(variables)
-    dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.arange(layers))
+    dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.array(numbers.numbers) - 1)
     study = {
         "settings": _portable_settings(settings),
         "provenance": dict(vectors.provenance) | {"versions": _versions()},
         "text": vectors.text,
         "layers": layers,
+        "layer_numbers": list(numbers.numbers),
+        "layers_of_model": numbers.of_model,
+        "detail_layer": detail_layer,
         "dimensions": vectors.activation.shape[3],
         "occurrences": pairs.occurrences,
         "pairs": len(pairs),
-        "bands": {name: (getattr(bands, name) + 1).tolist() for name in ("early", "deep", "separated")},
+        "bands": {name: [numbers.numbers[layer] for layer in getattr(bands, name)] for name in ("early", "deep", "separated")},
         "controls": {
             "different_word": different_word.provenance or None,
             "repeated_words": repeated_words.provenance or None,
@@ -218,7 +221,7 @@ def _different_word(vectors: StudyInput, pairs: Pairs, values: np.ndarray, setti
 def _for_robustness(vectors: StudyInput, different_word: _Control) -> Control | None:
     if different_word.pairs is None or different_word.measured is None or vectors.control_activation is None:
         return None
-    return Control(vectors.control_activation, different_word.pairs, different_word.measured)
+    return Control(control_vectors(vectors), different_word.pairs, different_word.measured)
 
 
 def _control_variables(

@@ -8,6 +8,7 @@ import xarray as xr
 
 from analyses.mi_distance.calibration import calibration_table
 from analyses.mi_distance.error_rates import error_rate_table
+from analyses.mi_distance.layer_numbers import studied
 from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.specification_curve import specification_table
 from analyses.protocol import Results
@@ -26,7 +27,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "verdict_parts": _parts(results.study["verdicts"]),
     }
     if "linear_share" in dataset:
-        found["linear"] = linear_table(dataset, results.study["bands"], results.study["layers"])
+        found["linear"] = linear_table(dataset, results.study["bands"], studied(results.study))
     if "specification" in dataset.dims:
         found["specifications"] = specification_table(dataset, results.study)
         found["calibration"] = calibration_table(dataset)

@@ -129,7 +129,8 @@ class BranchReader:
     name
         The model's name, for errors.
     output
-        ``projection`` keeps what the modules give, ``residual`` what reaches the residual stream.
+        ``projection`` keeps what the modules give, ``residual`` what reaches the residual stream. The other is kept beside it, for
+        a norm between the two makes other vectors; a multiplier alone does not count.
     """
 
     def __init__(
@@ -154,7 +155,9 @@ class BranchReader:
         self.without_attention = [layer for layer, watched in enumerate(self._layers) if watched is None]
         kept = len(blocks) - len(self.without_attention)
         # All memory that stays is taken at once: rows kept one by one would lie between what each block frees and hold it fast.
-        self._activation = torch.empty((len(BRANCHES), kept, len(self._positions), hidden_size), dtype=torch.float32)
+        shape = (len(BRANCHES), kept, len(self._positions), hidden_size)
+        self._kept = {each: torch.empty(shape, dtype=torch.float32) for each in ("projection", "residual")}
+        self._differs = False
 
     def result(self) -> "Branches":
         """What was read of the blocks that have an attention.
@@ -169,7 +172,8 @@ class BranchReader:
         if missing := [layer for layer in layers if layer not in self._found]:
             raise InputError(f"model {self._name}: layer {missing[0] + 1} did not run on the text")
         modules = {branch: tuple(self._found[layer][index] for layer in layers) for index, branch in enumerate(BRANCHES)}
-        return Branches(self._activation, modules, tuple(layers), tuple(self._checks[layer] for layer in layers))
+        other = self._kept["residual" if self._output == "projection" else "projection"] if self._differs else None
+        return Branches(self._kept[self._output], modules, tuple(layers), tuple(self._checks[layer] for layer in layers), other)
 
     def _watch(self, block: nn.Module, layer: int, overrides: BranchModules) -> _Layer | None:
         """Hook one block; None where it has no attention and none is named."""
@@ -296,8 +300,9 @@ class BranchReader:
                 )
             index = sum(each is not None for each in self._layers[:layer])
             for place, term in enumerate(explanation.branches):
-                values = term.projection if self._output == "projection" else term.residual * explanation.coefficients[place]
-                self._activation[place, index] = values
+                self._kept["projection"][place, index] = term.projection
+                self._kept["residual"][place, index] = term.residual * explanation.coefficients[place]
+                self._differs |= not torch.equal(term.projection, term.residual)
             self._found[layer] = (explanation.branches[0].name, explanation.branches[1].name)
             # Nothing of the block stays but what was asked for.
             self._checks[layer] = explanation.without_values()
@@ -342,12 +347,15 @@ class Branches:
         Which blocks those are, from 0.
     checks
         Of each of them, how what it adds to the residual stream is made up.
+    other
+        `activation` as the other of ``projection`` and ``residual``, where a norm lies between the two in any block; else None.
     """
 
     activation: torch.Tensor
     modules: dict[str, tuple[str, ...]]
     layers: tuple[int, ...]
     checks: tuple[Explanation, ...]
+    other: torch.Tensor | None = None
 
 
 def _term(source: _Source) -> Term:

@@ -64,6 +64,8 @@ class Capture:
         Of each of those layers, how what it adds to the residual stream is made up.
     provenance
         What pins the model down: source, name, revision, SHA-256 of the weights, architecture, device, library versions.
+    other_output
+        `activation` by the other value of the setting ``branch_output``; None where no norm lies between the two.
     """
 
     activation: npt.NDArray[np.float32]
@@ -71,6 +73,7 @@ class Capture:
     layer_numbers: tuple[int, ...]
     checks: tuple["LayerCheck", ...]
     provenance: dict[str, Any]
+    other_output: npt.NDArray[np.float32] | None = None
 
 
 def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None, progress: Progress) -> Capture:
@@ -163,7 +166,8 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
     if len(found.layers) < layers:
         facts |= {"layers_of_model": layers, "layer_numbers": [layer + 1 for layer in found.layers]}
     modules = {branch: _once(paths) for branch, paths in found.modules.items()}
-    return Capture(found.activation.numpy(), modules, tuple(layer + 1 for layer in found.layers), _checks(found), facts)
+    other = None if found.other is None else found.other.numpy()
+    return Capture(found.activation.numpy(), modules, tuple(layer + 1 for layer in found.layers), _checks(found), facts, other)
 
 
 def _run(model: Any, ids: Any, name: str) -> Any:

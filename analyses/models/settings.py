@@ -1,6 +1,6 @@
 """Which model a study runs on. Read from YAML by the caller; needs neither torch nor transformers."""
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -8,6 +8,7 @@ Source = Literal["embedded", "gemma-3-270m", "hub", "folder", "gguf"]
 # Models that need no name: the package index carries them.
 PACKAGED = ("embedded", "gemma-3-270m")
 BranchOutput = Literal["projection", "residual"]
+BRANCH_OUTPUTS: tuple[BranchOutput, ...] = get_args(BranchOutput)
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 

@@ -367,7 +367,7 @@ def test_abstract_prints_only_the_bundles_numbers(coffee, coffee_reports, words_
 def result_pool(coffee):
     """Everything that the paragraphs of the results may count or average, worked out again."""
     data, study = coffee.data, coffee.study
-    pool = [study["layers"], study["occurrences"], study["pairs"], study["settings"]["detail_layer"], 80, 95, 5]
+    pool = [study["layers"], study["occurrences"], study["pairs"], study["detail_layer"], 80, 95, 5]
     pool += [study["settings"]["alpha"], *thresholds(study), *ends_of(study), *of_rows(study["verdicts"])]
     deep = [layer - 1 for layer in study["bands"]["deep"]]
     for estimator in ("histogram", "nearest_neighbour"):

@@ -29,6 +29,7 @@ from analyses.mi_distance.facts.position import position_facts
 from analyses.mi_distance.facts.statements import conclusion_lists, part_table, statement_facts, verdict_table
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.figure_captions import captions as figure_captions
+from analyses.mi_distance.layer_numbers import detail_layer
 from analyses.mi_distance.linear_facts import linear_facts
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.robustness_facts import robustness_facts
@@ -49,6 +50,7 @@ def facts(results: Results) -> dict[str, Any]:
         "model": model_facts(study),
         "nat": nat(),
         "thresholds": thresholds(study),
+        "detail_layer": detail_layer(study)[0],
         "source": text_segments(study),
         "bands": band_ends(study),
         "distances": {"shortest": int(dataset.token_distance.min()), "longest": int(dataset.token_distance.max())},

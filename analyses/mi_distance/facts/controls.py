@@ -9,6 +9,7 @@ import xarray as xr
 from analyses.mi_distance.conclusions import CO_PRIMARY
 from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
 from analyses.mi_distance.layer_counts import where
+from analyses.mi_distance.layer_numbers import places
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.value_specs import interval, is_number, key, listed, number, percent
 
@@ -84,7 +85,7 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
 
     The share is that of the means over the deep layers; `testable` is False where there are no intervals.
     """
-    deep = [layer - 1 for layer in study["bands"]["deep"]]
+    deep = places(study, "deep")
     found: dict[str, Any] = {"testable": bool(np.isfinite(dataset.word_specific_excess_low).any())}
     for branch in BRANCHES:
         positive, negative, of_estimator = {}, {}, {}
@@ -92,7 +93,7 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
             here = dataset.sel(estimator=estimator, branch=branch)
             positive[estimator] = int((here.word_specific_excess_low > 0).sum())
             negative[estimator] = int((here.word_specific_excess_high < 0).sum())
-            if deep:
+            if len(deep):
                 same, control = (
                     float(here[name].isel(layer=deep).mean()) for name in ("mean_mutual_information", "control_mean_mutual_information")
                 )

@@ -7,6 +7,7 @@ import xarray as xr
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
 from analyses.mi_distance.facts.rows import Study, verdict_row
+from analyses.mi_distance.layer_numbers import studied
 from analyses.mi_distance.names import CORRECTIONS, ESTIMATORS
 from analyses.mi_distance.value_specs import is_number, key, number, percent
 
@@ -115,7 +116,7 @@ def shift_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
         values = {
             "whole": number(agreement["least_squares_slope"], 2),
             "without": number(agreement["least_squares_slope_without"], 2),
-            "layer": int(agreement["most_influential_layer"]) + 1,
+            "layer": studied(study)[int(agreement["most_influential_layer"])],
         }
         found["one_layer"] = {"key": "shift.one_layer", "values": values}
     return found

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from analyses.mi_distance.layer_numbers import studied
+
 Study = Mapping[str, Any]
 
 
@@ -20,7 +22,7 @@ def part_of(row: Mapping[str, Any], measure: str) -> Mapping[str, Any]:
 def band_values(measure: str, study: Study) -> dict[str, Any]:
     everywhere = ("mean_tau", "tau_half", "shift_slope")
     name = None if measure in everywhere else {"early_difference": "early", "tau_difference": "separated"}.get(measure, "deep")
-    layers = study["bands"][name] if name else list(range(1, study["layers"] + 1))
+    layers = study["bands"][name] if name else studied(study)
     if not layers:
         return {}
     ends = {"first": layers[0], "last": layers[-1]}

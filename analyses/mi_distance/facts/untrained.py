@@ -8,6 +8,7 @@ import xarray as xr
 
 from analyses.mi_distance.conclusions import CO_PRIMARY, LESSON
 from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
+from analyses.mi_distance.layer_numbers import places
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
 from analyses.mi_distance.value_specs import is_number, key, number
 from analyses.statistics.correlation import kendall_tau
@@ -80,7 +81,7 @@ def _answer(outcomes: list[str]) -> str | None:
 
 def _order(study: Study, band: str, means: np.ndarray) -> dict[str, Any] | None:
     """In how many draws attention lies above the MLP in a band; `means` (untrained_seed, estimator, branch, layer)."""
-    layers = np.array(study["bands"][band], dtype=int) - 1
+    layers = places(study, band)
     if not len(layers):
         return None
     difference = (means[:, :, ATTENTION] - means[:, :, MLP])[..., layers].mean(axis=-1)

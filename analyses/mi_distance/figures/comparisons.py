@@ -24,6 +24,7 @@ from analyses.mi_distance.figures.marks import (
     tidy,
 )
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
+from analyses.mi_distance.layer_numbers import of_model
 from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 
@@ -73,7 +74,7 @@ def t_profile(results: Results) -> FigureSpec:
             limits(right, estimate, below, above, [0], pad=0.08)
             for axes, name in ((left, "t"), (right, "difference")):
                 shade_bands(canvas, axes, results, labelled=False)
-                layer_axis(axes, layers)
+                layer_axis(axes, results.study)
                 canvas.title(axes, f"figure.estimator.{estimator}")
                 canvas.y_label(axes, f"figure.t_profile.{name}")
         for axes in canvas.axes[-1]:
@@ -143,7 +144,7 @@ def z_profile(results: Results) -> FigureSpec:
             axes.axhline(0, color="muted", linewidth=0.9, zorder=1)
             for sign in (-1, 1):
                 axes.axhline(sign * critical, color="muted", linewidth=1, linestyle=DASHED, zorder=1)
-            boundary = depth * layers + 0.5
+            boundary = depth * of_model(study) + 0.5
             axes.axvline(boundary, color="muted", linewidth=1, linestyle=(0, (1, 1.6)), zorder=1)
             ends = []
             for name, (style, z_name, p_name) in series.items():
@@ -169,9 +170,9 @@ def z_profile(results: Results) -> FigureSpec:
             limits(axes, of_estimator[["fisher_z", "fisher_z_fieller"]], [-critical, critical], pad=0.08)
             canvas.headroom(axes)
             rows = canvas.words.rows("figure.z_profile.depth", share={"value": depth, "as": "percent", "digits": 1})
-            canvas.note(axes, (boundary - 0.5) / layers + 0.012, 0.985, rows)
+            canvas.note(axes, (boundary - 0.5) / of_model(study) + 0.012, 0.985, rows)
             note_if_empty(canvas, axes, of_estimator[["fisher_z", "fisher_z_fieller"]])
-            layer_axis(axes, layers)
+            layer_axis(axes, results.study)
             canvas.title(axes, f"figure.estimator.{estimator}")
             canvas.y_label(axes, "figure.z_profile.y")
             canvas.x_label(axes, "figure.layer")

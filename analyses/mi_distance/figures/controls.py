@@ -53,7 +53,6 @@ def _series(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, na
 def control_profile(results: Results) -> FigureSpec:
     """Same-word against different-word pairs for each branch, and the word-specific excess of both."""
     data = tidy(results.dataset, (*MEAN, *CONTROL, *EXCESS), estimator="histogram")
-    layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
         canvas, hover = Canvas(labels, [Row(1.45, x_labels=False), Row(1.35, columns=1)], right=1.25, gap=0.16), Hover()
@@ -63,7 +62,7 @@ def control_profile(results: Results) -> FigureSpec:
             different = _series(canvas, axes, hover, rows, CONTROL, DIFFERENT_WORD_STYLE, "figure.hover.different_word")
             limits(axes, data[[*MEAN, *CONTROL]])
             shade_bands(canvas, axes, results, labelled=False)
-            layer_axis(axes, layers)
+            layer_axis(axes, results.study)
             canvas.title(axes, f"figure.branch.{branch}")
             canvas.y_label(axes, "figure.mean_mutual_information")
             if branch == BRANCHES[-1]:
@@ -91,7 +90,7 @@ def control_profile(results: Results) -> FigureSpec:
         limits(axes, data[list(EXCESS)], [0])
         canvas.headroom(axes)
         shade_bands(canvas, axes, results)
-        layer_axis(axes, layers)
+        layer_axis(axes, results.study)
         canvas.title(axes, "figure.control_profile.excess_title")
         canvas.y_label(axes, "figure.control_profile.excess")
         canvas.x_label(axes, "figure.layer")
@@ -104,7 +103,6 @@ def control_profile(results: Results) -> FigureSpec:
 def untrained_profile(results: Results) -> FigureSpec:
     """The trained against the untrained model, with the range over the draws of its weights: mean mutual information, and tau."""
     data = tidy(results.dataset, (*MEAN, *UNTRAINED, "kendall_tau", *UNTRAINED_TAU), estimator="histogram")
-    layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
         canvas, hover = Canvas(labels, [Row(1.4, x_labels=False), Row(1.25, titles=False)], right=1.25, gap=0.16), Hover()
@@ -146,7 +144,7 @@ def untrained_profile(results: Results) -> FigureSpec:
             canvas.x_label(below, "figure.layer")
             for each in (axes, below):
                 shade_bands(canvas, each, results, labelled=False)
-                layer_axis(each, layers)
+                layer_axis(each, results.study)
         right_ends = ((trained, untrained), tuple(last_finite(tau) for tau in taus.values()))
         for row, (with_training, without) in enumerate(right_ends):
             style = BRANCH_STYLE[BRANCHES[-1]]

@@ -17,6 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analyses.mi_distance.figures.layout import SMALL, Canvas, Row
 from analyses.mi_distance.figures.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points, select
+from analyses.mi_distance.layer_numbers import detail_layer
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
@@ -27,8 +28,8 @@ DARK_ON_LIGHT, LIGHT_ON_DARK = "#12171d", "#fafbfc"
 
 def pair_values(results: Results) -> pandas.DataFrame:
     """One row a branch and pair of the detail layer, histogram estimator; occurrences numbered from 1."""
-    layer = results.study["settings"]["detail_layer"]
-    chosen = results.dataset.sel(estimator="histogram").isel(layer=layer - 1)
+    layer, place = detail_layer(results.study)
+    chosen = results.dataset.sel(estimator="histogram").isel(layer=place)
     position = results.dataset["token_position"].to_numpy()
     first, second = chosen["first_occurrence"].to_numpy(), chosen["second_occurrence"].to_numpy()
     frames = [
@@ -144,8 +145,8 @@ def _colour_scale(canvas: Canvas, scale: Normalize) -> None:
 def distance_scatter(results: Results) -> FigureSpec:
     """Mutual information against token distance in the detail layer, with tau and its Mantel p."""
     data = pair_values(results)
-    layer = results.study["settings"]["detail_layer"]
-    tested = results.dataset[["kendall_tau", "mantel_p"]].sel(estimator="histogram").isel(layer=layer - 1)
+    _, place = detail_layer(results.study)
+    tested = results.dataset[["kendall_tau", "mantel_p"]].sel(estimator="histogram").isel(layer=place)
 
     def draw(labels: Labels) -> Drawing:
         canvas, hover = Canvas(labels, [Row(1.75)], gap=0.2), Hover()
@@ -197,10 +198,10 @@ class PairOfVectors:
 
 def first_pair(results: Results) -> PairOfVectors:
     """One row a branch and dimension: activations of occurrences 1 and 2, raw and as z-scores over the dimensions (sample sd)."""
-    layer, trim = results.study["settings"]["detail_layer"], results.study["settings"]["estimation"]["trim"]
+    (layer, place), trim = detail_layer(results.study), results.study["settings"]["estimation"]["trim"]
     frames, trimmed = [], {}
     for index, branch in enumerate(BRANCHES):
-        vectors = results.dataset["activation"].to_numpy()[index, layer - 1, :2].astype(np.float64)
+        vectors = results.dataset["activation"].to_numpy()[index, place, :2].astype(np.float64)
         spread = vectors.std(axis=-1, ddof=1, keepdims=True)
         z = (vectors - vectors.mean(axis=-1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
         outlier = np.zeros(vectors.shape[-1], dtype=bool) if trim is None else (np.abs(z) > trim).any(axis=0)
@@ -232,9 +233,7 @@ def activation_scatter(results: Results) -> FigureSpec:
     """The activations of the first two occurrences against each other, with the dimensions that the trimming drops marked."""
     pair, trim = first_pair(results), results.study["settings"]["estimation"]["trim"]
     linear = compressed_beyond(pair, trim)
-    values = (
-        results.dataset["mutual_information"].sel(estimator="histogram").isel(layer=results.study["settings"]["detail_layer"] - 1, pair=0)
-    )
+    values = results.dataset["mutual_information"].sel(estimator="histogram").isel(layer=detail_layer(results.study)[1], pair=0)
 
     def draw(labels: Labels) -> Drawing:
         canvas, hover = Canvas(labels, [Row(2.3, notes=True)], gap=0.2), Hover()

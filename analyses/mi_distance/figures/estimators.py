@@ -1,5 +1,8 @@
 """How far the estimators agree: layer means of one against those of the other, and how much of the histogram's value is bias."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas
 from matplotlib.ticker import MaxNLocator
@@ -22,6 +25,7 @@ from analyses.mi_distance.figures.marks import (
     select,
     tidy,
 )
+from analyses.mi_distance.layer_numbers import studied
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
@@ -55,7 +59,6 @@ def fitted_line(frame: pandas.DataFrame) -> tuple[float, float] | None:
 def estimator_comparison(results: Results) -> FigureSpec:
     """Nearest-neighbour against histogram means, and profiles of histogram, corrected, expected and nearest-neighbour means."""
     data = layer_means(results)
-    layers = results.study["layers"]
 
     def style(branch: str, name: str) -> Style:
         colour = {"expected": "expected", "nearest_neighbour": "highlight"}.get(name, BRANCH_STYLE[branch].color)
@@ -81,11 +84,11 @@ def estimator_comparison(results: Results) -> FigureSpec:
                 ]
                 hover_points(axes, hover, f"{branch}-{name}", x, y, texts.__getitem__)
             limits(axes, data[list(SERIES)], [0])
-            layer_axis(axes, layers)
+            layer_axis(axes, results.study)
             canvas.title(axes, f"figure.branch.{branch}")
             canvas.y_label(axes, "figure.mean_mutual_information")
             canvas.x_label(axes, "figure.layer")
-        last = select(data, branch=BRANCHES[-1], layer=layers).iloc[0]
+        last = select(data, branch=BRANCHES[-1], layer=studied(results.study)[-1]).iloc[0]
         canvas.end_labels(
             canvas.axes[0][-1],
             [
@@ -99,7 +102,7 @@ def estimator_comparison(results: Results) -> FigureSpec:
             ],
         )
         _shift(canvas, hover, data)
-        _share(canvas, hover, data, layers)
+        _share(canvas, hover, data, results.study)
         return hover.drawing(canvas)
 
     return FigureSpec("estimator_comparison", draw, data)
@@ -143,7 +146,7 @@ def _shift(canvas: Canvas, hover: Hover, data: pandas.DataFrame) -> None:
     canvas.x_label(axes, "figure.estimator_comparison.histogram")
 
 
-def _share(canvas: Canvas, hover: Hover, data: pandas.DataFrame, layers: int) -> None:
+def _share(canvas: Canvas, hover: Hover, data: pandas.DataFrame, study: Mapping[str, Any]) -> None:
     """The share of the histogram's mean that is expected of unrelated vectors."""
     axes = canvas.axes[1][1]
     ends = {}
@@ -161,7 +164,7 @@ def _share(canvas: Canvas, hover: Hover, data: pandas.DataFrame, layers: int) ->
         hover_points(axes, hover, f"{branch}-share", x[finite], share[finite], texts.__getitem__)
         ends[branch] = last_finite(share)
     limits(axes, [0, 100], data["expected_share"] * 100, pad=0.02)
-    layer_axis(axes, layers)
+    layer_axis(axes, study)
     canvas.title(axes, "figure.estimator_comparison.share_title")
     canvas.y_label(axes, "figure.estimator_comparison.share")
     canvas.x_label(axes, "figure.layer")

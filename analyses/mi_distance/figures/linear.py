@@ -59,7 +59,7 @@ def linear_share(results: Results) -> FigureSpec:
         limits(axes, data[list(SHARE)].clip(*AXIS), [1])
         canvas.headroom(axes)
         shade_bands(canvas, axes, results)
-        layer_axis(axes, results.study["layers"])
+        layer_axis(axes, results.study)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         canvas.y_label(axes, "figure.linear_share.y")
         canvas.x_label(axes, "figure.layer")

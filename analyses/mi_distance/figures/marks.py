@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analyses.mi_distance.figures.layout import Canvas, EndLabel, Words
+from analyses.mi_distance.layer_numbers import of_model, studied
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.value_specs import interval, number
 from analyses.protocol import Drawing, Results
@@ -19,6 +20,8 @@ from analyses.protocol import Drawing, Results
 Spec = Mapping[str, Any]
 # The hover text of the point at an index.
 Text = Callable[[int], str]
+# So many layers are each named under a figure.
+MOST_TICKS = 8
 
 
 @dataclass(frozen=True)
@@ -114,17 +117,19 @@ def note_if_empty(canvas: Canvas, axes: Axes, *values: Any) -> None:
         canvas.note(axes, 0.5, 0.62, canvas.words.rows("figure.not_testable"), ha="center")
 
 
-def layer_axis(axes: Axes, layers: int, *, labelled: bool = True) -> None:
-    """A horizontal axis of layers numbered from 1."""
+def layer_axis(axes: Axes, study: Mapping[str, Any], *, labelled: bool = True) -> None:
+    """A horizontal axis over the whole depth of the model, in its own numbers from 1; layers that are left out leave a gap."""
+    layers, shown = of_model(study), studied(study)
     axes.set_xlim(0.5, layers + 0.5)
-    axes.xaxis.set_major_locator(FixedLocator(layer_ticks(layers)) if labelled else NullLocator())
+    ticks = shown if len(shown) < layers and len(shown) <= MOST_TICKS else layer_ticks(layers)
+    axes.xaxis.set_major_locator(FixedLocator(ticks) if labelled else NullLocator())
     axes.grid(visible=False, axis="x")
     axes.tick_params(axis="both", length=0)
 
 
 def layer_ticks(layers: int) -> list[int]:
     """The layers that get a tick label: all if few, else 1, round numbers and, where it does not crowd them, the last."""
-    if layers <= 8:
+    if layers <= MOST_TICKS:
         return list(range(1, layers + 1))
     step = next((step for step in (5, 10, 20, 25, 50) if layers / step <= 6), 10 ** max(1, int(math.log10(layers))))
     ticks = [1, *range(step, layers + 1, step)]
@@ -133,7 +138,7 @@ def layer_ticks(layers: int) -> list[int]:
 
 def shade_bands(canvas: Canvas, axes: Axes, results: Results, *, labelled: bool = True) -> None:
     """Shade the early and the deep layers, and name them at the top of the panel (leave `headroom`)."""
-    layers = results.study["layers"]
+    layers = of_model(results.study)
     for name in ("early", "deep"):
         band = results.study["bands"][name]
         if not band:

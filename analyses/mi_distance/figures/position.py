@@ -50,7 +50,6 @@ def position_profile(results: Results) -> FigureSpec:
     subjects = drawn(results)
     names = [name for looks in subjects.values() for name in looks.values()]
     data = tidy(results.dataset, names, estimator="histogram")
-    layers = results.study["layers"]
 
     def draw(labels: Labels) -> Drawing:
         last = len(subjects) - 1
@@ -85,7 +84,7 @@ def position_profile(results: Results) -> FigureSpec:
                 low, high = axes.get_ylim()
                 axes.set_ylim(max(low, -1.04), min(high, 1.04))
                 shade_bands(canvas, axes, results, labelled=False)
-                layer_axis(axes, layers)
+                layer_axis(axes, results.study)
                 canvas.title(axes, f"figure.position_profile.title.{SUBJECTS[kind]}", branch=branch_name(branch))
                 canvas.y_label(axes, "figure.kendall_tau_profile.y")
                 if row == last:

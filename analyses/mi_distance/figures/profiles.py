@@ -25,6 +25,7 @@ from analyses.mi_distance.figures.marks import (
     tidy,
     value_texts,
 )
+from analyses.mi_distance.layer_numbers import studied
 from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
@@ -56,9 +57,9 @@ def mutual_information_profile(results: Results) -> FigureSpec:
             limits(axes, *(rows[name] for name in MEAN))
             canvas.headroom(axes)
             shade_bands(canvas, axes, results)
-            layer_axis(axes, results.study["layers"], labelled=False)
+            layer_axis(axes, results.study, labelled=False)
             _significance(canvas, rail, hover, select(rows, branch=BRANCHES[0]), estimator, alpha, named=column == 0)
-            layer_axis(rail, results.study["layers"])
+            layer_axis(rail, results.study)
             canvas.title(axes, f"figure.estimator.{estimator}")
             canvas.y_label(axes, "figure.mean_mutual_information")
             canvas.x_label(axes, "figure.layer", rail=rail)
@@ -155,10 +156,10 @@ def kendall_tau_profile(results: Results) -> FigureSpec:
             low_limit, high_limit = axes.get_ylim()
             axes.set_ylim(max(low_limit, -1.04), min(high_limit, 1.04))
             note_if_empty(canvas, axes, of_estimator["kendall_tau"])
-            layer_axis(axes, layers)
+            layer_axis(axes, results.study)
             canvas.title(axes, f"figure.estimator.{estimator}")
             canvas.y_label(axes, "figure.kendall_tau_profile.y")
-            last = select(of_estimator, layer=layers).set_index("branch")["kendall_tau"]
+            last = select(of_estimator, layer=studied(results.study)[-1]).set_index("branch")["kendall_tau"]
             middle = sum(tau_range) / 2
             about = canvas.words.rows("figure.kendall_tau_profile.range", middle=number(middle, 2, unit=True))
             ends = branch_labels(canvas.words, {branch: float(last[branch]) for branch in BRANCHES})

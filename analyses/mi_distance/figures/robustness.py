@@ -169,7 +169,7 @@ def power(results: Results) -> FigureSpec:
                 marked_points(axes, hover, f"{estimator}-{branch}", x[at], y[at], hollow, BRANCH_STYLE[branch], texts.__getitem__, size)
             note_if_empty(canvas, axes, detectable)
             limits(axes, np.abs(data["mi_difference"]), data["minimal_detectable_difference"], [0], floor=0)
-            layer_axis(axes, layers)
+            layer_axis(axes, results.study)
             canvas.title(axes, f"figure.estimator.{estimator}")
             canvas.y_label(axes, "figure.power.y")
             canvas.x_label(axes, "figure.layer")

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.facts import facts
 from analyses.mi_distance.figures import figures
 from analyses.mi_distance.linear_facts import linear_facts
@@ -25,7 +26,7 @@ def shares(activation, small_settings):
     names = ("histogram", "corrected", "nearest_neighbour")
     estimates = pairwise_mutual_information(activation, pairs.first, pairs.second, names)
     values = np.stack([estimates[name] for name in names])
-    found = linear_variables(activation, values, pairs, small_settings)
+    found = linear_variables(activation, values, pairs, bands_of(activation.shape[1], small_settings.hypotheses), small_settings)
     return {name: variable[1] for name, variable in found.items()}, values[-1], pairs
 
 

@@ -14,6 +14,8 @@ from analyses.mi_distance.specification_curve import Vectors, references, specif
 from analyses.mi_distance.study import analyse
 from analyses.progress import SilentProgress
 
+# The word's last token, read where nobody said: ready activations.
+LAST = [("last", "")]
 ROBUSTNESS = {"bins": (8, "fd"), "trim": (None, 3.0), "neighbours": (5,), "simulations": 100}
 
 
@@ -33,15 +35,15 @@ def table(varied):
 
 
 def test_default_choices_give_sixty_specifications_for_one_token(small_settings):
-    listed = specifications(small_settings, ("last",))
+    listed = specifications(small_settings, LAST)
     # 2 histograms x 6 bins x 4 trimmings, k = 3 and 5 x 4 trimmings, the copula x 4 trimmings
     assert Counter(one.estimator for one in listed) == {"histogram": 24, "corrected": 24, "nearest_neighbour": 8, "gaussian_copula": 4}
     assert len(set(listed)) == len(listed) == 60
-    assert len(specifications(small_settings, ("last", "mean"))) == 120
+    assert len(specifications(small_settings, [("last", ""), ("mean", "")])) == 120
 
 
 def test_the_studys_own_choice_is_among_those_varied(settings):
-    listed = specifications(settings, ("last",))
+    listed = specifications(settings, LAST)
     assert {one.bins for one in listed if one.bins} == {8, "fd", 15}
     assert {one.trim for one in listed} == {None, 3.0, 4.0}
     assert {one.neighbours for one in listed if one.neighbours} == {5, 3}
@@ -104,7 +106,7 @@ def test_one_row_for_each_statement_and_specification_that_speaks_to_it(table):
 def test_values_are_those_of_other_libraries(make_input, settings):
     study = make_input(occurrences=4, layers=2, controls=False)
     pairs = pairs_of(study.token_position)
-    found = specified_values(Vectors({"last": study.activation}), pairs, settings, lambda count: None)
+    found = specified_values(Vectors({LAST[0]: study.activation}), pairs, settings, lambda count: None)
     listed, values = found["none"][0], found["none"][1].values
     x, y = study.activation[1, 0, pairs.first[2]].astype(float), study.activation[1, 0, pairs.second[2]].astype(float)
 
@@ -125,7 +127,7 @@ def test_values_are_those_of_other_libraries(make_input, settings):
 def test_shift_is_held_against_nearest_neighbours_with_the_same_trimming_and_the_studys_k(make_input, settings, table):
     study = make_input(occurrences=6, layers=6, controls=False)
     pairs = pairs_of(study.token_position)
-    found = specified_values(Vectors({"last": study.activation}), pairs, settings, lambda count: None)
+    found = specified_values(Vectors({LAST[0]: study.activation}), pairs, settings, lambda count: None)
     listed, values = found["none"][0], found["none"][1].values
     for index, reference in enumerate(references(listed, 3)):
         assert (listed[reference].estimator, listed[reference].neighbours) == ("nearest_neighbour", 3)
@@ -157,6 +159,46 @@ def test_a_word_of_several_tokens_is_represented_in_both_ways(make_input, settin
     again = specification_table(swapped.dataset, swapped.study)
     mean = again[(again["name"] == "early_layers") & (again["token"] == "mean")]["estimate"]
     np.testing.assert_allclose(mean, tokens.get_group("last"))
+
+
+def read_behind_a_norm(study, seed=1):
+    """The same study with vectors read behind a norm of each branch: other ones, dimension by dimension."""
+    gain = np.random.default_rng(seed).lognormal(size=(2, 1, 1, study.activation.shape[-1]))
+
+    def behind(vectors):
+        return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True) * gain).astype(np.float32)
+
+    return {"other_output_activation": behind(study.activation), "other_output_control_activation": behind(study.control_activation)}
+
+
+def test_where_the_branches_are_read_is_a_choice_in_which_the_control_follows(make_input, settings):
+    study = make_input(occurrences=5, layers=4)
+    model = {"model": {"source": "hub", "name": "m", "branch_output": "projection"}}
+    study = replace(study, provenance=model, **read_behind_a_norm(study))
+    results = analyse(study, settings, SilentProgress())
+    table = specification_table(results.dataset, results.study)
+    rows = table[table["name"] == "early_layers"].set_index(["output", "control"])["estimate"]
+    assert rows.groupby(level=[0, 1]).size().to_dict() == {
+        (output, control): 27 for output in ("projection", "residual") for control in ("different_word", "none", "centred")
+    }
+    assert set(table[table["own"]]["output"]) == {"projection"}
+    # The study as it would be with the other choice made, control words and all.
+    other = {
+        "activation": study.other_output_activation,
+        "control_activation": study.other_output_control_activation,
+        "other_output_activation": study.activation,
+        "other_output_control_activation": study.control_activation,
+        "provenance": {"model": {"source": "hub", "name": "m", "branch_output": "residual"}},
+    }
+    swapped = analyse(replace(study, **other), settings, SilentProgress())
+    again = specification_table(swapped.dataset, swapped.study)
+    assert set(again[again["own"]]["output"]) == {"residual"}
+    again = again[again["name"] == "early_layers"].set_index(["output", "control"])["estimate"]
+    for control in ("none", "centred"):
+        np.testing.assert_allclose(rows["residual", control], again["residual", control])
+    # The study's own choices keep all control pairs, the others a part of them.
+    own = Counter(np.isclose(rows["residual", "different_word"], again["residual", "different_word"]).tolist())
+    assert own[True] >= 24
 
 
 def test_two_occurrences_leave_nothing_testable(make_input, settings):
