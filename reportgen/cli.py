@@ -160,9 +160,11 @@ def _flushed(code: int) -> int:
         _close_stdout()
     except (OSError, ValueError) as error:
         _close_stdout()
-        with suppress(OSError):
-            _say(f"reportgen: error: the result could not be written to the standard output ({_reason(error)})", err=True)
-        return code if code not in (DONE, CHANGED) else FAILED
+        # A command that failed has said why already, and it may be this very reason.
+        if code in (DONE, CHANGED):
+            with suppress(OSError):
+                _say(f"reportgen: error: the result could not be written to the standard output ({_reason(error)})", err=True)
+            return FAILED
     return code
 
 

@@ -25,6 +25,7 @@ TYPED_DECIMALS = {
 }
 TYPED_WHOLE = {
     "95",  # per cent, of every interval
+    "99",  # per cent, of the wider interval by which a later part contradicts its statement
     "80",  # per cent, the power that the section on power speaks of
     "32",  # bits of the arithmetic
     "10",  # "layer 10 of 48 in the lesson"
