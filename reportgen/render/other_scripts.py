@@ -245,4 +245,5 @@ def _to_quadratic(font: TTFont, location: Mapping[str, float]) -> None:
     names = ("maxZones", "maxTwilightPoints", "maxStorage", "maxFunctionDefs", "maxInstructionDefs", "maxStackElements")
     for name in (*names, "maxSizeOfInstructions", "maxComponentElements"):
         setattr(maximum, name, 1 if name == "maxZones" else 0)
+    font["OS/2"].usWeightClass = 400
     font.sfntVersion = "\000\001\000\000"
