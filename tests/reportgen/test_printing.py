@@ -149,7 +149,7 @@ def test_a_missing_glyph_is_named_first_and_costs_neither_the_bundle_nor_the_htm
         pipeline.run(study, tmp_path / "out", languages=["vi"])
     said = f"PDF cannot be made here: the text holds {LINEAR_A} (U+10600), for which no font is here; remedy: on Debian"
     assert str(failure.value).startswith(said)
-    assert [record.getMessage() for record in caplog.records if record.name == "reportgen"][0].startswith(said)
+    assert next(record.getMessage() for record in caplog.records if record.name == "reportgen").startswith(said)
     assert renderer == [(("vi",), ("html",))]
     assert (tmp_path / "out" / "vi" / "report.html").is_file()
     assert (tmp_path / "out" / "bundle" / "study.json").is_file()
