@@ -159,7 +159,9 @@ def _choices(strip: Axes, rows: pandas.DataFrame, groups: Sequence[_Group], heig
     size = float(np.clip(150 / max(len(rows), 1), 0.25, 2.2))
     for line, y in _places(groups):
         x = np.flatnonzero(rows[line.column].isin(line.values).to_numpy())
-        strip.vlines(x, y - 0.042, y + 0.042, color="ink", linewidth=size, zorder=3)
+        # One path for all marks of a line: as many as there are specifications would make most of the file.
+        ends = np.tile([y - 0.042, y + 0.042, np.nan], len(x))
+        strip.plot(np.repeat(x, 3), ends, color="ink", linewidth=size, solid_capstyle="butt", zorder=3)
     _mark_own(strip, rows)
     for y in _borders(groups):
         strip.axhline(y, color="grid", linewidth=0.7, zorder=1)
