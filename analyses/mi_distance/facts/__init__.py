@@ -5,7 +5,7 @@ Nothing here is worded. A sentence's key is built from a verdict, so that what t
 
 from typing import Any
 
-from analyses.mi_distance.facts.captured import captured_facts
+from analyses.mi_distance.facts.captured import captured_facts, layers_captured
 from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import (
     band_ends,
@@ -48,7 +48,7 @@ def facts(results: Results) -> dict[str, Any]:
         "word": settings["word"],
         "settings": settings,
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")}
-        | {"tokens": token_count(study), "layers_of_model": of_model(study)},
+        | {"tokens": token_count(study), "layers_of_model": of_model(study), "layers_captured": layers_captured(study)},
         "captured": captured_facts(dataset, study),
         "model": model_facts(study),
         "nat": nat(),

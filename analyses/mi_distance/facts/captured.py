@@ -36,6 +36,12 @@ def captured_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
     }
 
 
+def layers_captured(study: Study) -> int:
+    """How many layers there were vectors of, those included that say nothing and are left out."""
+    left_out = study["provenance"].get("model", {}).get("layers_left_out", [])
+    return int(study["layers"]) + sum(each["reason"] == "constant" for each in left_out)
+
+
 def _word(study: Study) -> list[dict[str, Any]]:
     found = (study["text"] or {}).get("word")
     if not found:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analyses.mi_distance.facts.captured import MANY_TIES, NEAR, REASONS, captured_facts
+from analyses.mi_distance.facts.captured import MANY_TIES, NEAR, REASONS, captured_facts, layers_captured
 from analyses.mi_distance.inputs import from_arrays, from_file
 from analyses.mi_distance.left_out import without_silent_layers
 from analyses.mi_distance.study import analyse
@@ -193,6 +193,14 @@ def test_layers_that_a_file_lacks(make_input, tmp_path):
     study = of_layers(without_silent_layers(from_file(tmp_path / "vectors.npz", "tea"))) | {"layers_of_model": 7}
     (fact,) = captured_facts(NOTHING, study)["layers"]
     assert said(fact, "en") == "Of the model’s 7 layers the file lacks 4: 3–5 and 7. The others keep their numbers."
+
+
+def test_the_layers_of_a_file_are_counted_with_those_that_say_nothing(make_input):
+    found = make_input(occurrences=5, layers=6)
+    activation = found.activation.copy()
+    activation[0, [1, 4]] = 0
+    assert layers_captured(of_layers(without_silent_layers(replace(found, activation=activation)))) == 6
+    assert layers_captured(of_layers(found)) == 6
 
 
 def test_nothing_is_said_where_all_layers_are_studied(make_input):
