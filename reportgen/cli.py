@@ -150,6 +150,8 @@ def _listen_to_warnings() -> None:
     notices.LOGGER.handlers = [_WarningLines()]
     notices.LOGGER.propagate = False
     notices.LOGGER.setLevel(logging.WARNING)
+    # What an analysis remarks, such as places of the word that do not count, is a line of the same form.
+    logging.getLogger("analyses").handlers = [_WarningLines()]
 
 
 def _flushed(code: int) -> int:

@@ -113,25 +113,27 @@ class Rendering:
                 raise InputError(f"--lang {language}: expected {registry.choices(expected)}{registry.nearest(language, expected)}")
             members_of(language, known)
 
-    def possible(self) -> Rendering:
+    def possible(self, characters: frozenset[str] = frozenset()) -> Rendering:
         """Return this without the formats that cannot be made on this machine; a page is really printed.
+
+        `characters` are those of the text that the report's own fonts lack.
 
         Raises
         ------
         MissingError
             If none can be made.
         """
-        if "pdf" not in self.formats or not (problem := obstacle()):
+        if "pdf" not in self.formats or not (problem := obstacle(characters)):
             return self
         others = tuple(format for format in self.formats if format != "pdf")
         if not others:
             raise MissingError(problem)
         return replace(self, formats=others)
 
-    def check_complete(self, documents: tuple[Path, ...], outcome: Outcome | None = None) -> None:
+    def check_complete(self, documents: tuple[Path, ...], characters: frozenset[str] = frozenset(), outcome: Outcome | None = None) -> None:
         """Raise IncompleteError if PDFs were wanted and are not among the documents."""
         if "pdf" in self.formats and not any(document.suffix == ".pdf" for document in documents):
-            raise IncompleteError(obstacle(), documents, outcome)
+            raise IncompleteError(obstacle(characters), documents, outcome)
 
 
 def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
@@ -279,7 +281,7 @@ def render(
     if isinstance(bundle, Results):
         rendering.check()
         documents = _whole(bundle, out, rendering, progress, cache)
-        rendering.check_complete(documents)
+        rendering.check_complete(documents, _foreign(bundle.study))
         return documents
     path = Path(bundle)
     verify_bundle(path)
@@ -290,7 +292,7 @@ def render(
             raise InputError(f"{path}: {error}") from error
         staged.commit()
     documents = tuple(out / name for name in names)
-    rendering.check_complete(documents)
+    rendering.check_complete(documents, _foreign(read_study(path)))
     return documents
 
 
@@ -313,16 +315,25 @@ def run(
     out = Path(out)
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
     rendering.check()
-    _check_edition(_resolved(settings)[0], rendering)
+    analysis, study = _resolved(settings)
+    _check_edition(analysis, rendering)
     with _writable(out, rendering):
         check_replaceable(out / "bundle")
-    if rendering.possible() != rendering:  # known now, not after minutes of computing
-        warn(f"{obstacle()}. The rest will be made.")
+    characters = _foreign(study.model_dump(mode="json"))
+    if rendering.possible(characters) != rendering:  # known now, not after minutes of computing
+        warn(f"{obstacle(characters)}. The rest will be made.")
     results = analyze(settings, progress, cache)
     documents = _whole(results, out, rendering, progress or SilentProgress(), cache)
     outcome = Outcome(out / "bundle", documents, read_bundle(out / "bundle"))
-    rendering.check_complete(documents, outcome)
+    rendering.check_complete(documents, _foreign(outcome.results.study), outcome)
     return outcome
+
+
+def _foreign(values: Mapping[str, Any]) -> frozenset[str]:
+    """The characters of settings or of a study that the report's own fonts lack."""
+    from reportgen.render.other_scripts import characters_of
+
+    return characters_of(values)
 
 
 def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
@@ -446,7 +457,7 @@ def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Render
     key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
     if _copied(cache.find("documents", key), folder):
         _announce(progress, "documents_kept")
-    elif (possible := rendering.possible()) != rendering:
+    elif (possible := rendering.possible(_foreign(read_study(path)))) != rendering:
         _render_kept(folder, path, analysis, possible, progress, cache)
     else:
         _render_into(folder, path, analysis, rendering, progress)
@@ -456,10 +467,10 @@ def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Render
 def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
     # Only now: documents that are kept need none of the libraries that draw.
     rendering.check()
-    rendering = rendering.possible()
     from reportgen.render import render_documents
 
     results = read_bundle(bundle)
+    rendering = rendering.possible(_foreign(results.study))
     render_documents(
         results, analysis, folder, rendering.languages, rendering.formats, progress, rendering.templates, edition=rendering.edition
     )

@@ -308,7 +308,7 @@ def specification_table(dataset: xr.Dataset, study: Mapping[str, Any]) -> pd.Dat
         & table["neighbours"].isin(["", _word(own["neighbours"])])
         & (table["trim"] == _word(own["trim"] or "none"))
         & (table["token"] == settings["representative_token"])
-        & table["output"].isin(["", study["provenance"]["model"].get("branch_output", "")])
+        & table["output"].isin(["", study["provenance"].get("model", {}).get("branch_output", "")])
     )
     return table
 
