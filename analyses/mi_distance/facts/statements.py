@@ -35,7 +35,8 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
             "values": values,
         },
         "parts": parts if len(parts) > 1 else [],
-        "single": parts[0] if len(parts) == 1 else None,
+        # Of one part alone the statement's own sentence is the finding.
+        "single": {name: parts[0][name] for name in ("measure", "says", "values")} if len(parts) == 1 else None,
         "reason": _reason(conclusion, study),
         "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], conclusion, study),
         "lesson_says": _lesson(conclusion) if control != "none" else None,
