@@ -42,7 +42,7 @@ def captions(results: Results) -> dict[str, Values]:
         "estimator_comparison": _estimator_comparison,
     }
     if "word_specific_excess" in results.dataset:
-        makers["control_profile"] = _control_profile
+        makers["control_profile"] = makers["overview"] = _control_profile
     if "kendall_tau_without_first" in results.dataset:
         makers["position_profile"] = _position_profile
     if "untrained_mean_mutual_information" in results.dataset:

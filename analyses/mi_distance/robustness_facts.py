@@ -24,11 +24,12 @@ _UNITS = {"early_layers": (3, False), "deep_layers": (3, False), "negative_tau":
 
 def robustness_facts(results: Results) -> dict[str, Any]:
     """What the prose on robustness names, under ``robustness``; each part None where the study has no such numbers."""
-    return {
+    found = {
         "specification": _specification(results) if "specification" in results.dataset.dims else None,
         "calibration": _calibration(results) if "correlation" in results.dataset.dims else None,
         "independence": _independence(results) if "simulated_test" in results.dataset.dims else None,
     }
+    return found | {"any": any(found.values())}
 
 
 def robustness_captions(results: Results) -> dict[str, dict[str, Any]]:

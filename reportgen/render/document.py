@@ -206,6 +206,11 @@ class Document:
     contents: bool = True
 
     @property
+    def contents_begin_page(self) -> bool:
+        """Whether the contents begin a page: after first pages that hold figures, which are read by themselves."""
+        return any(not isinstance(item, TextItem) for item in self.front)
+
+    @property
     def code(self) -> str:
         """``vi``, ``en`` or ``vi-en``."""
         return "-".join(language.code for language in self.languages)

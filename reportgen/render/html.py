@@ -151,6 +151,7 @@ def render_page(
             "date": document.date,
             "front": [_item(item) for item in document.front],
             "contents": document.contents,
+            "contents_begin_page": document.contents_begin_page,
             "bibliography": document.bibliography,
         },
         "document_title": " / ".join(dict.fromkeys(document.title.values())),

@@ -205,6 +205,7 @@ def _advance(setting: _Setting, units: Sequence[Unit], index: int) -> None:
         setting.set_waiting(all_of_them=True)
     if unit.kind == "break":
         setting.begin()
+        setting.advance(unit, unit.height, unit.height)
     elif unit.kind in ("chapter", "heading"):
         if unit.kind == "heading" and following in ("text", "table"):
             setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
@@ -414,7 +415,7 @@ def draft(document: Document) -> Document:
 
 def _kinds(document: Document) -> dict[str, Kind]:
     kinds: dict[str, Kind] = {
-        "contents": "text",
+        "contents": "break" if document.contents_begin_page else "text",
         "references-heading": "chapter",
     }
 
@@ -426,6 +427,9 @@ def _kinds(document: Document) -> dict[str, Kind]:
     headings(document.sections, top=True)
     for item in document.items():
         kinds[_key(item)] = "figure" if _floats(item) else "table" if isinstance(item, TableItem) else "text"
+    if document.contents_begin_page:
+        # What the first pages hold is in the order in which it is to be read.
+        kinds |= {_key(item): "table" for item in document.front}
     return kinds
 
 

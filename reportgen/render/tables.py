@@ -16,11 +16,15 @@ from reportgen.render.languages import Labels, Language
 from reportgen.render.writer import inline_markup, row_anchor, verdict_in
 
 NUMERIC = ("integer", "number", "percent", "p", "interval")
-Format = Literal["integer", "number", "percent", "p", "interval", "verdict", "key", "text"]
+Format = Literal["integer", "number", "percent", "p", "interval", "verdict", "key", "sentence", "value", "text"]
 
 
 class ColumnSpec(pydantic.BaseModel):
-    """One column as written in ``document.yaml``."""
+    """One column as written in ``document.yaml``.
+
+    A field that is a ``sentence`` or a ``value`` holds a value spec, written in each language or in the first alone; `note` names
+    the field of one that goes on after the column's own words.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
@@ -28,6 +32,7 @@ class ColumnSpec(pydantic.BaseModel):
     heading: str
     format: Format
     high: str | None = None
+    note: str | None = None
     digits: int = 2
     unit: bool = False
     prefix: str = ""
@@ -151,7 +156,27 @@ def _empty(languages: Sequence[Language]) -> Markup:
     return Markup('<span aria-hidden="true">–</span><span class="spoken">{}</span>').format(words)
 
 
+def _in_each(texts: Sequence[str], languages: Sequence[Language]) -> Markup:
+    """The same words in each language; once where all write them alike."""
+    if len(set(texts)) == 1:
+        return Markup('<span lang="{}">{}</span>').format(languages[0].code, inline_markup(texts[0]))
+    words = [
+        Markup('<span lang="{}">{}</span>').format(language.code, inline_markup(text))
+        for language, text in zip(languages, texts, strict=True)
+    ]
+    return Markup('<span class="both"> / </span>').join(words)
+
+
 def _written(column: ColumnSpec, row: Mapping[str, Any], languages: Sequence[Language]) -> Markup:
+    written = _cell(column, row, languages)
+    note = row[column.note] if column.note else None
+    if _missing(note):
+        return written
+    words = _in_each([language.format(note) for language in languages], languages)
+    return Markup('{} <span class="cell-note">{}</span>').format(written, words)
+
+
+def _cell(column: ColumnSpec, row: Mapping[str, Any], languages: Sequence[Language]) -> Markup:
     first, value = languages[0], row[column.field]
     if _missing(value) or (column.high and _missing(row[column.high])):
         return _empty(languages)
@@ -169,12 +194,11 @@ def _written(column: ColumnSpec, row: Mapping[str, Any], languages: Sequence[Lan
         case "verdict":
             return verdict_in(value, Labels(languages))
         case "key":
-            words = [
-                Markup('<span lang="{}">{}</span>').format(language.code, inline_markup(language.text(f"{column.prefix}{value}")))
-                for language in languages
-            ]
-            texts = {language.text(f"{column.prefix}{value}") for language in languages}
-            return words[0] if len(texts) == 1 else Markup('<span class="both"> / </span>').join(words)
+            return _in_each([language.text(f"{column.prefix}{value}") for language in languages], languages)
+        case "sentence":
+            return _in_each([language.format(value) for language in languages], languages)
+        case "value":
+            return escape(first.format(value))
         case "text":
             return escape(str(value))
 

@@ -5,6 +5,7 @@ that the numbers earned must be there and no others.
 """
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -81,12 +82,11 @@ def test_page_says_what_the_verdicts_say_and_nothing_else(worlds, pages, sentenc
     text, language = pages(world, code).text, languages[code]
     for row in worlds[world].study["conclusions"]:
         wanted = f"{row['name']}.{outcome(row)}"
-        for prefix in ("finding", "abstract"):
-            assert f"{prefix}.{wanted}" in sentences_in(text, f"{prefix}.{row['name']}", language)
-            others = {key for key in sentences_in(text, f"{prefix}.{row['name']}", language) if key != f"{prefix}.{wanted}"}
-            # Sentences of two sides may be worded alike where only the numbers tell them apart.
-            alike = {key for key in others if language.catalogue[key] == language.catalogue[f"{prefix}.{wanted}"]}
-            assert others == alike
+        found = sentences_in(text, f"finding.{row['name']}", language)
+        assert f"finding.{wanted}" in found
+        # Sentences of two sides may be worded alike where only the numbers tell them apart.
+        alike = {key for key in found if language.catalogue[key] == language.catalogue[f"finding.{wanted}"]}
+        assert found == alike
         if len(row["parts"]) > 1:
             for part in row["parts"]:
                 assert sentences_in(text, f"part.{part['measure']}", language) == {f"part.{part['measure']}.{part['verdict']}"}
@@ -94,17 +94,21 @@ def test_page_says_what_the_verdicts_say_and_nothing_else(worlds, pages, sentenc
 
 @pytest.mark.parametrize("code", ["vi", "en"])
 @pytest.mark.parametrize("world", EXPECTED)
-def test_signs_of_the_verdicts_stand_in_the_key_findings_in_order(worlds, pages, world, code, languages, words_of):
-    items = pages(world, code).document.items()
-    findings = next(str(item.html[code]) for item in items if getattr(item, "css", "") == "findings")
-    marks = [part.split('"')[0] for part in findings.split("verdict--")[1:]]
+def test_signs_of_the_verdicts_stand_in_the_table_of_answers_in_order(worlds, pages, world, code, languages, words_of):
+    (table,) = [item for item in pages(world, code).document.front if item.kind == "table"]
+    cells = {anchor: str(row[1].html) for anchor, row in zip(table.grid.row_ids, table.grid.rows, strict=True)}
+    marks = [re.search(r"verdict--(\w+)", cell)[1] for anchor, cell in cells.items() if anchor.endswith("-whole")]
     assert marks == [row["verdict"] for row in worlds[world].study["conclusions"]]
-    for verdict in set(marks):
-        assert languages[code].text(f"verdict.{verdict}") in words_of(findings)
+    for row in worlds[world].study["conclusions"]:
+        assert languages[code].text(f"verdict.{row['verdict']}") in words_of(cells[f"table-answers-{row['statement']}-whole"])
+        for part in row["parts"] if len(row["parts"]) > 1 else ():
+            assert f"verdict--{part['verdict']}" in cells[f"table-answers-{row['statement']}-{part['measure']}"]
 
 
-def block(report, css, code):
-    return next(str(item.html[code]) for item in report.document.items() if getattr(item, "css", "") == css)
+def results_of(report, code):
+    (section,) = [section for section in report.document.sections if section.id == "results"]
+    items = [item for each in (section, *section.sections) for item in each.items]
+    return " ".join(str(item.html[code]) for item in items if item.kind == "text")
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])
@@ -118,16 +122,15 @@ def block(report, css, code):
     ],
 )
 def test_the_opposite_effect_is_said_the_other_way_round(worlds, pages, sentences_in, languages, words_of, one, other, flipped, code):
-    def said(world, css, prefix):
-        text = words_of(block(pages(world, code), css, code))
-        return {name: sentences_in(text, f"{prefix}.{name}", languages[code]) for name in flipped}
+    def said(world):
+        text = words_of(results_of(pages(world, code), code))
+        return {name: sentences_in(text, f"finding.{name}", languages[code]) for name in flipped}
 
-    for css, prefix in (("findings", "finding"), ("abstract", "abstract")):
-        before, after = said(one, css, prefix), said(other, css, prefix)
-        for name in flipped:
-            assert before[name]
-            assert after[name]
-            assert not before[name] & after[name]
+    before, after = said(one), said(other)
+    for name in flipped:
+        assert before[name]
+        assert after[name]
+        assert not before[name] & after[name]
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])
@@ -136,7 +139,7 @@ def test_swapping_the_branches_prints_the_same_size_on_the_other_side(worlds, la
     row = next(row for row in worlds["lesson"].study["verdicts"] if row["name"] == EARLY)
     size = languages[code].number(row["estimate"], 3)
     for world in ("lesson", "branches swapped"):
-        assert size in words_of(block(pages(world, code), "findings", code))
+        assert size in words_of(results_of(pages(world, code), code))
 
 
 def test_conclusions_follow(worlds, pages, languages, words_of):

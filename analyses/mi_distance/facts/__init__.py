@@ -5,6 +5,7 @@ Nothing here is worded. A sentence's key is built from a verdict, so that what t
 
 from typing import Any
 
+from analyses.mi_distance.facts.answers import abstract_sentences, answers_table
 from analyses.mi_distance.facts.captured import captured_facts, layers_captured
 from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import (
@@ -61,6 +62,8 @@ def facts(results: Results) -> dict[str, Any]:
         "findings": [statement["finding"] for statement in statements],
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
         "conclusion_lists": conclusion_lists(statements),
+        "abstract": abstract_sentences(statements),
+        "answers": answers_table(statements, study),
         "verdict_table": verdict_table(study),
         "part_table": part_table(study),
         "significance": significance_table(dataset, settings["alpha"]),

@@ -21,12 +21,14 @@ def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
         **present,
         "primary": study["primary_control"],
         "order": {},
+        "told": {},
         "excess": {},
         "repeated": None,
         "headline": None,
     }
     if present["different_word"]:
         controls["order"] = {band: [_order(study, band, estimator) for estimator in CO_PRIMARY] for band in ("early", "deep")}
+        controls["told"] = {band: _told(rows) for band, rows in controls["order"].items()}
         controls["excess"] = _excess(dataset, study)
         controls["headline"] = _headline(controls["order"]["deep"])
     if present["repeated_words"]:
@@ -41,6 +43,14 @@ def _headline(rows: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
     if found is None or found == "order.open_before":
         return None
     return {"key": found.replace("order.", "headline.", 1), "values": {}}
+
+
+def _told(rows: Sequence[dict[str, Any] | None]) -> list[dict[str, Any]]:
+    """One sentence where both estimators find the same, with the first one's numbers; the other's are in the table of verdicts."""
+    found = [row for row in rows if row is not None]
+    if len(found) < 2 or len({row["key"] for row in found}) > 1:
+        return found
+    return [found[0] | {"key": found[0]["key"].replace("order.", "order.both.", 1), "values": found[0]["values"]}]
 
 
 def _order(study: Study, band: str, estimator: str) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from analyses.mi_distance.conclusions import CO_PRIMARY
 from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
 from analyses.mi_distance.layer_counts import where
 from analyses.mi_distance.names import CONTROLS, VERDICTS
-from analyses.mi_distance.value_specs import interval, is_number, key, listed, number
+from analyses.mi_distance.value_specs import Spec, interval, is_number, key, listed, number
 
 # How each measure is printed: digits, and whether it is bounded by 1.
 _PRINTED = {"mean_tau": (2, True), "tau_half": (2, True), "tau_difference": (2, True), "shift_slope": (2, False), "mlp_level": (4, False)}
@@ -34,8 +34,9 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
             "key": _key(f"finding.{name}", verdict, side),
             "values": values,
         },
-        "abstract": {"key": _key(f"abstract.{name}", verdict, side), "values": values},
         "parts": parts if len(parts) > 1 else [],
+        # Of one part alone the statement's own sentence is the finding.
+        "single": {name: parts[0][name] for name in ("measure", "says", "values")} if len(parts) == 1 else None,
         "reason": _reason(conclusion, study),
         "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], conclusion, study),
         "lesson_says": _lesson(conclusion) if control != "none" else None,
@@ -82,8 +83,16 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) 
         "measure": measure,
         "verdict": part["verdict"],
         "key": _key(f"part.{measure}", part["verdict"], side),
+        "says": _says(measure, part["verdict"], part["side"], values),
         "values": values,
     }
+
+
+def _says(measure: str, verdict: str, side: str | None, values: Mapping[str, Any]) -> Spec | None:
+    """What was found, in a few words: of a part that is contradicted, and of taus that separate, on which side."""
+    if verdict == "contradicted" or (verdict == "supported" and side is not None):
+        return {"key": _key(f"says.{measure}", verdict, side), "as": "key", "values": dict(values)}
+    return None
 
 
 def _key(prefix: str, verdict: str, side: str | None) -> str:

@@ -1,7 +1,7 @@
 """The study's figures, in the order of the report."""
 
 from analyses.mi_distance.figures.comparisons import t_profile, z_profile
-from analyses.mi_distance.figures.controls import control_profile, untrained_profile
+from analyses.mi_distance.figures.controls import control_profile, overview, untrained_profile
 from analyses.mi_distance.figures.detail import activation_scatter, distance_scatter, mutual_information_matrix
 from analyses.mi_distance.figures.estimators import estimator_comparison
 from analyses.mi_distance.figures.linear import linear_share
@@ -27,7 +27,7 @@ def figures(results: Results) -> list[FigureSpec]:
     """Every figure that these results have the numbers for; nothing is drawn before `FigureSpec.draw` is called."""
     specs = [figure(results) for figure in ALWAYS]
     if "word_specific_excess" in results.dataset:
-        specs.append(control_profile(results))
+        specs += [overview(results), control_profile(results)]
     if "kendall_tau_without_first" in results.dataset:
         specs.append(position_profile(results))
     if "untrained_mean_mutual_information" in results.dataset:

@@ -50,37 +50,56 @@ def _series(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, na
     return last_finite(value)
 
 
+def _same_and_different(canvas: Canvas, hover: Hover, data: pandas.DataFrame, results: Results, *, labelled: bool = False) -> None:
+    """The first row of panels, one a branch: same-word pairs and different-word pairs."""
+    for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
+        rows = select(data, branch=branch)
+        same = _series(canvas, axes, hover, rows, MEAN, BRANCH_STYLE[branch], "figure.hover.mutual_information")
+        different = _series(canvas, axes, hover, rows, CONTROL, DIFFERENT_WORD_STYLE, "figure.hover.different_word")
+        limits(axes, data[[*MEAN, *CONTROL]])
+        shade_bands(canvas, axes, results, labelled=labelled)
+        layer_axis(axes, results.study)
+        canvas.title(axes, f"figure.branch.{branch}")
+        canvas.y_label(axes, "figure.mean_mutual_information")
+        if branch == BRANCHES[-1]:
+            style = BRANCH_STYLE[branch]
+            canvas.end_labels(
+                axes,
+                [
+                    EndLabel(same, canvas.words.rows("figure.control_profile.same"), style.color, style.line, style.marker),
+                    EndLabel(
+                        different,
+                        canvas.words.rows("figure.control_profile.different"),
+                        DIFFERENT_WORD_STYLE.color,
+                        DIFFERENT_WORD_STYLE.line,
+                        DIFFERENT_WORD_STYLE.marker,
+                        filled=False,
+                    ),
+                ],
+            )
+
+
+def overview(results: Results) -> FigureSpec:
+    """What the first page shows: same-word against different-word pairs for each branch."""
+    data = tidy(results.dataset, (*MEAN, *CONTROL), estimator="histogram")
+
+    def draw(labels: Labels) -> Drawing:
+        canvas, hover = Canvas(labels, [Row(1.45)], right=1.25), Hover()
+        _same_and_different(canvas, hover, data, results, labelled=True)
+        for axes in canvas.axes[0]:
+            canvas.x_label(axes, "figure.layer")
+        return hover.drawing(canvas)
+
+    return FigureSpec("overview", draw, data)
+
+
 def control_profile(results: Results) -> FigureSpec:
     """Same-word against different-word pairs for each branch, and the word-specific excess of both."""
     data = tidy(results.dataset, (*MEAN, *CONTROL, *EXCESS), estimator="histogram")
 
     def draw(labels: Labels) -> Drawing:
         canvas, hover = Canvas(labels, [Row(1.45, x_labels=False), Row(1.35, columns=1)], right=1.25, gap=0.16), Hover()
-        for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
-            rows = select(data, branch=branch)
-            same = _series(canvas, axes, hover, rows, MEAN, BRANCH_STYLE[branch], "figure.hover.mutual_information")
-            different = _series(canvas, axes, hover, rows, CONTROL, DIFFERENT_WORD_STYLE, "figure.hover.different_word")
-            limits(axes, data[[*MEAN, *CONTROL]])
-            shade_bands(canvas, axes, results, labelled=False)
-            layer_axis(axes, results.study)
-            canvas.title(axes, f"figure.branch.{branch}")
-            canvas.y_label(axes, "figure.mean_mutual_information")
-            if branch == BRANCHES[-1]:
-                style = BRANCH_STYLE[branch]
-                canvas.end_labels(
-                    axes,
-                    [
-                        EndLabel(same, canvas.words.rows("figure.control_profile.same"), style.color, style.line, style.marker),
-                        EndLabel(
-                            different,
-                            canvas.words.rows("figure.control_profile.different"),
-                            DIFFERENT_WORD_STYLE.color,
-                            DIFFERENT_WORD_STYLE.line,
-                            DIFFERENT_WORD_STYLE.marker,
-                            filled=False,
-                        ),
-                    ],
-                )
+        _same_and_different(canvas, hover, data, results)
         axes = canvas.axes[1][0]
         axes.axhline(0, color="muted", linewidth=0.9, zorder=1)
         ends = {

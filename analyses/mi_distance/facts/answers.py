@@ -1,0 +1,82 @@
+"""What the first pages say: each statement beside what the data say of it and why, and the sentences of the abstract."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analyses.mi_distance.conclusions import CO_PRIMARY
+from analyses.mi_distance.facts.rows import Study, part_of, verdict_row
+from analyses.mi_distance.names import VERDICTS
+from analyses.mi_distance.value_specs import Spec, key, listed
+
+# What was found instead is said of these, beside the verdict's own word.
+_SAID = ("contradicted", "supported")
+
+
+def answers_table(statements: Sequence[Mapping[str, Any]], study: Study) -> list[dict[str, Any]]:
+    """One row a statement, and one a part of a statement that has several, as the conclusions rest on them.
+
+    Rows of {statement, measure, lesson, verdict, says, histogram, nearest_neighbour, layers}; the last five are value specs or None.
+    """
+    rows = []
+    for statement in statements:
+        heading = key(f"statement.{statement['name']}.heading")
+        whole = {"statement": statement["number"], "measure": "whole", "verdict": statement["verdict"]}
+        lesson = {"key": "answers.statement", "as": "key", "values": {"number": statement["number"], "heading": heading}}
+        nothing = {"says": None, "histogram": None, "nearest_neighbour": None, "layers": None}
+        if not statement["parts"]:
+            rows.append(whole | {"lesson": lesson} | _evidence(statement["single"], statement, study))
+            continue
+        rows.append(whole | {"lesson": lesson} | nothing)
+        for part in statement["parts"]:
+            row = {"statement": statement["number"], "measure": part["measure"], "verdict": part["verdict"]}
+            words = {"key": "answers.part", "as": "key", "values": {"part": key(f"measure.{part['measure']}")}}
+            rows.append(row | {"lesson": words} | _evidence(part, statement, study))
+    return rows
+
+
+def _evidence(part: Mapping[str, Any], statement: Mapping[str, Any], study: Study) -> dict[str, Any]:
+    """What was found where that is not the lesson's own words, and both estimators' values with their intervals."""
+    values = part["values"]
+    found: dict[str, Any] = {"says": part["says"]}
+    for estimator in ("histogram", "nearest_neighbour"):
+        parts = ("estimate", "interval")
+        specs = (values.get(estimator), values.get(f"{estimator}_interval"))
+        found[estimator] = None if None in specs else {"key": "answers.value", "as": "key", "values": dict(zip(parts, specs, strict=True))}
+    counts = {}
+    for estimator in CO_PRIMARY:
+        row = verdict_row(study, statement["name"], estimator, statement["control"])
+        if row is not None and part_of(row, part["measure"])["agreeing_layers"] is not None:
+            counts[estimator] = part_of(row, part["measure"])
+    found["layers"] = _layers(counts) if values.get("histogram") is not None else None
+    return found
+
+
+def _layers(counts: Mapping[str, Mapping[str, Any]]) -> Spec | None:
+    if not counts:
+        return None
+    agreeing = [part["agreeing_layers"] for part in counts.values()]
+    values = {"first": agreeing[0], "last": agreeing[-1], "layers": next(iter(counts.values()))["layers"]}
+    return {"key": "answers.layers.alike" if len(set(agreeing)) == 1 else "answers.layers.each", "as": "key", "values": values}
+
+
+def abstract_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
+    """One or two sentences that say of every statement what became of it: what was decided, and what was not."""
+    of_verdict = {verdict: [each for each in statements if each["verdict"] == verdict] for verdict in VERDICTS}
+    present = [verdict for verdict in VERDICTS if of_verdict[verdict]]
+    if len(present) == 1:
+        return [{"key": f"abstract.all.{present[0]}", "as": "key", "values": {}}]
+    sentences = []
+    for pair in (("supported", "contradicted"), ("inconclusive", "not_testable")):
+        here = [verdict for verdict in pair if of_verdict[verdict]]
+        if here:
+            values = {verdict: _claims(of_verdict[verdict], verdict) for verdict in here}
+            sentences.append({"key": f"abstract.{'.'.join(here)}", "as": "key", "values": values})
+    return sentences
+
+
+def _claims(statements: Sequence[Mapping[str, Any]], verdict: str) -> Spec:
+    """The statements as clauses that follow "that" or "whether"."""
+    form = "that" if verdict in _SAID else "whether"
+    return listed(
+        [{"key": f"abstract.{form}", "as": "key", "values": {"claim": key(f"statement.{each['name']}.claim")}} for each in statements]
+    )

@@ -1,0 +1,60 @@
+"""The abstract: one or two sentences for every combination of verdicts, with subject and verb, without counts of zero and codes."""
+
+import itertools
+import re
+
+import pytest
+
+from analyses.mi_distance.facts.answers import abstract_sentences
+from analyses.mi_distance.names import VERDICTS
+from reportgen.render import Assets, load_languages
+
+LANGUAGES = load_languages(*Assets.default().directories)
+NAMES = ("early_layers", "deep_layers", "negative_tau", "tau_separation", "constant_shift")
+COMBINATIONS = list(itertools.product(VERDICTS, repeat=len(NAMES)))
+VERB = {
+    "vi": re.compile(r"^(Dữ liệu (ủng hộ|trái với|chưa đủ để kết luận)|Với số lần xuất hiện này, không )"),
+    "en": re.compile(
+        r"^(The data (support|contradict|settle|do not settle) |With so few occurrences (it|none of the five statements) can)"
+    ),
+}
+
+
+def statements(verdicts):
+    return [{"name": name, "verdict": verdict} for name, verdict in zip(NAMES, verdicts, strict=True)]
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_every_combination_of_verdicts_is_prose(code):
+    language = LANGUAGES[code]
+    claims = {name: language.text(f"statement.{name}.claim") for name in NAMES}
+    assert len(COMBINATIONS) == 4**5
+    for verdicts in COMBINATIONS:
+        written = [language.format(each) for each in abstract_sentences(statements(verdicts))]
+        # With the question, the design, the order of the branches and the caution it is six sentences at the most.
+        assert 1 <= len(written) <= 2
+        text = " ".join(written)
+        for sentence in written:
+            assert VERB[code].search(sentence), sentence
+            assert sentence.endswith(".")
+            assert sentence.count(".") == 1 + sentence.count("−.5"), sentence
+        assert not re.search(r"\b0\b(?!,)|[✓✗]|%\(|;|  |not_testable|: \.", text), text
+        if len(set(verdicts)) > 1:
+            # Each statement once, in the sentence of its own verdict.
+            assert all(text.count(claim) == 1 for claim in claims.values()), text
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_a_claim_stands_with_its_own_verdict(code):
+    language = LANGUAGES[code]
+    decided = {"vi": ("ủng hộ nhận định", "trái với nhận định"), "en": ("support the view", "contradict the view")}[code]
+    for verdicts in COMBINATIONS:
+        if not {"supported", "contradicted"} <= set(verdicts):
+            continue
+        sentence = language.format(abstract_sentences(statements(verdicts))[0])
+        before, after = sentence.split(decided[1])
+        assert decided[0] in before
+        for name, verdict in zip(NAMES, verdicts, strict=True):
+            claim = language.text(f"statement.{name}.claim")
+            assert (claim in before) == (verdict == "supported")
+            assert (claim in after) == (verdict == "contradicted")
