@@ -389,7 +389,7 @@ class SiteKind(StrEnum):
 
 @app.command()
 def publish(
-    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="Result bundles, one for each study.")],
+    bundles: Annotated[list[Path] | None, typer.Argument(metavar="BUNDLE...", help="Result bundles, one for each study.")] = None,
     to: Annotated[SiteKind, typer.Option("--to", help="The kind of site.")] = SiteKind.plain,
     out: Annotated[
         Path, typer.Option(metavar="SITE", help="The site's folder: of its files, or of its sources (mkdocs.yml, conf.py).")
@@ -402,6 +402,15 @@ def publish(
     ] = None,
     lang: Languages = None,
     templates: Templates = None,
+    remove: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A study that the site shall no longer have; may be repeated.")
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            help="Take the place of another study of the same name, drop languages not given, replace files that were changed by hand."
+        ),
+    ] = False,
     no_cache: NoCache = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -409,15 +418,19 @@ def publish(
     """Publish bundles to a site with an index, histories, citations and data; only what changed is written."""
     from reportgen import publish as publishing
 
+    if not bundles and not remove:
+        raise InputError("publish: expected the bundle of a study, or --remove with the name of one")
     display = _display(quiet)
     published = publishing.publish(
-        bundles,
+        bundles or [],
         to.value,
         out,
         base_url=base_url,
         label=label,
         languages=_languages(lang),
         templates=templates,
+        remove=remove or [],
+        replace=replace,
         progress=display,
         cache=_cache(no_cache),
     )

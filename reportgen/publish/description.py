@@ -13,8 +13,8 @@ from reportgen.bundle import IncompleteResultsError, asking, bundle_digest, read
 from reportgen.render.assets import Assets
 from reportgen.render.document import DocumentSpec, read_spec, title_block
 from reportgen.render.languages import Language
+from reportgen.settings import RESERVED_NAMES, site_folder
 
-RESERVED = frozenset({"reports", "assets", "search", "index.html", "sitemap.xml", "docs"})
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
@@ -102,7 +102,7 @@ def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) ->
 
 
 def _slug(name: str, bundle: Path) -> str:
-    slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")
-    if not slug or slug in RESERVED:
+    slug = site_folder(name)
+    if not slug or slug in RESERVED_NAMES:
         raise InputError(f"{bundle}: a study named {name!r} cannot have a folder of that name in a site; give it another name")
     return slug
