@@ -107,6 +107,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Timings = Annotated[bool, typer.Option("--timings", help="Say at the end where the time went.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute and render everything afresh, and keep nothing.")]
 Edition = Annotated[str, typer.Option(metavar="NAME", help="report, or handout: a worksheet for a class, with its key.")]
+AcceptLicence = Annotated[bool, typer.Option("--accept-licence", help="Accept the terms that the model comes under.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a statement cannot be tested.")]
 
 
@@ -214,6 +215,7 @@ def run(
     seed: Seed = None,
     device: Device = None,
     offline: Offline = False,
+    accept_licence: AcceptLicence = False,
     templates: Templates = None,
     edition: Edition = "report",
     strict: Strict = False,
@@ -231,6 +233,8 @@ def run(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides, languages=language_codes(templates))
     display = _display(quiet)
+    if accept_licence:
+        _accept_licence(settings, display)
     try:
         outcome = pipeline.run(
             settings,
@@ -265,6 +269,7 @@ def analyze(
     seed: Seed = None,
     device: Device = None,
     offline: Offline = False,
+    accept_licence: AcceptLicence = False,
     no_cache: NoCache = False,
     timings: Timings = False,
     quiet: Quiet = False,
@@ -277,6 +282,8 @@ def analyze(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides)
     display = _display(quiet)
+    if accept_licence:
+        _accept_licence(settings, display)
     bundle, results = pipeline.analyze_to(settings, out, display, _cache(no_cache))
     verdicts = results.study["verdicts"]
     _show(display, quiet, timings, _concluded(results.study), [bundle])
@@ -457,6 +464,13 @@ def doctor(out: Out = Path("out"), as_json: Json = False) -> int:
     return code
 
 
+def _accept_licence(settings: Any, progress: Any) -> None:
+    """Bring a study's model here if it comes under terms of its own, which the user accepts."""
+    from reportgen.models import fetch_accepted
+
+    fetch_accepted(settings, progress)
+
+
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub.")]
 
 
@@ -479,7 +493,7 @@ def models_list(as_json: Json = False) -> int:
 @models_app.command("fetch")
 def models_fetch(
     model: ModelArgument = "embedded",
-    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the terms that the model comes under.")] = False,
+    accept_licence: AcceptLicence = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:

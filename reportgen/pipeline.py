@@ -452,12 +452,17 @@ def _render(path: Path, staged: Staging, rendering: Rendering, progress: Progres
 
 
 def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Rendering, progress: Progress, cache: Cache) -> None:
-    choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
+    choices: dict[str, Any] = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
     code = rendering_code(analysis, rendering.templates)
+    if characters := _foreign(read_study(path)):
+        from reportgen.render.other_scripts import installed
+
+        # With other fonts the same text is another document.
+        choices["fonts"] = installed()
     key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
     if _copied(cache.find("documents", key), folder):
         _announce(progress, "documents_kept")
-    elif (possible := rendering.possible(_foreign(read_study(path)))) != rendering:
+    elif (possible := rendering.possible(characters)) != rendering:
         _render_kept(folder, path, analysis, possible, progress, cache)
     else:
         _render_into(folder, path, analysis, rendering, progress)

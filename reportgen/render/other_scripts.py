@@ -5,6 +5,7 @@ to the characters of the document and set behind the report's fonts, in HTML and
 system has, and an HTML page those of its reader.
 """
 
+import importlib.metadata
 import importlib.util
 import re
 import unicodedata
@@ -116,6 +117,11 @@ def with_fonts(page: str, address: Callable[[int, ScriptFont], str], style_forma
     head, style, rest = page.partition("<style>")
     css, end, body = rest.partition("</style>")
     return f"{head}{style}{rules}{_FAMILY.sub(lambda match: f'{match[0]},{behind}', css)}{end}{body}", fonts
+
+
+def installed() -> dict[str, str]:
+    """The packages of fonts that are installed, with their versions."""
+    return {name: importlib.metadata.version(name) for name in (MANY_SCRIPTS, EAST_ASIA) if _folder(name)}
 
 
 def obstacle(characters: frozenset[str]) -> tuple[str, str] | None:

@@ -164,3 +164,13 @@ def test_pdf_alone_stops_before_anything_is_computed_for_a_missing_glyph(study, 
     monkeypatch.setattr(type(letters), "run", lambda *arguments: pytest.fail("something was computed"))
     with pytest.raises(MissingError, match="U\\+10600"):
         pipeline.run(study, tmp_path / "out", languages=["vi"], formats=["pdf"])
+
+
+def test_documents_are_made_again_where_other_fonts_are_installed(study, renderer, tmp_path, monkeypatch):
+    from reportgen.cache import Cache
+    from reportgen.render import other_scripts
+
+    for fonts in ({}, {}, {"manimgx-fonts": "1"}, {"manimgx-fonts": "2"}):
+        monkeypatch.setattr(other_scripts, "installed", lambda fonts=fonts: fonts)
+        pipeline.run(study, tmp_path / "out", languages=["vi"], formats=["html"], cache=Cache())
+    assert len(renderer) == 3
