@@ -60,7 +60,7 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
         advance(1)
         values = measured.plain.values
         profiles = Profiles.of(values, pairs, measured.plain.replicates)
-        excess = measured.excess and Profiles.of(measured.excess.values, pairs, measured.excess.replicates)
+        excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates) if measured.excess else None
         structures = {
             control: agreement(
                 values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed

@@ -160,7 +160,7 @@ class _Publication:
         self.site.add(f"{folder}index.html", self._chooser(study, data))
 
     def _chooser(self, study: Study, data: Iterable[str]) -> str:
-        own = {language.code: language for language in self.pages.languages}
+        own = study.languages
         findings = [
             {
                 "verdict": finding["verdict"],
