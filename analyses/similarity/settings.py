@@ -10,7 +10,9 @@ class SimilarityControls(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    different_word: bool = Field(True, description="Pairs of different words at the same token distances; their tokens give the centre too.")
+    different_word: bool = Field(
+        True, description="Pairs of different words at the same token distances; their tokens give the centre too."
+    )
     pairs_per_distance: int | None = Field(
         None, ge=2, le=100_000, description="Different-word pairs measured at each distance, at the most, evenly over the text; null: all."
     )

@@ -62,9 +62,7 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
         profiles = Profiles.of(values, pairs, measured.plain.replicates)
         excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates) if measured.excess else None
         structures = {
-            control: agreement(
-                values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed
-            )
+            control: agreement(values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed)
             for control, distance in (("none", None), ("distance", pairs.distance))
         }
         advance(1)
@@ -166,7 +164,11 @@ def _variables(
     variables |= _tau("", measured.plain, pairs, settings)
     if measured.excess is not None and excess is not None and measured.matched is not None:
         variables["matched_similarity"] = (PAIR, measured.matched, {"long_name": "mean over the pair's different-word pairs", "units": "1"})
-        variables["mean_matched_similarity"] = (BRANCH_LAYER, measured.matched.mean(axis=-1), {"long_name": "its mean over the pairs", "units": "1"})
+        variables["mean_matched_similarity"] = (
+            BRANCH_LAYER,
+            measured.matched.mean(axis=-1),
+            {"long_name": "its mean over the pairs", "units": "1"},
+        )
         variables |= _with_ends("selectivity", excess.interval(lambda mean: mean), "same word minus different words, mean over the pairs")
         variables |= _tau("selectivity_", measured.excess, pairs, settings)
     return variables
