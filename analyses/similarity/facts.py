@@ -58,6 +58,7 @@ def facts(results: Results) -> dict[str, Any]:
             {name: part[name] for name in ("measure", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")}
             | {"statement": row["statement"], "by": row["estimator"], "control": row["control"]}
             for row in sorted(study["verdicts"], key=lambda row: row["statement"])
+            if len(row["parts"]) > 1
             for part in row["parts"]
         ],
         "reproduce": reproduction(study),
@@ -203,7 +204,7 @@ def _common(results: Results) -> list[dict[str, Any]]:
 def _taus(results: Results) -> dict[str, Any]:
     """Similarity and token distance, raw cosine: a sentence for each branch, as it is and minus different words."""
     study, dataset = results.study, results.dataset
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"none": [], "different_word": []}
     for control, variable in (("none", "mantel_p"), ("different_word", "selectivity_mantel_p")):
         if control not in study["mean_tau"]:
             continue

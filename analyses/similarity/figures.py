@@ -155,7 +155,8 @@ def distance_scatter(results: Results) -> FigureSpec:
             tau, p = (float(tested[name].sel(branch=branch)) for name in ("kendall_tau", "mantel_p"))
             if np.isfinite(tau):
                 words = canvas.words.rows("figure.tau", tau=number(tau, 2, unit=True), p=p_or_nothing("figure.tau.p", p))
-                canvas.note(axes, 0.99, 0.985, words, ha="right", color=BRANCH_STYLE[branch].color)
+                # Signs and numbers, the same in every language.
+                canvas.note(axes, 0.99, 0.985, words[:1], ha="right", color=BRANCH_STYLE[branch].color)
             axes.tick_params(length=0)
             canvas.title(axes, f"figure.branch.{branch}")
             canvas.y_label(axes, "figure.cosine")
@@ -271,6 +272,9 @@ def _frame(canvas: Canvas, axes: Axes, results: Results, span: list[Any], shown:
     limits(axes, *span, ceiling=1.02)
     axes.axhline(0, color="muted", linewidth=0.8, zorder=1)
     canvas.headroom(axes)
+    # The room for words above the curves is no scale: nothing is more similar than 1.
+    bottom, _ = axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if bottom <= tick <= 1 + 1e-9])
     shade_bands(canvas, axes, results)
     note_if_empty(canvas, axes, shown)
     layer_axis(axes, results.study)

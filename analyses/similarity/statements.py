@@ -1,7 +1,7 @@
 """The analysis's own three statements, written down before the data are seen, and the verdicts that the numbers earn.
 
-Each part of a statement is decided on a 95 % interval. A statement of several parts is supported when all of them are, and contradicted when
-one of them still is by the wider interval at 1 - .05 / parts (Bonferroni): more parts are more ways to fail.
+Each part of a statement is decided on a 95 % interval. A statement of several parts is supported when all of them are, and contradicted
+when one of them still is by the wider interval at 1 - .05 / parts (Bonferroni): more parts are more ways to fail.
 """
 
 from collections.abc import Mapping, Sequence

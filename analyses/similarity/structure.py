@@ -49,8 +49,8 @@ def agreement(
 
     Notes
     -----
-    The interval of the mean inverts the test: the occurrences of one matrix are relabelled in all layers together, and every value is kept
-    that lies closer to the estimate than the largest abs(mean) whose tail share is above 1 - confidence. NaN for three occurrences or fewer.
+    The interval of the mean inverts the test: the occurrences of one matrix are relabelled in all layers together, and every value stays
+    that lies closer to the estimate than the largest abs(mean) whose tail share is above 1 - confidence. NaN for T <= 3.
     """
     own, other = _standardised(first, distance), _standardised(second, distance)
     by_layer = np.einsum("...n,...n->...", own, other)

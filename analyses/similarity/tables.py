@@ -12,8 +12,8 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     """File name without its suffix -> rows."""
     dataset = results.dataset
     verdicts = pd.DataFrame([{column: row[column] for column in _VERDICT_COLUMNS} for row in results.study["verdicts"]])
-    counts = {column: "Int64" for column in ("agreeing_layers", "layers")}
-    numbers = {column: "float64" for column in ("estimate", "low", "high")}
+    counts = dict.fromkeys(("agreeing_layers", "layers"), "Int64")
+    numbers = dict.fromkeys(("estimate", "low", "high"), "float64")
     return {
         "layers": _layers(dataset),
         "branches": tidy(dataset, ("measure", "branch", "layer")),

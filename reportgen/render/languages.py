@@ -1,9 +1,9 @@
 """Languages as data: whole sentences from catalogues, and how each language writes numbers.
 
 A language is a folder ``templates/languages/<code>/`` of ``.po`` files; what only one analysis says may stand in
-``templates/<analysis>/languages/<code>/``, where a key of its own does not change what another says under the same one. A key (the msgid) is a dotted name, its sentence (the
-msgstr) may hold placeholders ``%(name)s``. How numbers are written comes from Babel's locale data and from the ``format.*`` keys of
-``interface.po``: nothing in the code names a language.
+``templates/<analysis>/languages/<code>/``, where a key of its own does not change what another says under the same one. A key (the
+msgid) is a dotted name, its sentence (the msgstr) may hold placeholders ``%(name)s``. How numbers are written comes from Babel's locale
+data and from the ``format.*`` keys of ``interface.po``: nothing in the code names a language.
 """
 
 import datetime
