@@ -338,6 +338,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write the comparison as a page, in both languages.")
     ] = None,
+    templates: Templates = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
@@ -354,7 +355,7 @@ def compare(
     problem = None
     if html and comparison:
         try:
-            _write_comparison(html, old, new, own)
+            _write_comparison(html, old, new, own, templates)
         except Exception as error:  # A page that cannot be made hides neither the comparison nor the update.
             problem = error
     updated = comparing.accept(new, old) if update else False
@@ -374,11 +375,11 @@ def compare(
     return code
 
 
-def _write_comparison(html: Path, old: Path, new: Path, own: Any) -> None:
+def _write_comparison(html: Path, old: Path, new: Path, own: Any, templates: Path | None) -> None:
     from reportgen.atomic import write_atomically
     from reportgen.comparison_page import comparison_page
 
-    page = comparison_page(old, new, own).encode()
+    page = comparison_page(old, new, own, templates=templates).encode()
     try:
         write_atomically(html, page)
     except OSError as error:

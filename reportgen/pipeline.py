@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from analyses.errors import InputError, MissingError
 from analyses.installation import not_installed
 from analyses.progress import Progress, SilentProgress
-from analyses.protocol import Analysis, Results
+from analyses.protocol import Analysis, Results, TwoSteps
 from analyses.readers import is_file, read_json
 from reportgen import registry
 from reportgen.atomic import ObstacleError, Staging, staging
@@ -71,26 +71,6 @@ class Outcome:
     results: Results
 
 
-@runtime_checkable
-class TwoSteps(Protocol):
-    """An analysis whose costly first step can be kept: what was captured is the same while `capture_settings` are.
-
-    `run` must do the same as `compute` after `capture`.
-    """
-
-    def capture_settings(self, settings: Any) -> Mapping[str, Any]:
-        """Return the part of the settings, in JSON form, on which the capture depends."""
-        ...
-
-    def capture(self, settings: Any, progress: Progress) -> tuple[xarray.Dataset, dict[str, Any]]:
-        """Return what was captured: numbers, and facts in JSON form."""
-        ...
-
-    def compute(self, settings: Any, captured: xarray.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
-        """Return the results from what was captured."""
-        ...
-
-
 @dataclass(frozen=True)
 class Rendering:
     """Which documents: languages (``vi-en`` is both side by side), formats, edition, and a folder of own templates."""
@@ -141,7 +121,7 @@ def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
     if rendering.edition != EDITION:
         from reportgen.render import Assets, files_of
 
-        files_of(Assets.default(rendering.templates), analysis.templates, rendering.edition)
+        files_of(Assets.of(analysis, rendering.templates), analysis.templates, rendering.edition)
 
 
 def analyze(settings: pydantic.BaseModel | str | Path, progress: Progress | None = None, cache: Cache | None = None) -> Results:

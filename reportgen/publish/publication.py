@@ -202,7 +202,8 @@ class _Publication:
                 raise InputError(f"{self.root / path} would have the address of the study {study.slug}; give one of them another name")
         folder = f"{self.prefix}{study.slug}/"
         codes = self._codes(study.slug)
-        pages = self._pages(codes)
+        # The study's pages speak of its statements, in words that its analysis brings.
+        pages = Pages(study.assets, [study.languages[language.code] for language in self._pages(codes).languages])
         with tempfile.TemporaryDirectory() as temporary:
             rendered = Path(temporary)
             pipeline.render(study.bundle, rendered, languages=codes, templates=templates, progress=progress, cache=cache)
@@ -210,11 +211,11 @@ class _Publication:
             for code in codes:
                 place = place_of(rendered, code)
                 html = (place / "report.html").read_text(encoding="utf-8")
-                own = chosen(self.known, [code])
+                own = [study.languages[language.code] for language in chosen(self.known, [code])]
                 words = " / ".join(dict.fromkeys(language.text("publish.about") for language in own))
                 page = report_page(html, head(study, code, codes, self.base_url, SIZE), bilingual, words)
                 self.site.add(f"{folder}{code}/index.html", page)
-                self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, self.assets))
+                self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, study.assets))
                 self.site.add(f"{folder}{code}/report.pdf", (place / "report.pdf").read_bytes())
                 for figure in sorted((place / "figures").glob("*.svg")):
                     self.site.add(f"{folder}{code}/figures/{figure.name}", figure.read_bytes())
@@ -229,7 +230,7 @@ class _Publication:
         self.site.add(f"{folder}index.html", self._chooser(study, data, codes, pages))
 
     def _chooser(self, study: Study, data: Iterable[str], codes: Sequence[str], pages: Pages) -> str:
-        own = {language.code: language for language in pages.languages}
+        own = {language.code: study.languages[language.code] for language in pages.languages}
         findings = [
             {
                 "verdict": finding["verdict"],
