@@ -16,7 +16,7 @@ from analyses.mi_distance.figures.estimators import fitted_line, layer_means
 from analyses.mi_distance.figures.marks import key, select
 from analyses.mi_distance.figures.position import SUBJECTS, drawn
 from analyses.mi_distance.figures.profiles import CO_PRIMARY
-from analyses.mi_distance.layer_counts import where
+from analyses.mi_distance.layer_counts import counted, where
 from analyses.mi_distance.layer_numbers import detail_layer, places
 from analyses.mi_distance.linear_facts import linear_caption
 from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
@@ -60,6 +60,7 @@ def _common(results: Results) -> Values:
         "dimensions": int(study["dimensions"]),
         "occurrences": int(study["occurrences"]),
         "pairs": int(study["pairs"]),
+        "pair_count": counted("pairs", int(study["pairs"])),
         "alpha": number(study["settings"]["alpha"], 2, unit=True),
         "layer": detail_layer(study)[0],
     }
@@ -189,7 +190,7 @@ def _kendall_tau_profile(results: Results) -> Values:
     return {
         "range": {"low": float(low), "high": float(high), "as": "interval", "digits": 2, "unit": True},
         "middle": number((low + high) / 2, 2, unit=True),
-        "intervals": key(f"figure.kendall_tau_profile.{bands}", pairs=int(study["pairs"])),
+        "intervals": key(f"figure.kendall_tau_profile.{bands}", pair_count=counted("pairs", int(study["pairs"]))),
         "test": test,
         **{estimator: of_estimator(estimator) for estimator in CO_PRIMARY},
     }

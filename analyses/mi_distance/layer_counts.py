@@ -1,4 +1,4 @@
-"""In how many layers something is so, in words."""
+"""Counts in words: in how many layers something is so, and how many there are of something."""
 
 from collections.abc import Mapping
 
@@ -20,3 +20,8 @@ def _in_layers(count: int, layers: int) -> Spec:
     else:
         name = {0: "none" if layers > 1 else "not_one", 1: "one"}.get(count, "some")
     return {"key": f"count.{name}", "as": "key", "values": {"count": count, "layers": layers}}
+
+
+def counted(noun: str, count: int) -> Spec:
+    """How many there are, with the noun: one is said otherwise than several. `noun` names the catalogue's ``counted.<noun>``."""
+    return {"key": f"counted.{noun}.{'one' if count == 1 else 'other'}", "as": "key", "values": {"count": count}}

@@ -28,9 +28,17 @@ from analyses.mi_distance.facts.layers import (
     tau_description,
 )
 from analyses.mi_distance.facts.position import position_facts
-from analyses.mi_distance.facts.statements import conclusion_lists, part_table, statement_facts, verdict_table
+from analyses.mi_distance.facts.statements import (
+    conclusion_lists,
+    lesson_sentences,
+    other_verdicts,
+    part_table,
+    statement_facts,
+    verdict_table,
+)
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.figure_captions import captions as figure_captions
+from analyses.mi_distance.layer_counts import counted
 from analyses.mi_distance.layer_numbers import detail_layer, of_model
 from analyses.mi_distance.linear_facts import linear_facts
 from analyses.mi_distance.names import VERDICTS
@@ -51,6 +59,11 @@ def facts(results: Results) -> dict[str, Any]:
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")}
         | {"tokens": token_count(study), "layers_of_model": of_model(study), "layers_captured": layers_captured(study)},
         "captured": captured_facts(dataset, study),
+        "counted": {
+            "pairs": counted("pairs", study["pairs"]),
+            "pairs_of_one": counted("pairs", study["occurrences"] - 1),
+            "degrees": counted("degrees", study["occurrences"] - 1),
+        },
         "model": model_facts(study),
         "nat": nat(),
         "thresholds": thresholds(study),
@@ -61,6 +74,8 @@ def facts(results: Results) -> dict[str, Any]:
         "statements": statements,
         "findings": [statement["finding"] for statement in statements],
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
+        "lesson": lesson_sentences(statements),
+        "other_verdicts": other_verdicts(statements),
         "conclusion_lists": conclusion_lists(statements),
         "abstract": abstract_sentences(statements),
         "answers": answers_table(statements, study),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analyses.mi_distance.facts.rows import Study
+from analyses.mi_distance.layer_counts import counted
 from analyses.mi_distance.settings import HypothesisSettings
 from analyses.mi_distance.value_specs import Spec, interval, is_number, listed, number
 
@@ -119,7 +120,8 @@ def nat(information: float = 0.1) -> dict[str, Any]:
 
 def table_captions(study: Study) -> dict[str, dict[str, Any]]:
     counts = {name: study[name] for name in ("layers", "pairs", "occurrences")} | {
-        "alpha": number(study["settings"]["alpha"], 2, unit=True)
+        "alpha": number(study["settings"]["alpha"], 2, unit=True),
+        "pair_count": counted("pairs", study["pairs"]),
     }
     names = ("significance", "verdicts", "parts", "linear", "layers_histogram", "layers_nearest_neighbour", "made_with")
     return dict.fromkeys(names, counts)

@@ -7,6 +7,7 @@ import xarray as xr
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
 from analyses.mi_distance.facts.rows import Study, verdict_row
+from analyses.mi_distance.layer_counts import where
 from analyses.mi_distance.layer_numbers import studied
 from analyses.mi_distance.names import CORRECTIONS, ESTIMATORS
 from analyses.mi_distance.value_specs import is_number, key, number, percent
@@ -49,6 +50,10 @@ def significant_counts(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
                 "attention_higher": int((significant & attention).sum()),
                 "mlp_higher": int((significant & ~attention).sum()),
             }
+        counts[test]["where"] = {
+            side: where({estimator: counts[test][estimator][side] for estimator in CO_PRIMARY}, dataset.sizes["layer"])
+            for side in ("all", "attention_higher", "mlp_higher")
+        }
     return counts
 
 
@@ -81,6 +86,14 @@ def tau_description(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
                 "mantel": int(np.sum(dataset.mantel_p.sel(estimator=estimator, branch=branch).values < alpha)),
                 "kendall": int(np.sum(dataset.kendall_p.sel(estimator=estimator, branch=branch).values < alpha)),
             }
+    layers = dataset.sizes["layer"]
+    described["where"] = {
+        branch: {
+            "negative": where({"histogram": described["histogram"][branch]["negative"]}, layers),
+            "mantel": where({estimator: described[estimator][branch]["mantel"] for estimator in CO_PRIMARY}, layers),
+        }
+        for branch in dataset.branch.values.tolist()
+    }
     return described
 
 

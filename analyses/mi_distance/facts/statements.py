@@ -39,7 +39,6 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         "single": {name: parts[0][name] for name in ("measure", "says", "values")} if len(parts) == 1 else None,
         "reason": _reason(conclusion, study),
         "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], conclusion, study),
-        "lesson_says": _lesson(conclusion) if control != "none" else None,
         "controls": _disagreement("controls.", conclusion["controls_disagree"], conclusion, study),
     }
 
@@ -115,12 +114,6 @@ def _reason(conclusion: Mapping[str, Any], study: Study) -> str | None:
     return "reason.range" if name == "constant_shift" else "reason.interval"
 
 
-def _lesson(conclusion: Mapping[str, Any]) -> dict[str, Any]:
-    """What the lesson's own version, plain MI, would have concluded by the same rule."""
-    same = conclusion["lesson"] == conclusion["verdict"]
-    return {"key": f"lesson.{'same' if same else 'differs'}", "values": {"verdict": key(f"verdict.{conclusion['lesson']}")}}
-
-
 def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Mapping[str, Any], study: Study) -> dict[str, Any] | None:
     """The sentence that says whether the verdict stands with another estimator, or with another control than the conclusion's."""
     own, name = conclusion["control"], conclusion["name"]
@@ -153,6 +146,34 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Ma
         for (control, verdict), found in groups.items()
     ]
     return {"key": f"{prefix}differ", "values": {}, "others": said}
+
+
+def lesson_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
+    """What the lesson's own version, plain MI, concludes by the same rule: of which statements the same, and of which something else."""
+    judged = [statement for statement in statements if statement["control"] != "none"]
+    same = [statement["number"] for statement in judged if statement["lesson"] == statement["verdict"]]
+    found: list[Spec] = [{"key": "lesson.same", "as": "key", "values": {"statements": _numbered(same)}}] if same else []
+    for statement in judged:
+        if statement["lesson"] != statement["verdict"]:
+            values = {"statements": _numbered([statement["number"]]), "verdict": key(f"verdict.{statement['lesson']}")}
+            found.append({"key": "lesson.differs", "as": "key", "values": values})
+    return found
+
+
+def other_verdicts(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of {statements, sentences}: the verdicts of other estimators, and of other controls, once for all statements they hold of."""
+    rows: dict[str, dict[str, Any]] = {}
+    for about in ("estimators", "controls"):
+        for statement in statements:
+            said = statement[about]
+            if said is not None:
+                row = rows.setdefault(repr(said), {"numbers": [], "sentences": [said, *said["others"]]})
+                row["numbers"].append(statement["number"])
+    return [{"statements": _numbered(row["numbers"]), "sentences": row["sentences"]} for row in rows.values()]
+
+
+def _numbered(numbers: Sequence[int]) -> Spec:
+    return {"key": f"answers.numbered.{'one' if len(numbers) == 1 else 'other'}", "as": "key", "values": {"numbers": listed(list(numbers))}}
 
 
 def conclusion_lists(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

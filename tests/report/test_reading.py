@@ -1,0 +1,213 @@
+"""A report that is read to its end: its length, its first pages, and what no report says, in planted worlds of many verdicts."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+import pypdf
+import pytest
+
+from analyses.mi_distance import analysis
+from reportgen.render import build_document, load_languages, render_html, render_pdf
+from reportgen.render.assets import Assets
+
+LANGUAGES = load_languages(*Assets.default().directories)
+# At 30 layers: how many pages the report itself has, before its appendices.
+MOST_PAGES = {("vi",): 16, ("en",): 16, ("vi", "en"): 22}
+FIRST_PAGES = 2
+
+
+def document_of(results, codes, edition="report"):
+    languages = [LANGUAGES[code] for code in codes]
+    return build_document(
+        "mi_distance", analysis.facts(results), analysis.figures(results), analysis.tables(results), languages, edition=edition
+    )
+
+
+def first_page_of(pdf, heading):
+    """The page, counted from 1, on which a section begins."""
+
+    def walk(outline):
+        for entry in outline:
+            yield from walk(entry) if isinstance(entry, list) else (entry,)
+
+    return next(pdf.get_destination_page_number(entry) + 1 for entry in walk(pdf.outline) if heading in entry.title)
+
+
+@pytest.mark.parametrize("codes", MOST_PAGES, ids="-".join)
+def test_pages(coffee, codes, tmp_path):
+    document = document_of(coffee.results, codes)
+    assert coffee.study["layers"] == 30
+    file = tmp_path / "report.pdf"
+    file.write_bytes(render_pdf(document))
+    pdf = pypdf.PdfReader(file)
+    appendix = next(section for section in document.sections if section.appendix)
+    introduction = document.sections[0]
+    # An appendix may begin on the report's last page.
+    assert first_page_of(pdf, appendix.heading[codes[0]]) <= MOST_PAGES[codes] + 1
+    assert first_page_of(pdf, introduction.heading[codes[0]]) <= FIRST_PAGES + 2  # the contents are between them
+    assert "mục lục" in pdf.pages[FIRST_PAGES].extract_text().lower() or "contents" in pdf.pages[FIRST_PAGES].extract_text().lower()
+
+
+@pytest.mark.parametrize("codes", MOST_PAGES, ids="-".join)
+def test_the_summary_is_the_first_pages(coffee, codes, tmp_path):
+    report, summary = document_of(coffee.results, codes), document_of(coffee.results, codes, "summary")
+    assert [item.kind for item in summary.front] == ["text", "figure", "table", "text"]
+    for mine, whole in zip(summary.front, report.front, strict=True):
+        assert mine.kind == whole.kind
+        if mine.kind == "text":
+            assert mine.html == whole.html
+    assert summary.sections == ()
+    file = tmp_path / "summary.pdf"
+    file.write_bytes(render_pdf(summary))
+    assert len(pypdf.PdfReader(file).pages) <= FIRST_PAGES
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_what_is_looked_up_is_in_the_appendices(coffee, coffee_reports, code):
+    """Nothing is lost: every figure and table of the analysis stands in the document."""
+    document = coffee_reports[code].document
+    appendices = {section.id for section in document.sections if section.appendix}
+    assert {"verdicts", "layer-tests", "results-calibration", "results-independence", "results-specification", "layer-table"} <= appendices
+    shown = {item.id for item in document.items() if item.kind == "figure"}
+    assert shown == {figure.id for figure in analysis.figures(coffee.results)}
+
+
+# What no page may say.
+STRUCK = {
+    "vi": [
+        "lần lượt 0",
+        "ở 0 tầng",
+        "0 và 0 tầng",
+        "dòng dư",
+        "hệ số phù hợp",
+        "phần trội riêng",
+        "biểu đồ phân tầng",
+        "trị số Z",
+        "tầng trung vị",
+        "lần rút",
+        "Dấu đặc",
+        "Dấu rỗng",
+        "đem kiểm tra",
+        "đứng vững trọn vẹn",
+        "chia sẻ bao nhiêu",
+        "hai từ giống nhau",
+        "ước lượng chính xác nhận",
+        "lần xuất hiện trong mô hình này",
+        "đã hiệu chỉnh độ chệch",
+        "Chú ý tăng",
+        "Chú ý cao hơn",
+        "so với chặng",
+        "từ từ",
+        "nằm sau một điểm",
+        "biến thứ bậc",
+        "bằng English",
+        "bằng chứng của việc học",
+    ],
+    "en": [
+        "0 and 0",
+        "1 layers",
+        "1 pairs",
+        "1 degrees",
+        "taken off",
+        "is judged twice",
+        "equal words",
+        "at home",
+        "In the median layer",
+        "were put to",
+        "by the histogram estimator,",
+        "nats a layer",
+        "Is it learned",
+        "is ordinal",
+        "errs on the wide side",
+        "an end of the stated range",
+    ],
+}
+BOTH = [
+    r"\(nan\b",
+    r"\bNone\b",
+    r"%\(",
+    r"\bnot_testable\b",
+    r":\s*[.;]",
+    r"\(\s*\)",
+    r"\bSupported: \d",
+    r"(?<![\d.,−])0 and 0\b",
+    r"\blần lượt 0\b",
+]
+
+
+def sentences(document, code):
+    """Every sentence of the prose, without the appendices' and figures' standing advice."""
+    for item in document.items():
+        if item.kind == "text":
+            for paragraph in re.findall(r"<(?:p|li)[^>]*>(.*?)</(?:p|li)>", str(item.html[code]), re.DOTALL):
+                words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", paragraph)).strip()
+                yield from (each for each in re.split(r"(?<=[.?!]) (?=[A-ZĐÀ-Ỹ“])", words) if len(each) > 45)
+
+
+RISING, FALLING, FLAT = [0.30, 0.35, 0.50, 0.60, 0.70, 0.75], [0.75, 0.70, 0.50, 0.40, 0.33, 0.32], [0.5] * 6
+WORLDS = {
+    "as the lesson": (RISING, FALLING, -1, -1, {"tau_range": (-1.5, -0.2)}),
+    "the opposite": (FALLING, RISING, 1, 1, {"tau_range": (-1.5, -0.2)}),
+    "nothing": (FLAT, FLAT, -1, -1, {}),
+    "taus apart": (RISING, FALLING, -1, 1, {}),
+    "one layer": (RISING[:1], FALLING[:1], -1, -1, {}),
+    "two layers": (RISING[:2], FALLING[:2], -1, -1, {}),
+    "three layers": (RISING[:3], FALLING[:3], 1, -1, {}),
+}
+
+
+@pytest.fixture(scope="module")
+def planted_pages(plant, planted_study):
+    pages = {}
+    for name, (attention, mlp, attention_trend, mlp_trend, settings) in WORLDS.items():
+        pages[name] = planted_study(plant(attention, mlp, attention_trend, mlp_trend), **settings)
+    vectors = plant(RISING, FALLING)
+    for occurrences in (2, 3):
+        few = {"activation": vectors.activation[:, :, :occurrences], "token_position": vectors.token_position[:occurrences]}
+        pages[f"{occurrences} occurrences"] = planted_study(replace(vectors, **few))
+    return pages
+
+
+def check(report, code):
+    text = report.text
+    for words in STRUCK[code]:
+        assert words not in text, words
+    for pattern in BOTH:
+        found = re.search(pattern, text)
+        assert not found, text[max(0, found.start() - 80) : found.end() + 40]
+    twice = [each for each, count in Counter(sentences(report.document, code)).items() if count > 1]
+    assert twice == []
+    for match in re.findall(r"<[uo]l[^>]*>\s*</[uo]l>", report.html):
+        raise AssertionError(f"an empty list: {match}")
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+@pytest.mark.parametrize("world", [*WORLDS, "2 occurrences", "3 occurrences"])
+def test_no_planted_world_says_what_is_struck_or_anything_twice(planted_pages, report_of, world, code):
+    check(report_of(planted_pages[world], code), code)
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_nor_does_the_built_in_study(coffee_reports, code):
+    check(coffee_reports[code], code)
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_the_first_pages_answer(coffee_reports, code):
+    """One abstract of at most six sentences, and a row of the table for every statement and part."""
+    front = coffee_reports[code].document.front
+    (abstract,) = [item for item in front if getattr(item, "css", "") == "abstract"]
+    words = re.sub(r"<h2>.*?</h2>|<[^>]*>", "", str(abstract.html[code]))
+    assert len(re.findall(r"[.?](?= [A-ZĐÀ-Ỹ]|$)", words.strip())) <= 6
+    assert not re.search(r"(?<![\d,.])0(?![\d,.])", words)
+    (table,) = [item for item in front if item.kind == "table"]
+    assert [anchor for anchor in table.grid.row_ids if anchor.endswith("whole")] == [f"table-answers-{n}-whole" for n in range(1, 6)]
+
+
+def test_html_of_the_summary_stands_alone(coffee):
+    page = render_html(document_of(coffee.results, ("vi",), "summary"))
+    assert (
+        "http"
+        not in re.sub(r'(?:xmlns(?::\w+)?="[^"]*")|data:[^"]*|https://doi[^"<]*', "", page.partition("<body")[2]).partition("colophon")[0]
+    )
