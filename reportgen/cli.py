@@ -184,8 +184,9 @@ def _root(
 ) -> None:
     """From a question about a language model to a statistical report in Vietnamese and English.
 
-    Exit codes: 0 done; 1 done, and a verdict changed (compare) or cannot be tested (run --strict); 2 bad input or
-    settings; 3 something missing on this machine; 4 computation or rendering failed; 130 interrupted.
+    Exit codes: 0 done; 1 done, and something changed (compare), differs (verify) or cannot be tested (run --strict);
+    2 bad input or settings; 3 something missing on this machine; 4 computation or rendering failed; 130 interrupted
+    (143 and 129: ended by SIGTERM and SIGHUP).
 
     Environment: REPORTGEN_<KEY> sets a key of the study (REPORTGEN_ESTIMATION__BINS=20) or an option;
     REPORTGEN_DEBUG=1 shows the traceback of a failure.
@@ -372,6 +373,28 @@ def compare(
         _result(as_json, code, error=message.removeprefix("error: "), **content)
     else:
         _result(as_json, code, **content)
+    return code
+
+
+@app.command()
+def verify(
+    bundle: BundleArgument,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Estimate mutual information in every N-th layer only, to be faster.")] = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Recompute a bundle's numbers from its activations by the slow route of other libraries; exit 1 if any differs by more than 1e-9.
+
+    Needs scikit-learn and statsmodels. Whether the files are unchanged is checked first, as every command does.
+    """
+    from reportgen.recomputation import recomputation_text, recompute
+
+    found = recompute(bundle, _display(quiet), every)
+    code = CHANGED if found.wrong else DONE
+    if not as_json and not quiet:
+        _say(recomputation_text(found))
+    differences = {name: difference if difference < float("inf") else None for name, difference in found.differences.items()}
+    _result(as_json, code, bundle=bundle, differences=differences, differing=found.wrong, not_recomputed=found.left_out)
     return code
 
 
