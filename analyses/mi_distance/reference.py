@@ -131,12 +131,13 @@ def adjusted(p: np.ndarray, method: str) -> np.ndarray:
     """p-values corrected over the last axis by statsmodels; what is not testable is no test."""
     from statsmodels.stats.multitest import multipletests
 
-    result = np.full(p.shape, np.nan)
-    for row in np.ndindex(p.shape[:-1]):
-        tested = np.isfinite(p[row])
+    rows = p.reshape(-1, p.shape[-1])
+    result = np.full(rows.shape, np.nan)
+    for row, values in zip(result, rows, strict=True):
+        tested = np.isfinite(values)
         if tested.any():
-            result[row][tested] = multipletests(p[row][tested], method=method)[1]
-    return result
+            row[tested] = multipletests(values[tested], method=method)[1]
+    return result.reshape(p.shape)
 
 
 def orders(occurrences: int, permutations_drawn: int, seed: int) -> Iterator[np.ndarray]:
@@ -240,13 +241,12 @@ def _estimates(study: _Study, progress: Progress, every: int) -> dict[str, np.nd
     with progress.stage("verify", total) as advance:
         for name, parts in wanted.items():
             for array, first, second, at in parts:
+                held = found[name][at]
                 for branch, layer in ((branch, layer) for branch in (0, 1) for layer in layers):
                     rows = np.ascontiguousarray(array[branch, layer], dtype=np.float64)
                     untied = break_ties(rows)
                     for index, (i, j) in enumerate(zip(first, second, strict=True)):
-                        found[name][(*at, slice(None), branch, layer, index)] = estimates(
-                            rows[i], rows[j], (untied[i], untied[j]), study.how
-                        )
+                        held[:, branch, layer, index] = estimates(rows[i], rows[j], (untied[i], untied[j]), study.how)
                     advance(len(first))
     return found
 
