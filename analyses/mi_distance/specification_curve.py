@@ -126,7 +126,9 @@ def _measured(
         values += [found[estimator, bins] for estimator in HISTOGRAMS for bins in choices.bins]
         values += [found[NEAREST, k] for k in choices.neighbours]
         values.append(found[COPULA, None])
-    return np.stack(values)
+    # The copula's estimate of two vectors in the very same order has no upper end: no mean can be taken over it.
+    stacked = np.stack(values)
+    return np.where(np.isinf(stacked), np.nan, stacked)
 
 
 def specified_values(
