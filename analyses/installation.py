@@ -89,7 +89,7 @@ def not_installed(module: str | None) -> str:
 def package_of(module: str | None) -> str:
     """Return the package that a module comes from."""
     top = str(module).partition(".")[0]
-    return {"yaml": "pyyaml"}.get(top, re.sub(r"[-_.]+", "-", top).lower())
+    return {"sklearn": "scikit-learn", "yaml": "pyyaml"}.get(top, re.sub(r"[-_.]+", "-", top).lower())
 
 
 def _record(name: str) -> str:

@@ -1,11 +1,18 @@
-"""What an analysis offers to the report generator, found by the entry point group ``reportgen.analyses``."""
+"""The contract of an analysis with the report generator, which finds it by the entry point group ``reportgen.analyses``.
+
+Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`, `Renamed`), and
+what its results hold (`Results`, `Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is
+asked when an analysis is loaded, so that what is missing is said then and not after minutes of computing.
+"""
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import pydantic
 
@@ -21,9 +28,39 @@ if TYPE_CHECKING:
 Labels = Callable[..., str]
 
 
+Verdict = Literal["supported", "contradicted", "inconclusive", "not_testable"]
+
+
+class VerdictRow(TypedDict):
+    """One row of a study's ``verdicts``: what `compare` holds against another bundle's.
+
+    A row is known by its statement, estimator and control. `statement` is a number or a name, `estimator` what the values were
+    measured by, `control` what was taken off them (``none``). Where nothing could be computed, numbers are None. More keys may follow.
+    """
+
+    statement: int | str
+    name: NotRequired[str]
+    estimator: str
+    control: str
+    verdict: Verdict
+    estimate: float | None
+    low: float | None
+    high: float | None
+    agreeing_layers: int | None
+    layers: int | None
+
+
+class Study(TypedDict):
+    """What ``study.json`` holds at the least, in JSON form; an analysis adds what its facts need."""
+
+    settings: dict[str, Any]
+    provenance: dict[str, Any]
+    verdicts: list[VerdictRow]
+
+
 @dataclass(frozen=True)
 class Results:
-    """All that a report can say: `dataset` and `activations` hold numbers, `study` settings, provenance and verdicts."""
+    """All that a report can say: `dataset` and `activations` hold numbers, `study` settings, provenance and verdicts (`Study`)."""
 
     dataset: xarray.Dataset
     activations: xarray.Dataset
@@ -48,7 +85,18 @@ class FigureSpec:
 
 
 class Analysis(Protocol):
-    """One kind of study: its settings, its computation, and what its report is made of."""
+    """One kind of study: its settings, its computation, and what its report is made of.
+
+    Attributes
+    ----------
+    name
+        What study files and bundles call it: lower-case letters, digits and underscores; the name of its entry point.
+    settings_type
+        Model of its study files. It has the field ``name`` and may have ``word``, ``text``, ``model``, ``activations_file`` and
+        ``seed``, which the command line's options set where they are there. Nothing that a study computes may depend on anything else.
+    templates
+        Name of its folder of templates: ``<templates>/document.yaml`` and the prose beside it.
+    """
 
     name: str
     settings_type: type[pydantic.BaseModel]
@@ -71,5 +119,99 @@ class Analysis(Protocol):
         ...
 
     def facts(self, results: Results) -> dict[str, Any]:
-        """Language-neutral values for the prose: numbers, names of verdicts, keys of sentences."""
+        """Language-neutral values for the prose: numbers, names of verdicts, keys of sentences.
+
+        Some names have a meaning of their own: ``document`` is the title block, ``headings`` and ``captions`` fill placeholders in
+        headings and captions, ``findings`` (rows of id, verdict, key, values) are what a published site says first.
+        """
         ...
+
+
+@runtime_checkable
+class TwoSteps(Protocol):
+    """An analysis whose costly first step can be kept: what was captured is the same while `capture_settings` are.
+
+    `run` must do the same as `compute` after `capture`.
+    """
+
+    def capture_settings(self, settings: Any) -> Mapping[str, Any]:
+        """Return the part of the settings, in JSON form, on which the capture depends."""
+        ...
+
+    def capture(self, settings: Any, progress: Progress) -> tuple[xarray.Dataset, dict[str, Any]]:
+        """Return what was captured: numbers, and facts in JSON form."""
+        ...
+
+    def compute(self, settings: Any, captured: xarray.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
+        """Return the results from what was captured."""
+        ...
+
+
+@runtime_checkable
+class OwnTemplates(Protocol):
+    """An analysis that brings its templates and catalogues along, as one from another distribution must.
+
+    `template_folder` has the form of the generator's own ``templates/``: ``<templates>/document.yaml``, ``<templates>/<language>/`` with
+    the prose, and ``<templates>/languages/<language>/*.po`` with the sentences that only this analysis says. It stands between what is
+    built in and a reader's ``--templates``.
+    """
+
+    template_folder: Path
+
+
+@runtime_checkable
+class Renamed(Protocol):
+    """An analysis that gave something in ``study.json`` another name: format of the bundle -> former name -> name since then."""
+
+    renamed: Mapping[int, Mapping[str, str]]
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+# Method -> how many arguments it is called with.
+_METHODS = {"studies": 0, "run": 2, "tables": 1, "figures": 1, "facts": 1}
+_STEPS = {"capture_settings": 1, "capture": 2, "compute": 4}
+
+
+def template_folder(analysis: Analysis) -> Path | None:
+    """The folder of templates that an analysis brings along; None where its templates are built in."""
+    return analysis.template_folder if isinstance(analysis, OwnTemplates) else None
+
+
+def problems(analysis: object) -> list[str]:
+    """What keeps an object from being an analysis, each in a few words; nothing where the contract is kept."""
+    lacking = [member for member in ("name", "settings_type", "templates", *_METHODS) if not hasattr(analysis, member)]
+    if lacking:
+        return [f"it has no {member}" for member in lacking]
+    found = [
+        f"{member} must be lower-case letters, digits and underscores, not {value!r}"
+        for member in ("name", "templates")
+        if not isinstance(value := getattr(analysis, member), str) or not _NAME.fullmatch(value)
+    ]
+    settings_type = getattr(analysis, "settings_type")  # noqa: B009 - it is any object yet
+    if not isinstance(settings_type, type) or not issubclass(settings_type, pydantic.BaseModel):
+        found.append("settings_type must be a pydantic model")
+    elif "name" not in settings_type.model_fields:
+        found.append("settings_type must have the field name")
+    steps = [step for step in _STEPS if hasattr(analysis, step)]
+    if steps and len(steps) < len(_STEPS):
+        found.append(f"with {steps[0]} it must have {' and '.join(step for step in _STEPS if step not in steps)} too")
+    for method, arguments in {**_METHODS, **{step: _STEPS[step] for step in steps}}.items():
+        if not _takes(getattr(analysis, method), arguments):
+            found.append(f"{method} must be a method that takes {arguments} argument{'' if arguments == 1 else 's'}")
+    if not found and isinstance(analysis, OwnTemplates):
+        document = Path(analysis.template_folder) / str(getattr(analysis, "templates")) / "document.yaml"  # noqa: B009
+        if not document.is_file():
+            found.append(f"template_folder has no {document.parent.name}/document.yaml")
+    return found
+
+
+def _takes(method: object, arguments: int) -> bool:
+    if not callable(method):
+        return False
+    try:
+        inspect.signature(method).bind(*range(arguments))
+    except TypeError:
+        return False
+    except ValueError:  # something built in, whose parameters are not known
+        return True
+    return True

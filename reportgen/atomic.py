@@ -161,6 +161,16 @@ def staging(root: Path) -> Iterator[Staging]:
 
 
 @contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Let one process at a time read what the folder `root` holds and write what follows from it; the others wait."""
+    parent = Path(os.path.realpath(root)).parent
+    parent.mkdir(parents=True, exist_ok=True)
+    # The folder above, for that one stays in place while a commit puts another folder in the root's.
+    with _locked(parent):
+        yield
+
+
+@contextmanager
 def staging_folder(place: Path) -> Iterator[Path]:
     """Yield an empty folder beside `place`, on the same file system; remove it at the end if it is still there."""
     parent = place.absolute().parent

@@ -107,6 +107,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Timings = Annotated[bool, typer.Option("--timings", help="Say at the end where the time went.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute and render everything afresh, and keep nothing.")]
 Edition = Annotated[str, typer.Option(metavar="NAME", help="report, or handout: a worksheet for a class, with its key.")]
+AcceptLicence = Annotated[bool, typer.Option("--accept-licence", help="Accept the terms that the model comes under.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a statement cannot be tested.")]
 
 
@@ -150,6 +151,8 @@ def _listen_to_warnings() -> None:
     notices.LOGGER.handlers = [_WarningLines()]
     notices.LOGGER.propagate = False
     notices.LOGGER.setLevel(logging.WARNING)
+    # What an analysis remarks, such as places of the word that do not count, is a line of the same form.
+    logging.getLogger("analyses").handlers = [_WarningLines()]
 
 
 def _flushed(code: int) -> int:
@@ -160,9 +163,11 @@ def _flushed(code: int) -> int:
         _close_stdout()
     except (OSError, ValueError) as error:
         _close_stdout()
-        with suppress(OSError):
-            _say(f"reportgen: error: the result could not be written to the standard output ({_reason(error)})", err=True)
-        return code if code not in (DONE, CHANGED) else FAILED
+        # A command that failed has said why already, and it may be this very reason.
+        if code in (DONE, CHANGED):
+            with suppress(OSError):
+                _say(f"reportgen: error: the result could not be written to the standard output ({_reason(error)})", err=True)
+            return FAILED
     return code
 
 
@@ -179,8 +184,9 @@ def _root(
 ) -> None:
     """From a question about a language model to a statistical report in Vietnamese and English.
 
-    Exit codes: 0 done; 1 done, and a verdict changed (compare) or cannot be tested (run --strict); 2 bad input or
-    settings; 3 something missing on this machine; 4 computation or rendering failed; 130 interrupted.
+    Exit codes: 0 done; 1 done, and something changed (compare), differs (verify) or cannot be tested (run --strict);
+    2 bad input or settings; 3 something missing on this machine; 4 computation or rendering failed; 130 interrupted
+    (143 and 129: ended by SIGTERM and SIGHUP).
 
     Environment: REPORTGEN_<KEY> sets a key of the study (REPORTGEN_ESTIMATION__BINS=20) or an option;
     REPORTGEN_DEBUG=1 shows the traceback of a failure.
@@ -210,6 +216,7 @@ def run(
     seed: Seed = None,
     device: Device = None,
     offline: Offline = False,
+    accept_licence: AcceptLicence = False,
     templates: Templates = None,
     edition: Edition = "report",
     strict: Strict = False,
@@ -227,6 +234,8 @@ def run(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides, languages=language_codes(templates))
     display = _display(quiet)
+    if accept_licence:
+        _accept_licence(settings, display)
     try:
         outcome = pipeline.run(
             settings,
@@ -261,6 +270,7 @@ def analyze(
     seed: Seed = None,
     device: Device = None,
     offline: Offline = False,
+    accept_licence: AcceptLicence = False,
     no_cache: NoCache = False,
     timings: Timings = False,
     quiet: Quiet = False,
@@ -273,6 +283,8 @@ def analyze(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides)
     display = _display(quiet)
+    if accept_licence:
+        _accept_licence(settings, display)
     bundle, results = pipeline.analyze_to(settings, out, display, _cache(no_cache))
     verdicts = results.study["verdicts"]
     _show(display, quiet, timings, _concluded(results.study), [bundle])
@@ -327,6 +339,7 @@ def compare(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write the comparison as a page, in both languages.")
     ] = None,
+    templates: Templates = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
@@ -343,7 +356,7 @@ def compare(
     problem = None
     if html and comparison:
         try:
-            _write_comparison(html, old, new, own)
+            _write_comparison(html, old, new, own, templates)
         except Exception as error:  # A page that cannot be made hides neither the comparison nor the update.
             problem = error
     updated = comparing.accept(new, old) if update else False
@@ -363,11 +376,33 @@ def compare(
     return code
 
 
-def _write_comparison(html: Path, old: Path, new: Path, own: Any) -> None:
+@app.command()
+def verify(
+    bundle: BundleArgument,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Estimate mutual information in every N-th layer only, to be faster.")] = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Recompute a bundle's numbers from its activations by the slow route of other libraries; exit 1 if any differs by more than 1e-9.
+
+    Needs scikit-learn and statsmodels. Whether the files are unchanged is checked first, as every command does.
+    """
+    from reportgen.recomputation import recomputation_text, recompute
+
+    found = recompute(bundle, _display(quiet), every)
+    code = CHANGED if found.wrong else DONE
+    if not as_json and not quiet:
+        _say(recomputation_text(found))
+    differences = {name: difference if difference < float("inf") else None for name, difference in found.differences.items()}
+    _result(as_json, code, bundle=bundle, differences=differences, differing=found.wrong, not_recomputed=found.left_out)
+    return code
+
+
+def _write_comparison(html: Path, old: Path, new: Path, own: Any, templates: Path | None) -> None:
     from reportgen.atomic import write_atomically
     from reportgen.comparison_page import comparison_page
 
-    page = comparison_page(old, new, own).encode()
+    page = comparison_page(old, new, own, templates=templates).encode()
     try:
         write_atomically(html, page)
     except OSError as error:
@@ -385,7 +420,7 @@ class SiteKind(StrEnum):
 
 @app.command()
 def publish(
-    bundles: Annotated[list[Path], typer.Argument(metavar="BUNDLE...", help="Result bundles, one for each study.")],
+    bundles: Annotated[list[Path] | None, typer.Argument(metavar="BUNDLE...", help="Result bundles, one for each study.")] = None,
     to: Annotated[SiteKind, typer.Option("--to", help="The kind of site.")] = SiteKind.plain,
     out: Annotated[
         Path, typer.Option(metavar="SITE", help="The site's folder: of its files, or of its sources (mkdocs.yml, conf.py).")
@@ -398,6 +433,15 @@ def publish(
     ] = None,
     lang: Languages = None,
     templates: Templates = None,
+    remove: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A study that the site shall no longer have; may be repeated.")
+    ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            help="Take the place of another study of the same name, drop languages not given, replace files that were changed by hand."
+        ),
+    ] = False,
     no_cache: NoCache = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -405,15 +449,19 @@ def publish(
     """Publish bundles to a site with an index, histories, citations and data; only what changed is written."""
     from reportgen import publish as publishing
 
+    if not bundles and not remove:
+        raise InputError("publish: expected the bundle of a study, or --remove with the name of one")
     display = _display(quiet)
     published = publishing.publish(
-        bundles,
+        bundles or [],
         to.value,
         out,
         base_url=base_url,
         label=label,
         languages=_languages(lang),
         templates=templates,
+        remove=remove or [],
+        replace=replace,
         progress=display,
         cache=_cache(no_cache),
     )
@@ -440,6 +488,13 @@ def doctor(out: Out = Path("out"), as_json: Json = False) -> int:
     return code
 
 
+def _accept_licence(settings: Any, progress: Any) -> None:
+    """Bring a study's model here if it comes under terms of its own, which the user accepts."""
+    from reportgen.models import fetch_accepted
+
+    fetch_accepted(settings, progress)
+
+
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub.")]
 
 
@@ -462,7 +517,7 @@ def models_list(as_json: Json = False) -> int:
 @models_app.command("fetch")
 def models_fetch(
     model: ModelArgument = "embedded",
-    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the terms that the model comes under.")] = False,
+    accept_licence: AcceptLicence = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:

@@ -60,6 +60,8 @@ def comparison_page(
     comparison = compare_bundles(old, new, tolerances)
     before, after = read_bundle(old, older=True), read_bundle(new, older=True)
     study = describe(new, {language.code: language for language in pages.languages}, pages.assets)
+    # What a statement or a layer's quantity is called, the analysis says.
+    pages = Pages(study.assets, list(study.languages.values()))
     verdict_count = len({(str(row["statement"]), row["estimator"], row["control"]) for row in after.study["verdicts"]})
     older, newer = comparison.formats
     overview = [

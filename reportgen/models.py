@@ -43,6 +43,15 @@ def fetch_model(name: str, progress: Progress, *, accept_licence: bool = False) 
     return str(resolve(model_settings(name), progress).path)
 
 
+def fetch_accepted(settings: Any, progress: Progress) -> None:
+    """Bring the model of a study onto this machine where it comes under terms of its own, which have been accepted."""
+    from analyses.models import embedded
+
+    model = getattr(settings, "model", None)
+    if isinstance(model, ModelSettings) and model.source == embedded.GEMMA.source and not model.offline:
+        fetch_model(model.source, progress, accept_licence=True)
+
+
 def inspect(name: str, *, offline: bool = False, device: str | None = None) -> list[tuple[str, str]]:
     """Return (property, value) rows: where the model's two branches were found, its sizes and hashes."""
     from analyses.models import inspect_model

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from analyses.errors import InputError, MissingError
 from analyses.installation import not_installed
 from analyses.progress import Progress, SilentProgress
-from analyses.protocol import Analysis, Results
+from analyses.protocol import Analysis, Results, TwoSteps
 from analyses.readers import is_file, read_json
 from reportgen import registry
 from reportgen.atomic import ObstacleError, Staging, staging
@@ -71,26 +71,6 @@ class Outcome:
     results: Results
 
 
-@runtime_checkable
-class TwoSteps(Protocol):
-    """An analysis whose costly first step can be kept: what was captured is the same while `capture_settings` are.
-
-    `run` must do the same as `compute` after `capture`.
-    """
-
-    def capture_settings(self, settings: Any) -> Mapping[str, Any]:
-        """Return the part of the settings, in JSON form, on which the capture depends."""
-        ...
-
-    def capture(self, settings: Any, progress: Progress) -> tuple[xarray.Dataset, dict[str, Any]]:
-        """Return what was captured: numbers, and facts in JSON form."""
-        ...
-
-    def compute(self, settings: Any, captured: xarray.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
-        """Return the results from what was captured."""
-        ...
-
-
 @dataclass(frozen=True)
 class Rendering:
     """Which documents: languages (``vi-en`` is both side by side), formats, edition, and a folder of own templates."""
@@ -113,25 +93,27 @@ class Rendering:
                 raise InputError(f"--lang {language}: expected {registry.choices(expected)}{registry.nearest(language, expected)}")
             members_of(language, known)
 
-    def possible(self) -> Rendering:
+    def possible(self, characters: frozenset[str] = frozenset()) -> Rendering:
         """Return this without the formats that cannot be made on this machine; a page is really printed.
+
+        `characters` are those of the text that the report's own fonts lack.
 
         Raises
         ------
         MissingError
             If none can be made.
         """
-        if "pdf" not in self.formats or not (problem := obstacle()):
+        if "pdf" not in self.formats or not (problem := obstacle(characters)):
             return self
         others = tuple(format for format in self.formats if format != "pdf")
         if not others:
             raise MissingError(problem)
         return replace(self, formats=others)
 
-    def check_complete(self, documents: tuple[Path, ...], outcome: Outcome | None = None) -> None:
+    def check_complete(self, documents: tuple[Path, ...], characters: frozenset[str] = frozenset(), outcome: Outcome | None = None) -> None:
         """Raise IncompleteError if PDFs were wanted and are not among the documents."""
         if "pdf" in self.formats and not any(document.suffix == ".pdf" for document in documents):
-            raise IncompleteError(obstacle(), documents, outcome)
+            raise IncompleteError(obstacle(characters), documents, outcome)
 
 
 def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
@@ -139,7 +121,7 @@ def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
     if rendering.edition != EDITION:
         from reportgen.render import Assets, files_of
 
-        files_of(Assets.default(rendering.templates), analysis.templates, rendering.edition)
+        files_of(Assets.of(analysis, rendering.templates), analysis.templates, rendering.edition)
 
 
 def analyze(settings: pydantic.BaseModel | str | Path, progress: Progress | None = None, cache: Cache | None = None) -> Results:
@@ -279,7 +261,7 @@ def render(
     if isinstance(bundle, Results):
         rendering.check()
         documents = _whole(bundle, out, rendering, progress, cache)
-        rendering.check_complete(documents)
+        rendering.check_complete(documents, _foreign(bundle.study))
         return documents
     path = Path(bundle)
     verify_bundle(path)
@@ -290,7 +272,7 @@ def render(
             raise InputError(f"{path}: {error}") from error
         staged.commit()
     documents = tuple(out / name for name in names)
-    rendering.check_complete(documents)
+    rendering.check_complete(documents, _foreign(read_study(path)))
     return documents
 
 
@@ -313,16 +295,25 @@ def run(
     out = Path(out)
     rendering = Rendering(tuple(languages), tuple(formats), edition, templates)
     rendering.check()
-    _check_edition(_resolved(settings)[0], rendering)
+    analysis, study = _resolved(settings)
+    _check_edition(analysis, rendering)
     with _writable(out, rendering):
         check_replaceable(out / "bundle")
-    if rendering.possible() != rendering:  # known now, not after minutes of computing
-        warn(f"{obstacle()}. The rest will be made.")
+    characters = _foreign(study.model_dump(mode="json"))
+    if rendering.possible(characters) != rendering:  # known now, not after minutes of computing
+        warn(f"{obstacle(characters)}. The rest will be made.")
     results = analyze(settings, progress, cache)
     documents = _whole(results, out, rendering, progress or SilentProgress(), cache)
     outcome = Outcome(out / "bundle", documents, read_bundle(out / "bundle"))
-    rendering.check_complete(documents, outcome)
+    rendering.check_complete(documents, _foreign(outcome.results.study), outcome)
     return outcome
+
+
+def _foreign(values: Mapping[str, Any]) -> frozenset[str]:
+    """The characters of settings or of a study that the report's own fonts lack."""
+    from reportgen.render.other_scripts import characters_of
+
+    return characters_of(values)
 
 
 def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
@@ -441,12 +432,17 @@ def _render(path: Path, staged: Staging, rendering: Rendering, progress: Progres
 
 
 def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Rendering, progress: Progress, cache: Cache) -> None:
-    choices = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
+    choices: dict[str, Any] = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
     code = rendering_code(analysis, rendering.templates)
+    if characters := _foreign(read_study(path)):
+        from reportgen.render.other_scripts import installed
+
+        # With other fonts the same text is another document.
+        choices["fonts"] = installed()
     key = cache_key(analysis=analysis.name, bundle=bundle_digest(path), code=code, **choices)
     if _copied(cache.find("documents", key), folder):
         _announce(progress, "documents_kept")
-    elif (possible := rendering.possible()) != rendering:
+    elif (possible := rendering.possible(characters)) != rendering:
         _render_kept(folder, path, analysis, possible, progress, cache)
     else:
         _render_into(folder, path, analysis, rendering, progress)
@@ -456,10 +452,10 @@ def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Render
 def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
     # Only now: documents that are kept need none of the libraries that draw.
     rendering.check()
-    rendering = rendering.possible()
     from reportgen.render import render_documents
 
     results = read_bundle(bundle)
+    rendering = rendering.possible(_foreign(results.study))
     render_documents(
         results, analysis, folder, rendering.languages, rendering.formats, progress, rendering.templates, edition=rendering.edition
     )

@@ -32,11 +32,26 @@ def check_fonts() -> None:
 
 
 @cache
-def obstacle() -> str:
+def obstacle(characters: frozenset[str] = frozenset()) -> str:
     """Return why no PDF can be made here, with the remedy, in one line; an empty string if one can.
 
     The answer is kept for the life of the process.
+
+    Parameters
+    ----------
+    characters : frozenset of str
+        Those of the text that the report's own fonts lack (`reportgen.render.other_scripts.characters_of`).
     """
+    if (problem := _of_the_machine()) or not characters:
+        return problem
+    from reportgen.render import other_scripts
+
+    found = other_scripts.obstacle(characters)
+    return f"{PREFIX}{found[0]}{TO_REMEDY}{found[1]}" if found else ""
+
+
+def _of_the_machine() -> str:
+    """Why nothing can be printed here at all."""
     try:
         check_fonts()
         # WeasyPrint prints a paragraph of its own about a library that it does not find.

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from analyses.errors import InputError, MissingError
-from analyses.protocol import Analysis
+from analyses.protocol import Analysis, problems
 from reportgen.notices import warn
 
 GROUP = "reportgen.analyses"
 # The kind of study that a file is of which does not say so.
 DEFAULT = "mi_distance"
-_MEMBERS = ("name", "settings_type", "templates", "studies", "run", "tables", "figures", "facts")
+
+
+class ContractError(TypeError):
+    """What an entry point names is no analysis as `analyses.protocol` has it."""
 
 
 def analyses() -> dict[str, Analysis]:
@@ -44,9 +47,8 @@ def _loaded_and_broken(points: Mapping[str, EntryPoint]) -> tuple[dict[str, Anal
         point = points[name]
         try:
             analysis = point.load()
-            lacking = [member for member in _MEMBERS if not hasattr(analysis, member)]
-            if lacking:
-                raise AttributeError(f"it has no {choices(lacking)}")
+            if wrong := problems(analysis):
+                raise ContractError("; ".join(wrong))
             loaded[name] = analysis
         except Exception as error:  # Whatever somebody else's module does while it is imported.
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"

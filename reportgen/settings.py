@@ -29,6 +29,10 @@ DEFAULT_STUDY = "coffee"
 _PREFIX = "REPORTGEN_"
 # Variables that are not keys of a study: read by the command line (its options) and by other parts.
 NOT_KEYS = frozenset({"ACTIVATIONS", "BASE_URL", "CACHE", "DEBUG", "FORMAT", "LANG", "MODEL", "OFFLINE", "OUT", "TEXT"})
+# What a site has besides its studies.
+RESERVED_NAMES = frozenset({"reports", "assets", "search", "index.html", "sitemap.xml", "docs"})
+# Options that make another study of the one they are given with, and the key whose value then tells them apart.
+_VARIANTS = frozenset({("--word", "word"), ("--model", "source"), ("--model", "name")})
 # The section of settings that only documents use, such as the title of the course: other ones need no new computation.
 PRESENTATION = "document"
 
@@ -65,8 +69,10 @@ def load_study(
     from_environment = environment_overrides(os.environ if environment is None else environment, analysis.settings_type)
     for override in (*from_environment, *overrides):
         source.apply(override, analysis)
+    source.rename()
     source.read_text()
     settings = source.validate(analysis.settings_type)
+    source.check_name()
     if languages is not None:
         source.check_languages(settings, languages)
     return analysis, settings
@@ -168,6 +174,11 @@ def study_schema(analysis: Analysis) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
+def site_folder(name: str) -> str:
+    """Return the folder that a study of this name has in a site; empty where there can be none."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")
+
+
 def study_name(words: str) -> str:
     """Return a valid name for a study, as close to `words` as ASCII allows: ``phở bò`` becomes ``pho-bo``."""
     letters = unicodedata.normalize("NFKD", words.replace("đ", "d").replace("Đ", "D"))
@@ -198,6 +209,7 @@ class _Source:
             raise InputError(f"{file}: expected keys and values such as `word: coffee`, found {found}")
         self.values: dict[Any, Any] = values
         self.origins: dict[Location, str] = {}
+        self.variants: list[str] = []
 
     def apply(self, override: Override, analysis: Analysis) -> None:
         if _field_at(analysis.settings_type, override.key) is None:
@@ -219,8 +231,24 @@ class _Source:
             language = (PRESENTATION, "text_language")
             if language not in self.origins and isinstance(self.values.get(PRESENTATION), dict):
                 self.values[PRESENTATION].pop(language[1], None)
+        kind = (override.origin, override.key[-1])
+        # A source such as "hub" is no name of a model.
+        if kind in _VARIANTS and place.get(kind[1]) != override.value and (kind[1] != "source" or override.value in PACKAGED):
+            self.variants.append(str(override.value))
         place[override.key[-1]] = override.value
         self.origins[override.key] = override.origin
+
+    def rename(self) -> None:
+        """Give the study of another word or model a name of its own, so that on a site it does not take the first one's place."""
+        name = self.values.get("name")
+        if isinstance(name, str) and ("name",) not in self.origins:
+            self.values["name"] = "-".join([name, *(study_name(Path(each).name) for each in self.variants)])
+
+    def check_name(self) -> None:
+        """Raise InputError if the study has a name that a site has other uses for."""
+        name = str(self.values.get("name"))
+        if site_folder(name) in RESERVED_NAMES:
+            raise InputError(f"{self.where(('name',))}: name: a site has a folder {name!r} of its own; give the study another name")
 
     def read_text(self) -> None:
         """Put the text of ``text_file`` under ``text``, and let paths start at the study file's folder."""
@@ -328,6 +356,9 @@ def _in_words(problem: Mapping[str, Any], location: Location, settings_type: typ
         return "missing, and required"
     if kind == "value_error":
         return str(context.get("error", problem["msg"]))
+    if kind == "string_pattern_mismatch" and location == ("name",) and isinstance(given, str):
+        expected = f"letters without marks, digits, dots, hyphens and underscores, such as {study_name(given)}"
+        return f"expected {expected}, found {shortened(repr(given))}"
     expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     # pydantic speaks of inputs and instances; a study file has values and sections.
     if kind in ("model_type", "model_attributes_type", "dict_type"):

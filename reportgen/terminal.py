@@ -20,6 +20,7 @@ _STAGES = {
     "statistics": "Computing statistics",
     "control": "Measuring the control words",
     "repeated_words": "Measuring other repeated words",
+    "verify": "Recomputing the slow way",
     "centred": "Measuring centred vectors",
     "robustness": "Varying the choices",
     "calibration": "Calibrating the estimators",

@@ -12,15 +12,18 @@
 #   --baseline DIR         the bundle to compare with; made from the first run if it is not there yet
 #   --tolerances FILE      how far numbers may move (see `reportgen compare --help`)
 #   --fail-on WHAT         number: a verdict changed or a number moved (default); verdict: a verdict changed; never
-#   --accept               a bundle in which something moved becomes the baseline (the exit code still says that it moved)
+#   --accept               a bundle in which something changed becomes the baseline (the exit code still says whether anything moved)
+#   --bundle DIR           nothing is computed: this bundle, such as an accepted baseline, is published
 #   --site DIR --to KIND --base-url URL --label LABEL     also publish (see `reportgen publish --help`)
 #
+# What it was is said at the end and in the step's output "state": made (without a baseline), first, unchanged, presentation (nothing
+# moved, but settings, title, words or pages are others now), moved.
 # Exit codes: 0 nothing moved, or the first run; 1 something of --fail-on moved; 2, 3, 4 as reportgen's own.
 # REPORTGEN is the command to run (reportgen). In a GitHub workflow results go to GITHUB_OUTPUT and GITHUB_STEP_SUMMARY.
 set -euo pipefail
 
 study=coffee model="" languages="" formats="" out=out baseline="" tolerances="" fail_on=number accept=false
-site="" to=plain base_url="" label=""
+bundle="" site="" to=plain base_url="" label=""
 fail() {
     echo "regenerate: $*" >&2
     exit 2
@@ -28,7 +31,7 @@ fail() {
 while [ $# -gt 0 ]; do
     case "$1" in
     --accept) accept=true && shift && continue ;;
-    --study | --model | --languages | --formats | --out | --baseline | --tolerances | --fail-on | --site | --to | --base-url | --label) ;;
+    --study | --model | --languages | --formats | --out | --bundle | --baseline | --tolerances | --fail-on | --site | --to | --base-url | --label) ;;
     *) fail "unknown option $1; the head of $0 lists them" ;;
     esac
     [ $# -ge 2 ] || fail "$1 needs a value"
@@ -43,20 +46,23 @@ read -r -a reportgen <<<"${REPORTGEN:-reportgen}"
 output() { [ -z "${GITHUB_OUTPUT:-}" ] || printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 summary() { if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then cat >>"$GITHUB_STEP_SUMMARY"; else cat >/dev/null; fi; }
 
-options=(--out "$out")
-[ -z "$model" ] || options+=(--model "$model")
-for language in $languages; do options+=(--lang "$language"); done
-for format in $formats; do options+=(--format "$format"); done
-log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
-"${reportgen[@]}" run "$study" "${options[@]}" 2> >(tee "$log" >&2)
-bundle="$out/bundle"
-output bundle "$bundle"
-output report "$out"
-{ echo "## reportgen: $study" && echo '```' && sed -n '/^Verdicts/,$p' "$log" && echo '```'; } | summary
-
+[ -z "$bundle" ] || [ -n "$site" ] || fail "--bundle is published: it needs --site"
 code=0 state=unchanged changed=false
-if [ -z "$baseline" ]; then
+bundle_given="$bundle"
+if [ -z "$bundle" ]; then
+    options=(--out "$out")
+    [ -z "$model" ] || options+=(--model "$model")
+    for language in $languages; do options+=(--lang "$language"); done
+    for format in $formats; do options+=(--format "$format"); done
+    log="$(mktemp)"
+    trap 'rm -f "$log"' EXIT
+    "${reportgen[@]}" run "$study" "${options[@]}" 2> >(tee "$log" >&2)
+    bundle="$out/bundle"
+    output bundle "$bundle"
+    output report "$out"
+    { echo "## reportgen: $study" && echo '```' && sed -n '/^Verdicts/,$p' "$log" && echo '```'; } | summary
+fi
+if [ -n "$bundle_given" ] || [ -z "$baseline" ]; then
     state=made
 elif [ ! -e "$baseline" ]; then
     "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
@@ -64,32 +70,43 @@ elif [ ! -e "$baseline" ]; then
 else
     compared=(compare "$baseline" "$bundle")
     [ -z "$tolerances" ] || compared+=(--tolerances "$tolerances")
-    text="$("${reportgen[@]}" "${compared[@]}" --html "$out/changes.html" 2>/dev/null)" || code=$?
-    # Anything but "something moved" is a failure, whose message is wanted.
-    [ "$code" -le 1 ] || "${reportgen[@]}" "${compared[@]}" >/dev/null || exit "$code"
+    text="$("${reportgen[@]}" "${compared[@]}")" || code=$?
+    [ "$code" -le 1 ] || exit "$code"
     echo "$text"
     { echo '```' && echo "$text" && echo '```'; } | summary
-    output changes "$out/changes.html"
+    # A page that cannot be made hides nothing of the comparison.
+    page=0
+    "${reportgen[@]}" "${compared[@]}" --html "$out/changes.html" >/dev/null || page=$?
+    [ "$page" -gt 1 ] || output changes "$out/changes.html"
+    [ "$page" -le 1 ] || echo "regenerate: there is no page of the changes" >&2
     if [ "$code" = 1 ]; then
         state=moved changed=true
-        [ "$accept" = false ] || "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
         case "$fail_on" in
         never) code=0 ;;
         verdict) grep -q '^Verdicts that changed' <<<"$text" || code=0 ;;
         esac
+    elif grep -qE '^(Settings that differ|Origins and versions that differ|Formats that differ|Quantities that are new)' <<<"$text"; then
+        state=presentation
     fi
+    [ "$state" = unchanged ] || [ "$accept" = false ] || "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
+fi
+
+# A page changes with a title, a template or a newer version too: `publish` itself writes nothing where nothing differs.
+if [ -n "$site" ]; then
+    # The last digits of another machine are no news: what was accepted stays what is shown.
+    [ "$state" != unchanged ] || bundle="$baseline"
+    there=false
+    [ ! -e "$site" ] || there=true
+    publish=(publish "$bundle" --to "$to" --out "$site")
+    [ -z "$base_url" ] || publish+=(--base-url "$base_url")
+    # A label names what is new; what is there already keeps its own.
+    [ -z "$label" ] || { [ "$state" = unchanged ] && [ "$there" = true ]; } || publish+=(--label "$label")
+    for language in $languages; do publish+=(--lang "$language"); done
+    published="$("${reportgen[@]}" "${publish[@]}" --json)"
+    if [ "$there" = true ] && [ "$state" = unchanged ] && ! grep -q '^  "written": \[\]' <<<"$published"; then state=presentation; fi
+    output site "$site"
 fi
 output state "$state"
 output changed "$changed"
 echo "regenerate: $state" >&2
-
-# A site is not touched when nothing moved: what it shows is still right.
-if [ -n "$site" ] && { [ "$state" != unchanged ] || [ ! -e "$site" ]; }; then
-    publish=(publish "$bundle" --to "$to" --out "$site")
-    [ -z "$base_url" ] || publish+=(--base-url "$base_url")
-    [ -z "$label" ] || publish+=(--label "$label")
-    for language in $languages; do publish+=(--lang "$language"); done
-    "${reportgen[@]}" "${publish[@]}"
-    output site "$site"
-fi
 exit "$code"

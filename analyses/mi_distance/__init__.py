@@ -13,6 +13,7 @@ from analyses.progress import Progress
 from analyses.protocol import Analysis, FigureSpec, Results
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import xarray as xr
 
@@ -27,6 +28,8 @@ class MutualInformationAgainstDistance:
     name = "mi_distance"
     settings_type: type[pydantic.BaseModel] = StudySettings
     templates = "mi_distance"
+    # Settings by which a study is another one, not the same one made again.
+    identity = ("word", "text", "model.source", "model.name")
     # Format of the bundle -> what has another name in study.json since then.
     renamed: Mapping[int, Mapping[str, str]] = {2: {"controls.untrained.seed": "controls.untrained.seeds"}}
 
@@ -83,6 +86,12 @@ class MutualInformationAgainstDistance:
         from analyses.mi_distance.facts import facts
 
         return facts(results)
+
+    def recomputed(self, results: Results, progress: Progress, every: int = 1) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+        """Quantity -> as the bundle holds it, as the slow route gives it (every `every`-th layer's estimates)."""
+        from analyses.mi_distance.reference import recomputed
+
+        return recomputed(results, progress, every)
 
 
 analysis: Analysis = MutualInformationAgainstDistance()

@@ -67,8 +67,12 @@ def match_control_pairs(
 
 
 def matched_values(control: ControlPairs, values: np.ndarray) -> np.ndarray:
-    """For each pair of occurrences the mean over its control pairs: values (..., C) -> (..., N)."""
-    return values @ control.weight.T
+    """For each pair of occurrences the mean over its control pairs: values (..., C) -> (..., N).
+
+    Pairs with the same control pairs get the same number to the last digit: ranks must see that they are tied.
+    """
+    weight, place = np.unique(control.weight, axis=0, return_inverse=True)
+    return np.asarray((values @ weight.T)[..., place.ravel()])
 
 
 def matched_medians(control: ControlPairs, values: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from analyses.mi_distance.prefixes import Prefix, control_prefix, study_prefix
 from analyses.mi_distance.settings import StudySettings
 from analyses.models.settings import BRANCH_OUTPUTS, ModelSettings
 from analyses.progress import Progress
+from analyses.readers import read_netcdf, read_npz
 from analyses.words import LeftOut, Occurrence, look_for, words_of
 
 # Fewer dimensions than a histogram has bins say nothing; the estimators need at least this many to give any number.
@@ -223,16 +224,12 @@ def _behind_prefix_from(
 def _load(file: Path) -> Mapping[str, np.ndarray]:
     if not file.is_file():
         raise InputError(f"{file}: there is no such file of activations; expected .npz or .nc")
-    try:
-        if file.suffix == ".npz":
-            with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        if file.suffix == ".nc":
-            with xr.open_dataset(file) as dataset:
-                # A file from a bundle names its word in an attribute.
-                return {**dataset.attrs, **{str(name): dataset[name].values for name in dataset.variables}}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: cannot be read as activations ({str(error).splitlines()[0]})") from None
+    if file.suffix == ".npz":
+        return read_npz(file)
+    if file.suffix == ".nc":
+        dataset = read_netcdf(file)
+        # A file from a bundle names its word in an attribute.
+        return {**dataset.attrs, **{str(name): dataset[name].to_numpy() for name in dataset.variables}}
     raise InputError(f"{file}: expected a file of activations that ends in .npz or .nc")
 
 

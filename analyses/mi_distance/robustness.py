@@ -34,7 +34,7 @@ def robustness_variables(
     if not settings.robustness.enabled:
         return {}
     varied = Vectors(represented(vectors, settings.representative_token), control)
-    with progress.stage("robustness", steps(settings, varied)) as advance:
+    with progress.stage("robustness", steps(settings, varied, pairs)) as advance:
         variables = specification_variables(varied, pairs, bands, settings, confidence=confidence, advance=advance)
     with progress.stage("calibration", len(CORRELATIONS) * REPETITIONS) as advance:
         variables |= calibration_variables(vectors.activation.shape[-1], settings, advance)

@@ -65,6 +65,7 @@ def _specification(results: Results) -> dict[str, Any]:
         "trim": _listed_choices("trim", rows),
         "neighbours": _listed_choices("neighbours", rows),
         "tokens": f"specification.tokens.{tokens}",
+        "outputs": "specification.outputs" if rows["output"].nunique() > 1 else None,
         "log_change": number(change, 3, unit=True) if is_number(change) else None,
         "statements": [_stands(name, verdict, table[table["name"] == name], study) for name, verdict in conclusions.items()],
     }

@@ -111,8 +111,8 @@ class DocumentSettings(_Section):
         return value
 
 
-class StudySettings(_Section):
-    """One study: a word in a text, a model, and how the numbers are made."""
+class CaptureSettings(_Section):
+    """Which word is studied, in which text, and the model that reads it: what every analysis of a word's vectors needs to know."""
 
     name: str = Field(
         min_length=1,
@@ -132,19 +132,6 @@ class StudySettings(_Section):
     representative_token: Literal["last", "mean"] = Field("last", description="Which vector stands for a word of several tokens.")
     model: ModelSettings = Field(default_factory=ModelSettings)
     activations_file: str | None = Field(None, description="Ready activations (.npz or .nc) instead of model and text.")
-    estimation: EstimatorSettings = Field(default_factory=EstimatorSettings)
-    controls: ControlSettings = Field(default_factory=ControlSettings)
-    hypotheses: HypothesisSettings = Field(default_factory=HypothesisSettings)
-    robustness: RobustnessSettings = Field(default_factory=RobustnessSettings)
-    alpha: float = Field(0.05, gt=0, lt=0.5, description="Level of the tests: p-values below it count as significant.")
-    permutations: int = Field(
-        9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences)."
-    )
-    detail_layer: int | None = Field(
-        None, ge=1, description="The layer, numbered from 1, that is shown pair by pair; null: 3, or the studied one next to it."
-    )
-    seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random; the same seed gives the same bytes.")
-    document: DocumentSettings = Field(default_factory=DocumentSettings)
 
     @field_validator("word", "text", "prefix")
     @classmethod
@@ -163,3 +150,21 @@ class StudySettings(_Section):
         if self.prefix is not None and self.activations_file is not None:
             raise ValueError("prefix: ready activations have no text that it could stand before; leave prefix or activations_file out")
         return self
+
+
+class StudySettings(CaptureSettings):
+    """One study: a word in a text, a model, and how the numbers are made."""
+
+    estimation: EstimatorSettings = Field(default_factory=EstimatorSettings)
+    controls: ControlSettings = Field(default_factory=ControlSettings)
+    hypotheses: HypothesisSettings = Field(default_factory=HypothesisSettings)
+    robustness: RobustnessSettings = Field(default_factory=RobustnessSettings)
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Level of the tests: p-values below it count as significant.")
+    permutations: int = Field(
+        9999, ge=99, le=1_000_000, description="Mantel permutations where not all can be listed (over 8 occurrences)."
+    )
+    detail_layer: int | None = Field(
+        None, ge=1, description="The layer, numbered from 1, that is shown pair by pair; null: 3, or the studied one next to it."
+    )
+    seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random; the same seed gives the same bytes.")
+    document: DocumentSettings = Field(default_factory=DocumentSettings)

@@ -17,7 +17,7 @@ from analyses.mi_distance.hypotheses import STATEMENTS, Statement, judge_stateme
 from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import StudySettings
-from analyses.mutual_information import pairwise_mutual_information
+from analyses.mutual_information import pairwise_under_choices
 from analyses.statistics.correlation import kendall_tau
 
 Choice = TypeVar("Choice")
@@ -122,17 +122,13 @@ def _measured(
     choices, vectors = _choices(settings), activation.astype(np.float64)
     values: list[np.ndarray] = []
     for trim in choices.trim:
-        counted = []
-        for bins in choices.bins:
-            counted.append(pairwise_mutual_information(vectors, first, second, HISTOGRAMS, bins=bins, trim=trim))
-            advance(len(HISTOGRAMS))
-        values += [one[estimator] for estimator in HISTOGRAMS for one in counted]
-        for k in choices.neighbours:
-            values.append(pairwise_mutual_information(vectors, first, second, (NEAREST,), trim=trim, neighbours=k)[NEAREST])
-            advance(1)
-        values.append(pairwise_mutual_information(vectors, first, second, (COPULA,), trim=trim)[COPULA])
-        advance(1)
-    return np.stack(values)
+        found = pairwise_under_choices(vectors, first, second, bins=choices.bins, neighbours=choices.neighbours, trim=trim, advance=advance)
+        values += [found[estimator, bins] for estimator in HISTOGRAMS for bins in choices.bins]
+        values += [found[NEAREST, k] for k in choices.neighbours]
+        values.append(found[COPULA, None])
+    # The copula's estimate of two vectors in the very same order has no upper end: no mean can be taken over it.
+    stacked = np.stack(values)
+    return np.where(np.isinf(stacked), np.nan, stacked)
 
 
 def specified_values(
@@ -142,7 +138,7 @@ def specified_values(
 
     Parameters
     ----------
-    advance : called with the number of specifications finished since the last call
+    advance : called with the number of pairs finished since the last call, of all layers and trimmings
 
     Returns
     -------
@@ -199,12 +195,15 @@ def _is_own(one: Specification, estimator: str, settings: StudySettings, represe
     return same and one.bins in (None, own.bins) and one.neighbours in (None, own.neighbours)
 
 
-def steps(settings: StudySettings, vectors: Vectors) -> int:
-    """How many specifications are measured: the control pairs once for each output, whatever the representation of the word."""
-    one = len(specifications(settings, [("one", "")]))
-    if vectors.control is None:
-        return one * len(vectors.activations)
-    return one * (2 * len(vectors.activations) + len(vectors.control.activations))
+def steps(settings: StudySettings, vectors: Vectors, pairs: Pairs) -> int:
+    """How many pairs are measured, of all layers, branches and trimmings: the word's as they are and centred, and the control's."""
+    activations = list(vectors.activations.values())
+    measured = len(pairs) * len(activations)
+    if vectors.control is not None:
+        fewer, _ = thinned(vectors.control.pairs, settings.robustness.pairs_per_distance)
+        measured = 2 * measured + len(fewer.first) * len(vectors.control.activations)
+    branches, layers = activations[0].shape[:2]
+    return len(_choices(settings).trim) * branches * layers * measured
 
 
 def references(listed: list[Specification], neighbours: int) -> np.ndarray:
@@ -311,7 +310,7 @@ def specification_table(dataset: xr.Dataset, study: Mapping[str, Any]) -> pd.Dat
         & table["neighbours"].isin(["", _word(own["neighbours"])])
         & (table["trim"] == _word(own["trim"] or "none"))
         & (table["token"] == settings["representative_token"])
-        & table["output"].isin(["", study["provenance"]["model"].get("branch_output", "")])
+        & table["output"].isin(["", study["provenance"].get("model", {}).get("branch_output", "")])
     )
     return table
 

@@ -228,7 +228,7 @@ def _control_variables(
     control: ControlPairs, measured: np.ndarray, values: np.ndarray, adjusted: Adjusted, pairs: Pairs
 ) -> dict[str, Variable]:
     """The different-word pairs; the interval of their mean leaves out one token after the other."""
-    matched = values - adjusted.values
+    matched = matched_values(control, measured)
     mean = jackknife(matched.mean(axis=-1), np.stack([(values - each).mean(axis=-1) for each in adjusted.replicates], axis=-1))
     dims = ("estimator", "branch", "layer", "control_pair")
     name = "control_mean_mutual_information"

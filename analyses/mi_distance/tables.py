@@ -76,8 +76,9 @@ def _parts(verdicts: list[Mapping[str, Any]]) -> pd.DataFrame:
     rows = []
     for row in verdicts:
         for part in row["parts"]:
-            flat = {name: value for name, value in part.items() if name != "before"}
-            before = part.get("before", {})
+            flat = {name: value for name, value in part.items() if not isinstance(value, Mapping) and name != "wide"}
+            before, wide = part.get("before", {}), part.get("wide") or {}
+            flat |= {f"wide_{name}": wide.get(name) for name in ("low", "high", "before_low", "before_high")}
             flat |= {"margin": part.get("margin")} | {f"before_{name}": before.get(name) for name in ("estimate", "low", "high")}
             rows.append({column: row[column] for column in where} | flat)
     return pd.DataFrame(rows)

@@ -17,6 +17,8 @@ from analyses.mutual_information.trimming import Array, Indices, Vectors, prepar
 
 Estimator = Literal["histogram", "expected", "corrected", "nearest_neighbour", "gaussian_copula"]
 ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)
+# An estimator, and the number of bins or of neighbours that it was given; None where there is only one.
+_Key = tuple[Estimator, int | Literal["fd"] | None]
 FROM_COUNTS = frozenset({"histogram", "expected", "corrected"})
 
 # Pairs worked on at once: large enough to pay for the call, small enough to stay in the processor's cache and to share out.
@@ -97,7 +99,9 @@ def mutual_information(
     if left.shape == right.shape:
         # Stacked a few at a time: a copy of everything would leave the processor's cache.
         rows = _Blocks(len(left_rows), 2, dimensions, lambda part: np.stack([left_rows[part], right_rows[part]], axis=1))
-        return _of_blocks(rows, [0], [1], (estimator,), bins, trim, neighbours)[estimator].reshape(shape)
+        _check((estimator,), (bins,), trim, (neighbours,))
+        found = _of_blocks(rows, [0], [1], [(estimator, None)], (bins,), trim, (neighbours,))
+        return found[estimator, None].reshape(shape)
     # Indices broadcast, not vectors: each vector is sorted and binned once however many others it meets.
     first = np.broadcast_to(np.arange(len(left_rows)).reshape(left.shape[:-1]), shape).ravel()
     second = np.broadcast_to(np.arange(len(right_rows)).reshape(right.shape[:-1]), shape).ravel() + len(left_rows)
@@ -154,11 +158,50 @@ def pairwise_mutual_information(
     >>> found["histogram"].round(4).tolist()
     [0.6931, 0.0, 0.0]
     """
+    _check(estimators, (bins,), trim, (neighbours,))
+    found = _of_many(vectors, first, second, [(name, None) for name in estimators], (bins,), trim, (neighbours,), advance)
+    return {name: found[name, None] for name in estimators}
+
+
+def pairwise_under_choices(
+    vectors: npt.ArrayLike,
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    *,
+    bins: Sequence[int | Literal["fd"]],
+    neighbours: Sequence[int],
+    trim: float | None = 4.0,
+    advance: Callable[[int], None] | None = None,
+) -> dict[tuple[Estimator, int | Literal["fd"] | None], Array]:
+    """Every estimator under several choices of bins and neighbours, of the same pairs, as `pairwise_mutual_information` gives them.
+
+    What the choices share is done once: trimming, sorting, and the search for neighbours, which finds the fewer on the way to the many.
+
+    Returns
+    -------
+    dict of (estimator, choice) to (..., P) float64
+        The choice is the number of bins or "fd", the number of neighbours, and None for the Gaussian copula.
+    """
+    names: list[_Key] = [(name, choice) for name in ("histogram", "expected", "corrected") for choice in bins]
+    names += [("nearest_neighbour", k) for k in neighbours] + [("gaussian_copula", None)]
+    _check((), bins, trim, neighbours)
+    return _of_many(vectors, first, second, names, bins, trim, neighbours, advance)
+
+
+def _of_many(
+    vectors: npt.ArrayLike,
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    names: Sequence[_Key],
+    bins: Sequence[int | Literal["fd"]],
+    trim: float | None,
+    neighbours: Sequence[int],
+    advance: Callable[[int], None] | None,
+) -> dict[_Key, Array]:
     data = np.asarray(vectors)
     blocks = data.reshape(-1, *data.shape[-2:])
-    values = _of_blocks(
-        _Blocks(len(blocks), data.shape[-2], data.shape[-1], blocks.__getitem__), first, second, estimators, bins, trim, neighbours, advance
-    )
+    taken = _Blocks(len(blocks), data.shape[-2], data.shape[-1], blocks.__getitem__)
+    values = _of_blocks(taken, first, second, names, bins, trim, neighbours, advance)
     return {name: array.reshape(*data.shape[:-2], -1) for name, array in values.items()}
 
 
@@ -175,18 +218,17 @@ def _of_blocks(
     blocks: _Blocks,
     first: npt.ArrayLike,
     second: npt.ArrayLike,
-    estimators: Sequence[Estimator],
-    bins: int | Literal["fd"],
+    names: Sequence[_Key],
+    bins: Sequence[int | Literal["fd"]],
     trim: float | None,
-    neighbours: int,
+    neighbours: Sequence[int],
     advance: Callable[[int], None] | None = None,
-) -> dict[Estimator, Array]:
+) -> dict[_Key, Array]:
     """The pairs' estimates in each block, (count, P)."""
-    _check(estimators, bins, trim, neighbours)
     keep_free_memory()
     left, right = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
-    values: dict[Estimator, Array] = {name: np.empty((blocks.number, len(left))) for name in estimators}
-    histogram_only = set(estimators) == {"histogram"}
+    values: dict[_Key, Array] = {name: np.empty((blocks.number, len(left))) for name in names}
+    histogram_only = {estimator for estimator, _ in names} == {"histogram"}
 
     def prepared(part: slice) -> Vectors:
         return prepare(blocks.take(part).reshape(-1, blocks.dimensions), trim)
@@ -195,7 +237,7 @@ def _of_blocks(
         count = job.blocks.stop - job.blocks.start
         shift = np.arange(count)[:, None] * blocks.vectors
         pairs = (left[job.pairs] + shift).ravel(), (right[job.pairs] + shift).ravel()
-        estimates = _estimate(job.prepared or prepared(job.blocks), *pairs, estimators, bins, neighbours)
+        estimates = _estimate(job.prepared or prepared(job.blocks), *pairs, names, bins, neighbours)
         for name, array in values.items():
             array[job.blocks, job.pairs] = estimates[name].reshape(count, -1)
         return len(pairs[0])
@@ -233,30 +275,42 @@ def _jobs(blocks: _Blocks, pairs: int, chunk: int, prepared: Callable[[slice], V
 
 
 def _estimate(
-    vectors: Vectors, first: Indices, second: Indices, estimators: Sequence[Estimator], bins: int | str, neighbours: int
-) -> dict[Estimator, Array]:
-    result: dict[Estimator, Array] = {}
-    if FROM_COUNTS.intersection(estimators):
-        counts = histograms(vectors, first, second, bins)
-        result["histogram"] = np.where(counts.total < 2, np.nan, counts.plug_in)
-        if {"expected", "corrected"}.intersection(estimators):
-            result["expected"] = np.where(counts.total < 2, np.nan, expected(counts))
-            result["corrected"] = result["histogram"] - result["expected"]
-    if "nearest_neighbour" in estimators:
-        result["nearest_neighbour"] = nearest_neighbour(vectors, first, second, neighbours)
-    if "gaussian_copula" in estimators:
-        result["gaussian_copula"] = gaussian_copula(vectors, first, second)
+    vectors: Vectors,
+    first: Indices,
+    second: Indices,
+    names: Sequence[_Key],
+    bins: Sequence[int | Literal["fd"]],
+    neighbours: Sequence[int],
+) -> dict[_Key, Array]:
+    """Each estimator under each choice; under `None`, where it is the only one."""
+    result: dict[_Key, Array] = {}
+    wanted = {estimator for estimator, _ in names}
+    if FROM_COUNTS.intersection(wanted):
+        for choice in bins:
+            counts = histograms(vectors, first, second, choice)
+            plug_in = result["histogram", choice] = np.where(counts.total < 2, np.nan, counts.plug_in)
+            if {"expected", "corrected"}.intersection(wanted):
+                mean = result["expected", choice] = np.where(counts.total < 2, np.nan, expected(counts))
+                result["corrected", choice] = plug_in - mean
+    if "nearest_neighbour" in wanted:
+        found = nearest_neighbour(vectors, first, second, neighbours)
+        result |= {("nearest_neighbour", k): row for k, row in zip(neighbours, found, strict=True)}
+    if "gaussian_copula" in wanted:
+        result["gaussian_copula", None] = gaussian_copula(vectors, first, second)
     usable = vectors.finite[first] & vectors.finite[second]
-    return {name: np.where(usable, array, np.nan) for name, array in result.items()}
+    only = {estimator: array for (estimator, _), array in result.items()}
+    return {name: np.where(usable, result[name] if name in result else only[name[0]], np.nan) for name in names}
 
 
-def _check(estimators: Sequence[Estimator], bins: int | str, trim: float | None, neighbours: int) -> None:
+def _check(estimators: Sequence[Estimator], bins: Sequence[int | str], trim: float | None, neighbours: Sequence[int]) -> None:
     for name in estimators:
         if name not in ESTIMATORS:
             raise InputError(f"estimator {name!r} is unknown: choose one of {', '.join(ESTIMATORS)}")
-    if bins != "fd" and not (isinstance(bins, int) and 2 <= bins <= 1000):
-        raise InputError(f"bins is {bins!r}: give a whole number from 2 to 1000, or fd")
+    for choice in bins:
+        if choice != "fd" and not (isinstance(choice, int) and 2 <= choice <= 1000):
+            raise InputError(f"bins is {choice!r}: give a whole number from 2 to 1000, or fd")
     if trim is not None and not trim > 0:
         raise InputError(f"trim is {trim!r}: give a positive number of standard deviations, or none to keep every dimension")
-    if neighbours < 1:
-        raise InputError(f"neighbours is {neighbours!r}: give a whole number of at least 1")
+    for k in neighbours:
+        if k < 1:
+            raise InputError(f"neighbours is {k!r}: give a whole number of at least 1")

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special, stats
 
-from analyses.mutual_information.trimming import Array, Indices, Vectors
+from analyses.mutual_information.trimming import Array, Indices, Mask, Vectors
 
 
 def gaussian_copula(vectors: Vectors, first: Indices, second: Indices) -> Array:
@@ -18,21 +18,33 @@ def gaussian_copula(vectors: Vectors, first: Indices, second: Indices) -> Array:
     result = np.empty(len(first))
     for index, (left, right) in enumerate(zip(first, second, strict=True)):
         keep = kept[index]
-        result[index] = _estimate(vectors.values[left][keep], vectors.values[right][keep])
+        x, y = vectors.values[left][keep], vectors.values[right][keep]
+        if len(x) < 2:
+            result[index] = np.nan
+        elif np.ptp(x) == 0 or np.ptp(y) == 0:
+            result[index] = 0.0
+        else:
+            result[index] = _of_scores(_normal_scores(vectors, left, keep), _normal_scores(vectors, right, keep))
     return result
 
 
-def _estimate(x: Array, y: Array) -> float:
-    if len(x) < 2:
-        return np.nan
-    if np.ptp(x) == 0 or np.ptp(y) == 0:
-        return 0.0
-    left, right = _normal_scores(x), _normal_scores(y)
+def _of_scores(left: Array, right: Array) -> float:
     correlation = left @ right / np.sqrt((left @ left) * (right @ right))
     # Rounding can leave a perfect correlation a digit short of 1.
     return float(np.inf) if abs(correlation) > 1 - 1e-15 else float(-np.log1p(-(correlation**2)) / 2)
 
 
-def _normal_scores(values: Array) -> Array:
-    scores = special.ndtri(stats.rankdata(values) / (len(values) + 1))
+def _normal_scores(vectors: Vectors, row: int, keep: Mask) -> Array:
+    """Scores of the kept dimensions of one vector, (n,)."""
+    # The vector is in order already; ranking it again for every pair takes several times as long.
+    order = vectors.order[row]
+    ascending = order[keep[order]]
+    values = vectors.values[row]
+    if (values[ascending[1:]] == values[ascending[:-1]]).any():
+        ranks = stats.rankdata(values[keep])
+    else:
+        places = np.empty(len(values))
+        places[ascending] = np.arange(1, len(ascending) + 1)
+        ranks = places[keep]
+    scores = special.ndtri(ranks / (len(ranks) + 1))
     return np.asarray(scores - scores.mean())

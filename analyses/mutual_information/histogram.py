@@ -122,13 +122,21 @@ def freedman_diaconis(values: Array, kept: Mask) -> npt.NDArray[np.int64]:
     """
     bins = np.ones(len(values), dtype=np.int64)
     for index, (row, keep) in enumerate(zip(values, kept, strict=True)):
-        sample = row[keep]
-        if sample.size:
-            quarter, three_quarters = np.percentile(sample, [25, 75])
-            width = 2 * (three_quarters - quarter) * sample.size ** (-1 / 3)
+        ascending = np.sort(row[keep])
+        if ascending.size:
+            width = 2 * (_quantile(ascending, 0.75) - _quantile(ascending, 0.25)) * ascending.size ** (-1 / 3)
             if width > 0:
-                bins[index] = np.clip(np.ceil(np.ptp(sample) / width), 1, MOST_FREEDMAN_DIACONIS_BINS)
+                bins[index] = np.clip(np.ceil((ascending[-1] - ascending[0]) / width), 1, MOST_FREEDMAN_DIACONIS_BINS)
     return bins
+
+
+def _quantile(ascending: Array, share: float) -> float:
+    """As `numpy.quantile` to the last digit, which takes ten times as long for a vector of this size."""
+    place = share * (len(ascending) - 1)
+    index = int(place)
+    low, high = float(ascending[index]), float(ascending[min(index + 1, len(ascending) - 1)])
+    beyond = place - index
+    return low + (high - low) * beyond if beyond < 0.5 else high - (high - low) * (1 - beyond)
 
 
 def _count_joint(vectors: Vectors, first: Indices, second: Indices, bins: Bins) -> Counts:

@@ -362,23 +362,24 @@ def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, 
     """Estimator 1 for each pair: neighbours are sought outwards in the order of x until x alone is too far.
 
     untied : `values` with ties broken, and its order; `values` itself says what is constant.
+    neighbours : numbers of neighbours (K,); one search for the largest finds them all.
+    result : (K, P), written to.
     """
     dimensions = values.shape[1]
+    most = neighbours.max()
     x, y_ascending, y = np.empty(dimensions), np.empty(dimensions), np.empty(dimensions)
     y_place_of, y_place = np.empty(dimensions, np.int64), np.empty(dimensions, np.int64)
-    nearest = np.empty(neighbours)
+    nearest = np.empty(most)
+    inside = np.empty(neighbours.size)
     for pair in range(first.size):
         i, j = first[pair], second[pair]
         count, deviation_x = _gather(untied[i], inlier[i], inlier[j], order[i], x)
         _, deviation_y = _gather(untied[j], inlier[j], inlier[i], order[j], y_ascending)
-        if count <= neighbours:
-            result[pair] = np.nan
-            continue
-        if deviation_x == 0.0 or deviation_y == 0.0 or _is_constant(values[i], inlier[i], inlier[j]):
-            result[pair] = 0.0
-            continue
-        if _is_constant(values[j], inlier[j], inlier[i]):
-            result[pair] = 0.0
+        constant = deviation_x == 0.0 or deviation_y == 0.0 or _is_constant(values[i], inlier[i], inlier[j])
+        constant = constant or _is_constant(values[j], inlier[j], inlier[i])
+        for choice in range(neighbours.size):
+            result[choice, pair] = np.nan if count <= neighbours[choice] else 0.0
+        if constant or count <= neighbours.min():
             continue
         place = 0
         for d in order[j]:
@@ -391,7 +392,7 @@ def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, 
                 y_place[place] = y_place_of[d]
                 y[place] = y_ascending[y_place_of[d]]
                 place += 1
-        inside = 0.0
+        inside[:] = 0.0
         for point in range(count):
             nearest[:] = np.inf
             farthest = np.inf
@@ -405,20 +406,26 @@ def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, 
                     distance = max(here_x - x[left], abs(y[left] - here_y))
                     if distance < farthest:
                         _insert(nearest, distance)
-                        farthest = nearest[neighbours - 1]
+                        farthest = nearest[most - 1]
                     left -= 1
                     moved = True
                 if right < count and x[right] - here_x < farthest:
                     distance = max(x[right] - here_x, abs(y[right] - here_y))
                     if distance < farthest:
                         _insert(nearest, distance)
-                        farthest = nearest[neighbours - 1]
+                        farthest = nearest[most - 1]
                     right += 1
                     moved = True
-            radius = np.nextafter(farthest, 0.0)
-            # The search passed every x nearer than the radius, unless the radius is zero and the neighbours are ties.
-            x_left, x_right = (left + 1, right) if farthest > 0.0 else (0, count)
-            y_left, y_right = _window(y_ascending, count, y_place[point], radius)
-            inside += digamma[_within(x, point, radius, x_left, x_right)]
-            inside += digamma[_within(y_ascending, y_place[point], radius, y_left, y_right)]
-        result[pair] = digamma[count] + digamma[neighbours] - inside / count
+            for choice in range(neighbours.size):
+                if count <= neighbours[choice]:
+                    continue
+                distance = nearest[neighbours[choice] - 1]
+                radius = np.nextafter(distance, 0.0)
+                # The search passed every x nearer than the radius, unless the radius is zero and the neighbours are ties.
+                x_left, x_right = (left + 1, right) if distance > 0.0 else (0, count)
+                y_left, y_right = _window(y_ascending, count, y_place[point], radius)
+                inside[choice] += digamma[_within(x, point, radius, x_left, x_right)]
+                inside[choice] += digamma[_within(y_ascending, y_place[point], radius, y_left, y_right)]
+        for choice in range(neighbours.size):
+            if count > neighbours[choice]:
+                result[choice, pair] = digamma[count] + digamma[neighbours[choice]] - inside[choice] / count

@@ -1,5 +1,7 @@
 """Mutual information from nearest neighbours: estimator 1 of Kraskov, Stögbauer & Grassberger (2004)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import spatial, special
@@ -8,8 +10,8 @@ from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.trimming import Array, Indices, Vectors
 
 
-def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbours: int) -> Array:
-    """psi(n) + psi(k) - <psi(n_x + 1)> - <psi(n_y + 1)> in nats, (P,), over the n kept dimensions of each pair.
+def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbours: Sequence[int]) -> Array:
+    """psi(n) + psi(k) - <psi(n_x + 1)> - <psi(n_y + 1)> in nats, (K, P), for each k and over the n kept dimensions of each pair.
 
     n_x counts the points nearer in x than the k-th neighbour in the plane (maximum norm); both sides are first divided by their
     standard deviation, as scikit-learn's `mutual_info_regression` does. Equal values of one vector are told apart by tiny seeded
@@ -19,19 +21,21 @@ def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbo
     Kraskov, Stögbauer & Grassberger (2004), Physical Review E 69, 066138, equation 8.
     """
     digamma = special.digamma(np.arange(vectors.values.shape[1] + 1, dtype=np.float64))
-    result = np.empty(len(first))
+    result = np.empty((len(neighbours), len(first)))
     compiled = kernels()
     if compiled is not None:
         known = vectors.values, vectors.untied, vectors.inlier, vectors.order
-        compiled.nearest_neighbour(*known, first, second, neighbours, digamma, result)
+        compiled.nearest_neighbour(*known, first, second, np.asarray(neighbours, dtype=np.int64), digamma, result)
         return result
     kept = vectors.kept(first, second)
     for index, (left, right) in enumerate(zip(first, second, strict=True)):
         keep = kept[index]
-        if keep.sum() > neighbours and (np.ptp(vectors.values[left][keep]) == 0 or np.ptp(vectors.values[right][keep]) == 0):
-            result[index] = 0.0
-        else:
-            result[index] = _estimate(vectors.untied[left][keep], vectors.untied[right][keep], neighbours, digamma)
+        constant = keep.any() and (np.ptp(vectors.values[left][keep]) == 0 or np.ptp(vectors.values[right][keep]) == 0)
+        for choice, k in enumerate(neighbours):
+            if constant and keep.sum() > k:
+                result[choice, index] = 0.0
+            else:
+                result[choice, index] = _estimate(vectors.untied[left][keep], vectors.untied[right][keep], k, digamma)
     return result
 
 

@@ -16,13 +16,17 @@ Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 
 
+# The squares of what lies between are far from the ends of float64.
+SMALLEST, LARGEST = 1e-100, 1e100
+
+
 @dataclass(frozen=True)
 class Vectors:
     """Vectors to be paired.
 
     Attributes
     ----------
-    values : (V, D) finite float64; a vector that held a NaN or an infinity is all zeros here.
+    values : (V, D) finite float64; a vector that held a NaN or an infinity is all zeros here, one of extreme values in another unit.
     inlier : (V, D) False where a vector has an outlier.
     finite : (V,) False where the vector held a NaN or an infinity: no estimate is possible.
     low, high : (V,) the smallest and the largest inlier of each vector.
@@ -74,7 +78,7 @@ def prepare(vectors: npt.ArrayLike, trim: float | None) -> Vectors:
     vectors : (V, D)
     trim : None keeps every dimension. A constant vector has no outliers.
     """
-    values = np.ascontiguousarray(vectors, dtype=np.float64)
+    values = _in_range(np.ascontiguousarray(vectors, dtype=np.float64))
     compiled = kernels()
     if compiled is not None:
         return _prepare_compiled(compiled, values, trim)
@@ -92,6 +96,17 @@ def prepare(vectors: npt.ArrayLike, trim: float | None) -> Vectors:
         trimmed = np.flatnonzero(~inlier.all(axis=-1))
         low[trimmed], high[trimmed] = masked_range(values[trimmed], inlier[trimmed])
     return Vectors(values, inlier, finite, low, high)
+
+
+def _in_range(values: Array) -> Array:
+    """Vectors whose squares would overflow or vanish, in another unit: times a power of two, which rounds nothing and moves no estimate."""
+    largest = np.maximum(values.max(axis=-1, initial=0.0), -values.min(axis=-1, initial=0.0))
+    rows = np.flatnonzero(np.isfinite(largest) & (largest > 0) & ((largest < SMALLEST) | (largest > LARGEST)))
+    if not rows.size:
+        return values
+    scaled = values.copy()
+    scaled[rows] = np.ldexp(values[rows], -np.frexp(largest[rows])[1][:, None])
+    return scaled
 
 
 def _prepare_compiled(compiled: ModuleType, values: Array, trim: float | None) -> Vectors:

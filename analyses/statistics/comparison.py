@@ -100,4 +100,16 @@ def noncentrality_interval(statistic: npt.ArrayLike, degrees_of_freedom: float, 
     # The library's inverse is meant for t >= 0; the distribution mirrors: P(T <= t | delta) = 1 - P(T <= -t | -delta).
     size = np.abs(t)
     near, far = (special.nctdtrinc(degrees_of_freedom, level, size) for level in (1 - tail, tail))
+    near, far = (_polished(delta, degrees_of_freedom, level, size) for delta, level in ((near, 1 - tail), (far, tail)))
     return np.where(t < 0, -far, near), np.where(t < 0, -near, far)
+
+
+def _polished(delta: Array, degrees_of_freedom: float, level: float, t: Array) -> Array:
+    """The noncentrality at which P(T <= t) is `level`: the library's inverse, good to some 1e-6, and Newton's steps from there."""
+    step = 1e-4
+    for _ in range(3):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            slope = (special.nctdtr(degrees_of_freedom, delta + step, t) - special.nctdtr(degrees_of_freedom, delta - step, t)) / (2 * step)
+            change = (special.nctdtr(degrees_of_freedom, delta, t) - level) / slope
+        delta = np.where(np.isfinite(change) & (np.abs(change) < 0.01), delta - change, delta)
+    return np.asarray(delta)

@@ -12,9 +12,9 @@ from reportgen import registry
 from reportgen.bundle import IncompleteResultsError, asking, bundle_digest, read_bundle
 from reportgen.render.assets import Assets
 from reportgen.render.document import DocumentSpec, read_spec, title_block
-from reportgen.render.languages import Language
+from reportgen.render.languages import Language, load_languages
+from reportgen.settings import RESERVED_NAMES, site_folder
 
-RESERVED = frozenset({"reports", "assets", "search", "index.html", "sitemap.xml", "docs"})
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
@@ -28,6 +28,8 @@ class Study:
         Name of its folder in the site.
     digest
         SHA-256 of the bundle.
+    languages, assets
+        With what its analysis brings: the languages by code, and the files.
     title, subtitle, keywords
         By language code.
     authors
@@ -42,6 +44,8 @@ class Study:
     results: Results
     analysis: Analysis
     facts: Mapping[str, Any]
+    languages: Mapping[str, Language]
+    assets: Assets
     spec: DocumentSpec
     title: Mapping[str, str]
     subtitle: Mapping[str, str]
@@ -71,6 +75,9 @@ def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) ->
             facts = analysis.facts(results)
     except IncompleteResultsError as error:
         raise InputError(f"{bundle}: {error}") from error
+    assets = assets.with_analysis(analysis)
+    known = load_languages(*assets.directories, analysis=analysis.templates)
+    languages = {code: known[code] for code in languages}
     spec = read_spec(assets, analysis.templates)
     given = title_block(facts)
 
@@ -90,6 +97,8 @@ def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) ->
         results=results,
         analysis=analysis,
         facts=facts,
+        languages=languages,
+        assets=assets,
         spec=spec,
         title=texts(spec.title) | {code: text for code, text in given.get("title", {}).items() if code in languages},
         subtitle=texts(spec.subtitle),
@@ -102,7 +111,7 @@ def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) ->
 
 
 def _slug(name: str, bundle: Path) -> str:
-    slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")
-    if not slug or slug in RESERVED:
+    slug = site_folder(name)
+    if not slug or slug in RESERVED_NAMES:
         raise InputError(f"{bundle}: a study named {name!r} cannot have a folder of that name in a site; give it another name")
     return slug

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,8 +104,8 @@ def history_json(entries: Iterable[Regeneration]) -> str:
 def with_entry(entries: Sequence[Regeneration], new: Regeneration, label: str | None) -> list[Regeneration]:
     """The history with the entry `new`; a bundle that is in it already stays what it was, unless a label is given now.
 
-    Labels order the history, numbers in them by value (``week 9`` before ``week 10``); where an entry has none, the order is
-    that of the publications.
+    Labels order the history, numbers in them by value (``week 9`` before ``week 10``), times with a zone by the moment that they name.
+    An entry that has none stays behind the one that it was published after.
     """
     if any(entry.digest == new.digest for entry in entries):
         found = [
@@ -115,10 +116,23 @@ def with_entry(entries: Sequence[Regeneration], new: Regeneration, label: str | 
         ]
     else:
         found = [*entries, new]
-    return sorted(found, key=lambda entry: _natural(entry.label)) if all(entry.label for entry in found) else found
+    order: list[_Place] = []
+    for entry in found:
+        order.append(_natural(entry.label) if entry.label else order[-1] if order else [])
+    return [entry for _, entry in sorted(zip(order, found, strict=True), key=lambda pair: pair[0])]
 
 
-def _natural(label: str) -> list[tuple[int, int, str]]:
+_Place = list[tuple[int, int, str]]
+
+
+def _natural(label: str) -> _Place:
+    try:
+        moment = datetime.fromisoformat(label)
+    except ValueError:
+        pass
+    else:
+        if moment.tzinfo is not None:
+            label = moment.astimezone(UTC).isoformat(timespec="microseconds")
     parts = re.split(r"(\d+)", label)
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
 

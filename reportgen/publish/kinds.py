@@ -53,6 +53,10 @@ class Kind(ABC):
         """Other files that the kind needs, relative to `content`."""
         return {}
 
+    def collisions(self, site: Path, slug: str) -> list[str]:
+        """Pages of the site's own that would have the address of the study `slug`, relative to the site."""
+        return []
+
     def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
         """Files of a new site. They are written where they are absent and then belong to the user."""
         return {}
@@ -104,6 +108,9 @@ class MkDocs(Kind):
         settings |= {"theme": {"name": "material", "font": False}}
         home = f"# {escape(title)}\n\n[{escape(title)}](reports/index.md)\n"
         return {"mkdocs.yml": yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), "docs/index.md": home}
+
+    def collisions(self, site: Path, slug: str) -> list[str]:
+        return [f"{self.content(site)}/{slug}{end}" for end in (".md", "/index.md")]
 
     def notes(self, site: Path) -> list[str]:
         configuration = self._configuration(site)
@@ -158,6 +165,9 @@ class Sphinx(Kind):
         index = f"# {_markdown_text(title)}\n\n```{{toctree}}\nreports/index\n```\n"
         return {"conf.py": "\n".join(lines) + "\n", "index.md": index}
 
+    def collisions(self, site: Path, slug: str) -> list[str]:
+        return [f"{slug}{stem}{end}" for stem in ("", "/index") for end in (".rst", ".md", ".ipynb")]
+
     def notes(self, site: Path) -> list[str]:
         configuration = self._configuration(site)
         if configuration is None or self.FOLDER in configuration:
@@ -176,9 +186,14 @@ class Jekyll(Kind):
     """The sources of a Jekyll site: files without front matter are copied as they are."""
 
     name = "jekyll"
+    # A plugin of Jekyll's writes sitemap.xml for the site's own pages, unless there is one.
+    sitemap = "sitemap-reports.xml"
 
     def content(self, site: Path) -> str:
         return ""
+
+    def collisions(self, site: Path, slug: str) -> list[str]:
+        return [f"{slug}{end}" for end in (".md", ".html", "/index.md")]
 
     def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
         listed = "\n".join(_html_list(entries, languages))

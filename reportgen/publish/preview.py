@@ -34,7 +34,16 @@ def preview_png(study: Study, languages: Sequence[Language], assets: Assets) -> 
     with figure_style(assets):
         picture = matplotlib.figure.Figure(figsize=(SIZE[0] / _DPI, SIZE[1] / _DPI), dpi=_DPI, facecolor="paper")
         lines = [line for language in languages for line in textwrap.wrap(study.title[language.code], _TITLE_WIDTH)][:4]
-        picture.text(_MARGIN / SIZE[0], 1 - _TOP / SIZE[1], "\n".join(lines), size=_TITLE_SIZE, weight=600, va="top", linespacing=1.25)
+        picture.text(
+            _MARGIN / SIZE[0],
+            1 - _TOP / SIZE[1],
+            "\n".join(lines),
+            size=_TITLE_SIZE,
+            weight=600,
+            va="top",
+            linespacing=1.25,
+            parse_math=False,
+        )
         top = _TOP + int(len(lines) * _TITLE_SIZE * 1.25 * _DPI / 72) + _GAP
         spec = _first_figure(study)
         if spec is not None:

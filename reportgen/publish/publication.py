@@ -1,5 +1,6 @@
 """One publication: bundles in, a site out."""
 
+import json
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,8 @@ from urllib.parse import urlsplit
 from analyses.errors import InputError
 from analyses.progress import Progress, SilentProgress
 from reportgen import pipeline, registry
-from reportgen.bundle import bundle_digest, verify_bundle
+from reportgen.atomic import alone
+from reportgen.bundle import bundle_digest, read_study, verify_bundle
 from reportgen.cache import Cache
 from reportgen.publish.description import Study, describe
 from reportgen.publish.history import Regeneration, history_json, read_history, regeneration, timeline, with_entry
@@ -48,10 +50,14 @@ def publish(
     label: str | None = None,
     languages: Sequence[str] = ("vi", "en", "vi-en"),
     templates: Path | None = None,
+    remove: Sequence[str] = (),
+    replace: bool = False,
     progress: Progress | None = None,
     cache: Cache | None = None,
 ) -> Published:
     """Publish bundles to a site; studies that are there already stay, and nothing is written that did not change.
+
+    One process at a time works on a site: others wait for it, and then find what it published.
 
     Parameters
     ----------
@@ -67,7 +73,12 @@ def publish(
     label
         By which this regeneration is named and ordered in the history; the date in the settings if not given.
     languages
-        Codes of the pages of each report.
+        Codes of the pages of each report. A study that is there already keeps those that it has.
+    remove
+        Names of studies that the site shall no longer have; files that were changed by hand stay.
+    replace
+        Let a study take the place of another one of its name (of another word, text, model or analysis), have the pages of
+        `languages` alone, and replace files that were changed by hand.
 
     Raises
     ------
@@ -78,17 +89,18 @@ def publish(
         raise InputError(f"--to {kind}: expected {registry.choices(KINDS)}{registry.nearest(kind, KINDS)}")
     assets = Assets.default(templates)
     known = load_languages(*assets.directories)
-    beside = chosen(known, languages)
-    by_code = {language.code: language for language in beside}
-    studies = [describe(Path(bundle), by_code, assets) for bundle in bundles]
-    slugs = [study.slug for study in studies]
-    if len(set(slugs)) != len(slugs):
-        twice = next(slug for slug in slugs if slugs.count(slug) > 1)
-        raise InputError(f"two of the bundles are of a study named {twice}; give one of the studies another name")
-    publication = _Publication(KINDS[kind], out, base_url, Pages(assets, beside), assets, tuple(dict.fromkeys(languages)))
-    for study in studies:
-        publication.add_study(study, label, templates, progress or SilentProgress(), cache)
-    return publication.finish(slugs)
+    chosen(known, languages)
+    with alone(out):
+        publication = _Publication(KINDS[kind], out, base_url, known, assets, tuple(dict.fromkeys(languages)), replace=replace)
+        publication.remove(remove)
+        studies = [describe(Path(bundle), publication.languages(), assets) for bundle in bundles]
+        slugs = [study.slug for study in studies]
+        if len(set(slugs)) != len(slugs):
+            twice = next(slug for slug in slugs if slugs.count(slug) > 1)
+            raise InputError(f"two of the bundles are of a study named {twice}; give one of the studies another name")
+        for study in studies:
+            publication.add_study(study, label, templates, progress or SilentProgress(), cache)
+        return publication.finish(slugs)
 
 
 def checked_url(url: str) -> str:
@@ -100,11 +112,20 @@ def checked_url(url: str) -> str:
 
 
 class _Publication:
-    def __init__(self, kind: Kind, root: Path, base_url: str | None, pages: Pages, assets: Assets, codes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        root: Path,
+        base_url: str | None,
+        known: Mapping[str, Language],
+        assets: Assets,
+        codes: tuple[str, ...],
+        *,
+        replace: bool,
+    ) -> None:
         if root.is_file():
             raise InputError(f"--out {root} is a file; expected a folder")
-        self.kind, self.root, self.pages, self.assets, self.codes = kind, root, pages, assets, codes
-        self.scaffold_title = " / ".join(dict.fromkeys(language.text("publish.reports") for language in pages.languages))
+        self.kind, self.root, self.known, self.assets, self.codes, self.replace = kind, root, known, assets, codes, replace
         self.content = kind.content(root)
         self.prefix = f"{self.content}/" if self.content else ""
         self.before = read_manifest(self._place(_SITE_MANIFEST))
@@ -112,55 +133,104 @@ class _Publication:
         if was != kind.name:
             raise InputError(f"{root} was published as {was}; publish with --to {was}, or to another --out")
         self.base_url = checked_url(base_url) if base_url else self.before.get("base_url")
-        self.site = Site(root, self._published())
-        self.manifests = {
-            slug: read_manifest(self._place(f"{slug}/{_MANIFEST}"), ("title", "languages")) for slug in self.before.get("studies", [])
-        }
+        self.manifests = {slug: read_manifest(self._place(f"{slug}/{_MANIFEST}"), ("title", "languages")) for slug in self._studies()}
+        self.site = Site(root, self._published(), replace=replace)
         self.new: dict[str, dict[str, Any]] = {}
         self.notes: list[str] = []
+
+    def _studies(self) -> list[str]:
+        """The studies that the site has: those whose own folders say so, whatever another publication knew of them."""
+        found = sorted(self._place("").glob(f"*/{_MANIFEST}")) if self._place("").is_dir() else []
+        return [file.parent.name for file in found if read_manifest(file).get("slug") == file.parent.name]
+
+    def remove(self, slugs: Sequence[str]) -> None:
+        """Leave out studies; their files are removed with what is no longer published."""
+        for slug in slugs:
+            if slug not in self.manifests:
+                there = f"there are {registry.choices(self.manifests)}" if self.manifests else "it has no studies"
+                raise InputError(f"--remove {slug}: {self.root} has no such study; {there}{registry.nearest(slug, self.manifests)}")
+            del self.manifests[slug]
+
+    def _pages(self, codes: Iterable[str]) -> Pages:
+        """Pages in the languages of these reports, in the order of all languages: Vietnamese, English, any other."""
+        own = {language.code for language in chosen(self.known, list(codes))}
+        ordered = sorted(
+            self.known.values(), key=lambda language: (language.code not in ("vi", "en"), language.code == "en", language.code)
+        )
+        return Pages(self.assets, [language for language in ordered if language.code in own])
+
+    def languages(self) -> dict[str, Language]:
+        """All languages of this publication: of the reports asked for, and of those that the site has."""
+        codes = [*self.codes, *(code for slug in self.manifests for code in self._codes(slug))]
+        return {language.code: language for language in chosen(self.known, codes)}
+
+    def _codes(self, slug: str) -> tuple[str, ...]:
+        """The reports of a study: those asked for, and those that the site has of it."""
+        there = [] if self.replace else self.manifests.get(slug, {}).get("languages", [])
+        usable = [code for code in there if all(member in self.known for member in ([code] if code in self.known else code.split("-")))]
+        return tuple(dict.fromkeys([*self.codes, *usable]))
 
     def _place(self, path: str) -> Path:
         return self.root / self.content / path
 
     def _published(self) -> dict[str, str]:
         found = dict(self.before.get("files", {}))
-        for slug in self.before.get("studies", []):
-            manifest = read_manifest(self._place(f"{slug}/{_MANIFEST}"))
+        for slug, manifest in self.manifests.items():
             found |= {f"{self.prefix}{slug}/{path}": digest for path, digest in manifest.get("files", {}).items()}
             # A manifest cannot hold its own hash; it is always written again with its study.
             found[f"{self.prefix}{slug}/{_MANIFEST}"] = ""
         return found | ({f"{self.prefix}{_SITE_MANIFEST}": ""} if self.before else {})
 
+    def _check_identity(self, study: Study) -> None:
+        """Raise InputError where the study of this name that the site has is about something else."""
+        file = self._place(f"{study.slug}/data/study.json")
+        if study.slug not in self.manifests or self.replace or not file.is_file():
+            return
+        there = read_study(file.parent, older=True)
+        if there["analysis"] != study.analysis.name:
+            raise InputError(_another(study, "analysis", there["analysis"], study.analysis.name))
+        for key in getattr(study.analysis, "identity", ()):
+            old, new = (_setting(settings, key) for settings in (there["settings"], study.results.study["settings"]))
+            if old != new:
+                raise InputError(_another(study, key, old, new))
+
     def add_study(self, study: Study, label: str | None, templates: Path | None, progress: Progress, cache: Cache | None) -> None:
         """Render a study and collect all the files of its folder."""
+        self._check_identity(study)
+        for path in self.kind.collisions(self.root, study.slug):
+            if (self.root / path).exists() and path not in self.site.published:
+                raise InputError(f"{self.root / path} would have the address of the study {study.slug}; give one of them another name")
         folder = f"{self.prefix}{study.slug}/"
+        codes = self._codes(study.slug)
+        # The study's pages speak of its statements, in words that its analysis brings.
+        pages = Pages(study.assets, [study.languages[language.code] for language in self._pages(codes).languages])
         with tempfile.TemporaryDirectory() as temporary:
             rendered = Path(temporary)
-            pipeline.render(study.bundle, rendered, languages=self.codes, templates=templates, progress=progress, cache=cache)
-            bilingual = next((code for code in self.codes if "-" in code), "")
-            for code in self.codes:
+            pipeline.render(study.bundle, rendered, languages=codes, templates=templates, progress=progress, cache=cache)
+            bilingual = next((code for code in codes if "-" in code), "")
+            for code in codes:
                 place = place_of(rendered, code)
                 html = (place / "report.html").read_text(encoding="utf-8")
-                own = chosen({language.code: language for language in self.pages.languages}, [code])
+                own = [study.languages[language.code] for language in chosen(self.known, [code])]
                 words = " / ".join(dict.fromkeys(language.text("publish.about") for language in own))
-                page = report_page(html, head(study, code, self.codes, self.base_url, SIZE), bilingual, words)
+                page = report_page(html, head(study, code, codes, self.base_url, SIZE), bilingual, words)
                 self.site.add(f"{folder}{code}/index.html", page)
-                self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, self.assets))
+                self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, study.assets))
                 self.site.add(f"{folder}{code}/report.pdf", (place / "report.pdf").read_bytes())
                 for figure in sorted((place / "figures").glob("*.svg")):
                     self.site.add(f"{folder}{code}/figures/{figure.name}", figure.read_bytes())
-                if code == self.codes[0]:
+                if code == codes[0]:
                     self.site.add(f"{folder}refs.bib", bibliography(html))
-            self._history(study, label, rendered)
+            self._history(study, label, rendered, codes, pages)
         data = verify_bundle(study.bundle)
         for name in (*data, "SHA256SUMS"):
             self.site.add(f"{folder}data/{name}", (study.bundle / name).read_bytes())
-        message = " / ".join(language.text("publish.citation_message") for language in self.pages.languages)
+        message = " / ".join(language.text("publish.citation_message") for language in pages.languages)
         self.site.add(f"{folder}CITATION.cff", citation_file(study, message, self.base_url))
-        self.site.add(f"{folder}index.html", self._chooser(study, data))
+        self.site.add(f"{folder}index.html", self._chooser(study, data, codes, pages))
 
-    def _chooser(self, study: Study, data: Iterable[str]) -> str:
-        own = {language.code: language for language in self.pages.languages}
+    def _chooser(self, study: Study, data: Iterable[str], codes: Sequence[str], pages: Pages) -> str:
+        own = {language.code: study.languages[language.code] for language in pages.languages}
         findings = [
             {
                 "verdict": finding["verdict"],
@@ -168,32 +238,32 @@ class _Publication:
             }
             for finding in study.facts.get("findings", [])
         ]
-        return self.pages.render(
+        return pages.render(
             "publish/chooser.html.j2",
-            subtitle=study.subtitle,
-            title=study.title,
-            reports=self._reports(self.codes),
+            subtitle=_only(study.subtitle, pages),
+            title=_only(study.title, pages),
+            reports=self._reports(codes, pages),
             findings=findings,
             data=sorted(data),
             bundle_digest=study.digest,
-            head=links(study.slug, f"{study.slug}/index.html", self.codes, self.base_url),
+            head=links(study.slug, f"{study.slug}/index.html", codes, self.base_url),
             up=f"../{self.kind.index}",
         )
 
-    def _reports(self, codes: Sequence[str]) -> list[dict[str, str]]:
-        return [{"code": code, "language": code.partition("-")[0], "words": link_words(code, self.pages.languages)} for code in codes]
+    def _reports(self, codes: Sequence[str], pages: Pages) -> list[dict[str, str]]:
+        return [{"code": code, "language": code.partition("-")[0], "words": link_words(code, pages.languages)} for code in codes]
 
-    def _history(self, study: Study, label: str | None, rendered: Path) -> None:
+    def _history(self, study: Study, label: str | None, rendered: Path, codes: tuple[str, ...], pages: Pages) -> None:
         folder = f"{self.prefix}{study.slug}/history/"
         entries = read_history(self.root / f"{folder}history.json")
-        changes = self._changes(study)
-        new = regeneration(study, label, self.codes, has_changes=changes is not None)
+        changes = self._changes(study, pages)
+        new = regeneration(study, label, codes, has_changes=changes is not None)
         known = any(entry.digest == study.digest for entry in entries)
         if not known:
             own = f"{folder}{new.id}/"
             self.site.add(f"{own}study.json", (study.bundle / "study.json").read_bytes())
             self.site.add(f"{own}results.nc", (study.bundle / "results.nc").read_bytes())
-            for code in self.codes:
+            for code in codes:
                 self.site.add(f"{own}report-{code}.pdf", (place_of(rendered, code) / "report.pdf").read_bytes())
             if changes is not None:
                 self.site.add(f"{own}changes.html", changes)
@@ -204,37 +274,37 @@ class _Publication:
                 self.site.add(f"{self.prefix}{study.slug}/{path}", kept.read_bytes())
         entries = with_entry(entries, new, label)
         self.site.add(f"{folder}history.json", history_json(entries))
-        self.site.add(f"{folder}index.html", self._timeline(study, entries))
+        self.site.add(f"{folder}index.html", self._timeline(study, entries, pages))
         self.new[study.slug] = {
             "name": study.results.study["settings"]["name"],
             "title": dict(study.title),
             "subtitle": dict(study.subtitle),
             "bundle": study.digest,
-            "languages": list(self.codes),
+            "languages": list(codes),
             "regenerations": len(entries),
         }
 
-    def _timeline(self, study: Study, entries: Sequence[Regeneration]) -> str:
-        return self.pages.render(
+    def _timeline(self, study: Study, entries: Sequence[Regeneration], pages: Pages) -> str:
+        return pages.render(
             "publish/history.html.j2",
-            title=study.title,
+            title=_only(study.title, pages),
             entries=[
                 {"name": entry.name, "id": entry.id, "digest": entry.digest, "languages": entry.languages, "has_changes": entry.has_changes}
                 for entry in entries
             ],
-            tables=timeline(entries, self.pages),
+            tables=timeline(entries, pages),
             current=study.digest,
             head=links(study.slug, f"{study.slug}/history/index.html", (), self.base_url),
         )
 
-    def _changes(self, study: Study) -> str | None:
+    def _changes(self, study: Study, pages: Pages) -> str | None:
         """The comparison with what the site has now, if that is another bundle."""
         from reportgen.comparison_page import comparison_page
 
         there = self._place(f"{study.slug}/data")
         if study.slug not in self.manifests or not (there / "SHA256SUMS").is_file() or bundle_digest(there) == study.digest:
             return None
-        return comparison_page(there, study.bundle, pages=self.pages)
+        return comparison_page(there, study.bundle, pages=pages)
 
     def finish(self, slugs: Sequence[str]) -> Published:
         """Add what belongs to the whole site, and write."""
@@ -254,8 +324,11 @@ class _Publication:
                     self.site.add(f"{self.prefix}{slug}/{path}", file.read_bytes())
         every = {**others, **self.new}
         ordered = dict(sorted(every.items()))
-        self._add_site_files(ordered)
-        scaffold = self.kind.scaffold(self.root, self.scaffold_title, self.base_url)
+        # What the site says of itself is in every language that one of its studies has.
+        pages = self._pages([code for manifest in ordered.values() for code in manifest["languages"]] or self.codes)
+        self._add_site_files(ordered, pages)
+        title = " / ".join(dict.fromkeys(language.text("publish.reports") for language in pages.languages))
+        scaffold = self.kind.scaffold(self.root, title, self.base_url)
         absent = {path: text for path, text in scaffold.items() if not (self.root / path).exists()}
         self.notes += self.kind.notes(self.root)
         own = {path for path in scaffold if path in self.site.hashes()}
@@ -265,15 +338,15 @@ class _Publication:
         written, removed = self.site.write()
         if self.base_url is None:
             self.notes.append("no canonical addresses, preview pictures and sitemap without --base-url")
-        pages = tuple(self._place(f"{slug}/index.html") for slug in slugs)
-        return Published(self.root, pages, tuple(written), tuple(removed), tuple(self.notes))
+        published = tuple(self._place(f"{slug}/index.html") for slug in slugs)
+        return Published(self.root, published, tuple(written), tuple(removed), tuple(self.notes))
 
-    def _add_site_files(self, ordered: Mapping[str, Mapping[str, Any]]) -> None:
+    def _add_site_files(self, ordered: Mapping[str, Mapping[str, Any]], pages: Pages) -> None:
         entries = [Entry(slug, manifest["title"], tuple(manifest["languages"])) for slug, manifest in ordered.items()]
         files = {f"{self.prefix}{path}": text for path, text in self.kind.extras().items()}
         if self.kind.makes_index:
-            files[f"{self.prefix}{self.kind.index}"] = self._index(ordered)
-        files |= self.kind.stub(self.root, entries, self.pages.languages)
+            files[f"{self.prefix}{self.kind.index}"] = self._index(ordered, pages)
+        files |= self.kind.stub(self.root, entries, pages.languages)
         if self.base_url is not None:
             codes = {slug: manifest["languages"] for slug, manifest in ordered.items()}
             files[f"{self.prefix}{self.kind.sitemap}"] = sitemap(self.base_url, codes, [self.kind.index])
@@ -283,21 +356,40 @@ class _Publication:
         content = {"kind": self.kind.name, "base_url": self.base_url, "studies": list(ordered), "files": hashes}
         self.site.add(f"{self.prefix}{_SITE_MANIFEST}", manifest_text(content))
 
-    def _index(self, ordered: Mapping[str, Mapping[str, Any]]) -> str:
+    def _index(self, ordered: Mapping[str, Mapping[str, Any]], pages: Pages) -> str:
         rows = [
             {
                 "slug": slug,
-                "title": self._titles(manifest["title"]),
+                "title": _only(manifest["title"], pages),
                 # Manifests of a site that an older version wrote have none.
-                "subtitle": self._titles(manifest["subtitle"]) if manifest.get("subtitle") else {},
-                "reports": self._reports(manifest["languages"]),
+                "subtitle": _only(manifest["subtitle"], pages) if manifest.get("subtitle") else {},
+                "reports": self._reports(manifest["languages"], pages),
                 "regenerations": manifest["regenerations"],
             }
             for slug, manifest in ordered.items()
         ]
-        canonical = self.base_url
-        return self.pages.render("publish/index.html.j2", studies=rows, canonical=canonical)
+        return pages.render("publish/index.html.j2", studies=rows, canonical=self.base_url)
 
-    def _titles(self, titles: Mapping[str, str]) -> dict[str, str]:
-        languages: Sequence[Language] = self.pages.languages
-        return {language.code: titles.get(language.code) or next(iter(titles.values())) for language in languages}
+
+def _only(texts: Mapping[str, str], pages: Pages) -> dict[str, str]:
+    """A text in the languages of the pages; where it has none of one, in one that it has."""
+    return {language.code: texts.get(language.code) or next(iter(texts.values())) for language in pages.languages} if texts else {}
+
+
+def _setting(settings: Mapping[str, Any], key: str) -> Any:
+    """A setting by its dotted key; None where there is none."""
+    value: Any = settings
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _another(study: Study, key: str, old: Any, new: Any) -> str:
+    def shown(value: Any) -> str:
+        text = json.dumps(value, ensure_ascii=False)
+        return text if len(text) <= 60 else f"{text[:57]}..."
+
+    return (
+        f"{study.bundle}: the site has another study named {study.slug} ({key}: there {shown(old)}, here {shown(new)}); "
+        "give this one another name, or publish with --replace"
+    )

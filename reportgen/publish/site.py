@@ -82,11 +82,14 @@ class Site:
         The site's folder.
     published
         Path -> SHA-256 of what earlier publications put there.
+    replace
+        Whether files that were changed by hand since may be replaced.
     """
 
-    def __init__(self, root: Path, published: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, published: Mapping[str, str], *, replace: bool = False) -> None:
         self.root = root
-        self._published = dict(published)
+        self.published = dict(published)
+        self._replace = replace
         self._files: dict[str, bytes] = {}
 
     def add(self, path: str, content: bytes | str) -> None:
@@ -104,15 +107,19 @@ class Site:
             place = self.root / path
             if place.is_dir():
                 raise InputError(f"{place} is a folder, where a file of the site would go; publish to another --out")
-            if path not in self._published and path not in exempt and place.is_file() and place.read_bytes() != content:
+            if path in exempt or not place.is_file() or place.read_bytes() == content:
+                continue
+            if path not in self.published:
                 raise InputError(f"{place} was not published by reportgen, so it is not replaced; move it, or publish to another --out")
+            if not self._replace and not self._is_as_published(path, self.published[path]):
+                raise InputError(f"{place} was changed since it was published, so it is not replaced; move it, or publish with --replace")
 
     def write(self) -> tuple[list[Path], list[Path]]:
         """Put the files in place and remove what was published earlier and is no more; return the written and the removed paths.
 
         The site changes as a whole: a reader, or whoever is killed meanwhile, never meets pages of two publications.
         """
-        gone = [path for path, digest in self._published.items() if path not in self._files and self._is_as_published(path, digest)]
+        gone = [path for path, digest in self.published.items() if path not in self._files and self._is_as_published(path, digest)]
         try:
             with staging(self.root) as staged:
                 for path, content in self._files.items():
@@ -129,6 +136,6 @@ class Site:
         return sorted(written, key=lambda path: order[path]), [self.root / path for path in gone]
 
     def _is_as_published(self, path: str, digest: str) -> bool:
-        # A file that somebody changed since is theirs.
+        # A file that somebody changed since is theirs; a manifest, which has no hash, is reportgen's own.
         place = self.root / path
-        return place.is_file() and sha256(place.read_bytes()) == digest
+        return place.is_file() and digest in ("", sha256(place.read_bytes()))

@@ -94,8 +94,8 @@ def render_documents(
     wrong = set(formats) - set(FORMATS)
     if wrong:
         raise InputError(f"format {sorted(wrong)[0]!r}: choose from {', '.join(FORMATS)}")
-    assets = Assets.default(templates)
-    known = load_languages(*assets.directories)
+    assets = Assets.of(analysis, templates)
+    known = load_languages(*assets.directories, analysis=analysis.templates)
     documents = {code: members(code, known) for code in dict.fromkeys(languages)}
     names = {code: language.text("interface.language_name") for code, language in known.items()}
     with asking(analysis):

@@ -1,4 +1,4 @@
-"""Where templates, styles and fonts lie, with a user's own directory in front of the built-in one."""
+"""Where templates, styles and fonts lie: what is built in, in front of it what an analysis brings, in front of both a user's own."""
 
 import os
 import shutil
@@ -10,6 +10,7 @@ import jinja2
 from jinja2.loaders import split_template_path
 
 from analyses.errors import InputError
+from analyses.protocol import Analysis, template_folder
 from analyses.readers import MEGABYTE, is_file, is_folder, read_bytes, read_text
 from reportgen.render.sandbox import TemplateEnvironment
 from reportgen.yaml_files import read_yaml
@@ -43,6 +44,16 @@ class Assets:
         if own is not None and not is_folder(own):
             raise InputError(f"templates: {own} is not a directory")
         return cls([built_in_templates(), *([own] if own else [])])
+
+    @classmethod
+    def of(cls, analysis: Analysis, own: Path | None = None) -> "Assets":
+        """The same with what the analysis brings between the two; raises InputError when `own` is no directory."""
+        return cls.default(own).with_analysis(analysis)
+
+    def with_analysis(self, analysis: Analysis) -> "Assets":
+        """These with what the analysis brings, behind whatever is a user's own."""
+        brought = template_folder(analysis)
+        return Assets([*self.directories[:1], *([brought] if brought else []), *self.directories[1:]])
 
     def path(self, name: str) -> Path:
         """The file of this name; raises InputError when no directory has it, or a link leads out of the directory."""

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from markupsafe import Markup, escape
 
+from reportgen.render.direction import isolated
 from reportgen.render.document import Document, FigureItem, Item, Section, TableItem, plain_number
 from reportgen.render.languages import Language
+from reportgen.render.other_scripts import shapeless_replaced, with_fonts
 from reportgen.render.references import Reference, bibtex, entry, family_name, plain_letters
 from reportgen.render.svg import Palette, follow_scheme
 from reportgen.render.tables import Cell, Grid, Heading
@@ -236,4 +238,5 @@ def render_html(document: Document, language_names: Mapping[str, str] | None = N
     page = render_page(
         document, "html", fonts + palette.screen_css() + style_sheet(document, "report", "screen"), drawing, None, language_names
     )
+    page, _ = with_fonts(isolated(shapeless_replaced(page)), lambda _, font: data_uri(font.woff2(), "font/woff2"), "woff2")
     return re.sub(r"\n\s*\n+", "\n", page).lstrip()

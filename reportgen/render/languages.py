@@ -1,8 +1,9 @@
 """Languages as data: whole sentences from catalogues, and how each language writes numbers.
 
-A language is a folder ``templates/languages/<code>/`` of ``.po`` files. A key (the msgid) is a dotted name, its sentence (the
-msgstr) may hold placeholders ``%(name)s``. How numbers are written comes from Babel's locale data and from the ``format.*`` keys of
-``interface.po``: nothing in the code names a language.
+A language is a folder ``templates/languages/<code>/`` of ``.po`` files; what only one analysis says may stand in
+``templates/<analysis>/languages/<code>/``, where a key of its own does not change what another says under the same one. A key (the
+msgid) is a dotted name, its sentence (the msgstr) may hold placeholders ``%(name)s``. How numbers are written comes from Babel's locale
+data and from the ``format.*`` keys of ``interface.po``: nothing in the code names a language.
 """
 
 import datetime
@@ -277,15 +278,17 @@ def _merge(folder: Path) -> dict[str, str]:
     return sentences
 
 
-def load_languages(*templates_directories: Path) -> dict[str, Language]:
+def load_languages(*templates_directories: Path, analysis: str | None = None) -> dict[str, Language]:
     """Every language found: code -> Language, in the order of the codes.
 
-    Later directories have precedence over earlier ones, key by key, so that a user's own folder may change single sentences.
+    Later directories have precedence over earlier ones, key by key, so that a user's own folder may change single sentences. With
+    `analysis`, the name of its folder, a key is looked up in its own catalogues (of all directories) first, then in the common ones.
     """
     merged: dict[str, dict[str, str]] = {}
-    for directory in templates_directories:
-        for folder in sorted((directory / "languages").glob("*/")):
-            merged.setdefault(folder.name, {}).update(_merge(folder))
+    for place in ("languages", *([f"{analysis}/languages"] if analysis else [])):
+        for directory in templates_directories:
+            for folder in sorted((directory / place).glob("*/")):
+                merged.setdefault(folder.name, {}).update(_merge(folder))
     for code in merged:
         try:
             babel.Locale.parse(code, sep="-")

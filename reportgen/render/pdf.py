@@ -15,10 +15,12 @@ from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from reportgen.render.assets import Assets
+from reportgen.render.direction import directed
 from reportgen.render.document import Document, FigureItem
 from reportgen.render.formulas import typeset
 from reportgen.render.html import font_faces, render_page, style_sheet
 from reportgen.render.languages import Language
+from reportgen.render.other_scripts import shapeless_replaced, with_fonts
 from reportgen.render.pagination import Arrangement, arrange, draft, in_paragraphs, measure, rearranged
 from reportgen.render.svg import Palette
 from reportgen.render.tagging import FORMULA_MARK, finish
@@ -40,13 +42,15 @@ WORD = re.compile(r"(?<=[> \n])([^ \n<>]+)[ \n]+(?=[^<>]*<)")
 class OwnAssetsOnly(URLFetcher):
     """Gives the report's own files, pictures and data addresses; anything else is an error, not a gap on the page."""
 
-    def __init__(self, assets: Assets, pictures: Mapping[str, str] | None = None) -> None:
+    def __init__(self, assets: Assets, pictures: Mapping[str, str] | None = None, fonts: Mapping[str, bytes] | None = None) -> None:
         super().__init__(allowed_protocols=("data",))
-        self._assets, self._pictures = assets, pictures or {}
+        self._assets, self._pictures, self._fonts = assets, pictures or {}, fonts or {}
 
     def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:
         if url in self._pictures:
             return URLFetcherResponse(url, self._pictures[url].encode(), {"Content-Type": "image/svg+xml"})
+        if url in self._fonts:
+            return URLFetcherResponse(url, self._fonts[url], {"Content-Type": "font/ttf"})
         if url.startswith(SCHEME):
             return URLFetcherResponse(url, self._assets.bytes(url.removeprefix(SCHEME)))
         if url.startswith("data:"):
@@ -71,11 +75,16 @@ class _Press:
         self._palette = Palette.load(document.assets)
         fonts = font_faces(lambda name: f"{SCHEME}fonts/{name}.ttf", "truetype")
         self._css = fonts + self._palette.paper_css() + style_sheet(document, "report", "paper")
+        self.fonts: dict[str, bytes] = {}
         self.pictures = {self._address(item.id): item.svg for item in document.items() if isinstance(item, FigureItem)}
 
     @staticmethod
     def _address(name: str) -> str:
         return f"{SCHEME}pictures/{name}.svg"
+
+    @staticmethod
+    def _script_address(index: int) -> str:
+        return f"{SCHEME}scripts/{index + 1}.ttf"
 
     def _formula(self, name: str, inline: bool, language: Language) -> Markup:
         formulas = self._document.formulas
@@ -96,16 +105,19 @@ class _Press:
             return Markup('<img class="drawing"{} src="{}" alt="{}">').format(size, self._address(item.id), alt)
 
         document = rearranged(draft(self._document) if short else self._document, arrangement)
-        head, begin, body = render_page(document, "pdf", self._css, drawing, self._formula).partition("<body")
+        page = directed(shapeless_replaced(render_page(document, "pdf", self._css, drawing, self._formula)))
+        page, fonts = with_fonts(page, lambda index, _: self._script_address(index), "truetype")
+        self.fonts = {self._script_address(index): font.ttf for index, font in enumerate(fonts)}
+        head, begin, body = page.partition("<body")
         body = WHOLE.sub(r'<span class="unbroken">\1</span>', OPERATOR.sub("\u00a0\\1\u00a0", body))
         title, main, text = body.partition("<main")
         text = WORD_BEFORE_BOX.sub(r"<span>\1</span> ", text)
-        return head + begin + title + main + QUOTED.sub(lambda quoted: WORD.sub(r"<span>\1</span> ", quoted[0]), text)
+        return head + begin + title + main + QUOTED.sub(_in_words, text)
 
     def layout(self, source: str, *, short: bool = False) -> weasyprint.Document:
         """The source on pages; figures are empty in a short one."""
         pictures = {address: _emptied(svg) if short else svg for address, svg in self.pictures.items()}
-        fetcher = OwnAssetsOnly(self._document.assets, pictures)
+        fetcher = OwnAssetsOnly(self._document.assets, pictures, self.fonts)
         return weasyprint.HTML(string=source, url_fetcher=fetcher).render(font_config=FontConfiguration())
 
     def arrangement(self) -> Arrangement:
@@ -118,6 +130,11 @@ class _Press:
                 break
             current = following
         return current
+
+
+def _in_words(quoted: re.Match[str]) -> str:
+    # The order of boxes in a line is that of the page's own direction: words that run the other way stay in one.
+    return quoted[0] if 'dir="rtl"' in quoted[0] else WORD.sub(r"<span>\1</span> ", quoted[0])
 
 
 def _emptied(svg: str) -> str:
@@ -135,28 +152,35 @@ def _attachments(document: Document) -> list[weasyprint.Attachment]:
 
 
 @contextmanager
+def complaints_of_layout() -> Iterator[list[str]]:
+    """What the layout engine complains of in the meantime."""
+    complaints = _Complaints()
+    logger = logging.getLogger("weasyprint")
+    logger.addHandler(complaints)
+    try:
+        yield complaints.lines
+    finally:
+        logger.removeHandler(complaints)
+
+
+@contextmanager
 def laying_out() -> Iterator[None]:
     """What any use of the layout engine needs: its complaints are errors, and no time goes into looking for garbage.
 
     A layout makes millions of objects and drops few before its end: the collector finds nothing and takes a sixth of the time.
     """
-    complaints = _Complaints()
-    logger = logging.getLogger("weasyprint")
-    logger.addHandler(complaints)
     collecting = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with complaints_of_layout() as complaints:
+            yield
     except FatalURLFetchingError as error:
         raise RuntimeError(str(error)) from error
     finally:
-        logger.removeHandler(complaints)
         if collecting:
             gc.enable()
-    if complaints.lines:
-        raise RuntimeError(
-            f"PDF: {complaints.lines[0]}" + (f" (and {len(complaints.lines) - 1} more)" if len(complaints.lines) > 1 else "")
-        )
+    if complaints:
+        raise RuntimeError(f"PDF: {complaints[0]}" + (f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""))
 
 
 def plan_pdf(document: Document) -> Arrangement:
@@ -183,11 +207,13 @@ def render_pdf(document: Document, arrangement: Arrangement | None = None) -> by
         press = _Press(document)
         source = press.page(arrangement)
         target = BytesIO()
-        identifier = hashlib.sha256("\0".join([source, *press.pictures.values(), *document.data.values()]).encode()).digest()[:16]
+        identifier = hashlib.sha256("\0".join([source, *press.pictures.values(), *document.data.values()]).encode())
+        for font in press.fonts.values():
+            identifier.update(font)
         press.layout(source).write_pdf(
             target,
             pdf_variant="pdf/a-3a",
-            pdf_identifier=identifier,
+            pdf_identifier=identifier.digest()[:16],
             finisher=finish,
             attachments=_attachments(document),
         )

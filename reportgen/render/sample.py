@@ -1,14 +1,17 @@
 """A small page with all that a report asks of the layout engine: its fonts, subset and embedded, letters of both languages, a table,
 a picture, tags."""
 
+import re
+from collections.abc import Sequence
 from io import BytesIO
 
 import weasyprint
+from markupsafe import escape
 from weasyprint.text.fonts import FontConfiguration
 
 from reportgen.render.assets import Assets
 from reportgen.render.html import FACES, font_faces
-from reportgen.render.pdf import SCHEME, OwnAssetsOnly, laying_out
+from reportgen.render.pdf import SCHEME, OwnAssetsOnly, complaints_of_layout, laying_out
 from reportgen.render.tagging import finish
 
 _PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'%3E%3Cpath d='M0 0h9v9z'/%3E%3C/svg%3E"
@@ -37,3 +40,15 @@ def print_sample(assets: Assets | None = None) -> bytes:
         target = BytesIO()
         page.render(font_config=FontConfiguration()).write_pdf(target, pdf_variant="pdf/a-3a", pdf_identifier=bytes(16), finisher=finish)
     return target.getvalue()
+
+
+def print_characters(characters: Sequence[str]) -> list[str]:
+    """Print each character in a line of its own with the fonts of the system; return those that have no shape in any of them."""
+    css = font_faces(lambda name: f"{SCHEME}fonts/{name}.ttf", "truetype")
+    body = "".join(f"<p>{escape(character)}</p>" for character in characters)
+    source = f"<html lang=\"en\"><head><title>reportgen</title><style>{css}body{{font-family:'Reportgen Serif'}}</style></head><body>{body}"
+    with complaints_of_layout() as complaints:
+        page = weasyprint.HTML(string=source, url_fetcher=OwnAssetsOnly(Assets.default()))
+        page.render(font_config=FontConfiguration()).write_pdf(BytesIO())
+    missing = {chr(int(number, 16)) for line in complaints for number in re.findall(r"\(U\+([0-9A-F]+)\)", line)}
+    return [character for character in characters if character in missing]

@@ -1,7 +1,9 @@
 import json
+from pathlib import Path
 
 import pytest
 
+from benchmarks import word_null
 from benchmarks.__main__ import PAGE, RESULTS
 from benchmarks.measure import at_most, compared, in_turn
 from benchmarks.table import END, START, insert, short, table
@@ -70,3 +72,14 @@ def test_the_page_of_the_documentation_shows_the_last_figures():
     report = json.loads((RESULTS / "bench.json").read_text(encoding="utf-8"))
     between = PAGE.read_text(encoding="utf-8").partition(START)[2].partition(END)[0]
     assert between.strip() == short(report).strip()
+
+
+def test_the_page_of_evidence_shows_the_last_figures_of_random_words():
+    results = json.loads((Path(word_null.__file__).parent / "results" / "word_null.json").read_text())
+    page = (Path(word_null.__file__).parents[1] / "docs" / "evidence.md").read_text()
+    rows = [line.replace("%", " %") for line in word_null.table(results).splitlines() if line.startswith("| ") and "---" not in line]
+    assert len(rows[1:]) == 30
+    assert [row for row in rows[1:] if row not in page] == []
+    decided = [sum(shares["primary"][verdict] for verdict in ("supported", "contradicted"))
+               for found in results["studies"].values() for name, shares in found.items() if ":" not in name]  # fmt: skip
+    assert max(decided) <= 0.05

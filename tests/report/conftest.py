@@ -200,13 +200,13 @@ def planted(
 def planted_study() -> Callable[..., Results]:
     """Results of planted vectors; hypotheses may be set."""
 
-    def study(vectors: StudyInput, **hypotheses: Any) -> Results:
+    def study(vectors: StudyInput, detail_layer: int | None = 1, **hypotheses: Any) -> Results:
         settings = StudySettings(
             name="planted",
             word="coffee",
             activations_file="planted.npz",
             permutations=99,
-            detail_layer=1,
+            detail_layer=detail_layer,
             hypotheses=hypotheses,
             robustness={"enabled": False},
         )

@@ -75,7 +75,7 @@ def test_titles_and_prose_follow_the_word(documents):
         assert word in document.running_title[code]
         page = render_html(document)
         assert page.count(word) > 7
-        assert f'<blockquote class="study-text" lang="{settings.document.text_language}">' in page
+        assert f'<blockquote class="study-text" dir="auto" lang="{settings.document.text_language}">' in page
         # The lesson's own word has nothing to do in a report on another one.
         visible = re.sub(r"<(style|script).*?</\1>|data:[^\"]*|<[^>]*>", " ", page, flags=re.DOTALL)
         assert "coffee" not in visible.lower()

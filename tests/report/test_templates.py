@@ -25,6 +25,7 @@ TYPED_DECIMALS = {
 }
 TYPED_WHOLE = {
     "95",  # per cent, of every interval
+    "99",  # per cent, of the wider interval by which a later part contradicts its statement
     "80",  # per cent, the power that the section on power speaks of
     "32",  # bits of the arithmetic
     "10",  # "layer 10 of 48 in the lesson"
@@ -32,7 +33,6 @@ TYPED_WHOLE = {
     "0",  # "số 0": zero in Vietnamese
     "1",  # layers are numbered from 1
     "256",  # SHA-256
-    "99",  # per cent: the wider interval of a statement's later parts, which Bonferroni's rule gives
 }
 # Numbers of statements and occurrences, constants of formulas, and a rule at the level .05: none of them is a result.
 TYPED_IN_SENTENCE = {

@@ -1,3 +1,5 @@
+import errno
+import io
 import json
 import signal
 import subprocess
@@ -7,6 +9,7 @@ import time
 import pytest
 from typer.testing import CliRunner
 
+from reportgen import cli
 from reportgen.cli import app
 
 
@@ -30,6 +33,7 @@ def test_help_loads_nothing_heavy():
     """How long it takes is measured in benchmarks/, on a machine that is quiet."""
     code = """
 import sys
+from reportgen import cli
 from reportgen.cli import app
 for arguments in (["--help"], ["run", "--help"]):
     try:
@@ -275,3 +279,16 @@ def test_timings(call, renderer, monkeypatch):
     rows = {line[:32].strip(): float(line[32:].removesuffix(" s")) for line in done.stderr.splitlines()}
     assert list(rows)[-1] == "Total"
     assert 0.2 <= rows["Estimating mutual information"] <= rows["Total"] <= time.perf_counter() - start
+
+
+@pytest.mark.parametrize(("code", "said", "end"), [(0, 1, 4), (1, 1, 4), (4, 0, 4), (2, 0, 2)])
+def test_what_cannot_be_printed_at_the_end_is_said_once(monkeypatch, capsys, code, said, end):
+    """A command that failed for this reason has said so; whether the rest is tried again at the end depends on the version of Python."""
+
+    class Full(io.StringIO):
+        def flush(self):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert cli._flushed(code) == end
+    assert capsys.readouterr().err.count("No space left on device") == said

@@ -88,3 +88,30 @@ def test_inspect_a_small_model(tmp_path):
     assert (properties["attention branch"], properties["MLP branch"]) == ("attn.c_proj", "mlp.c_proj")
     assert (properties["layers"], properties["hidden dimensions"]) == ("2", "8")
     assert "attn.c_proj" in call("inspect", tmp_path).stdout
+
+
+@pytest.mark.parametrize("command", ["run", "analyze"])
+@pytest.mark.parametrize(
+    ("model", "options", "fetched"),
+    [
+        ("gemma-3-270m", ["--accept-licence"], True),
+        ("gemma-3-270m", [], False),
+        ("gemma-3-270m", ["--accept-licence", "--offline"], False),
+        ("embedded", ["--accept-licence"], False),
+    ],
+)
+def test_terms_may_be_accepted_with_the_run_itself(command, model, options, fetched, monkeypatch, tmp_path):
+    from analyses.models import embedded
+    from reportgen import pipeline
+
+    def stop(*_arguments, **_options):
+        raise InputError("the model is asked for now")
+
+    accepted = []
+    monkeypatch.setattr(embedded, "packaged_folder", lambda which, **given: accepted.append((which.source, given["accepted"])))
+    monkeypatch.setattr(pipeline, "run" if command == "run" else "analyze_to", stop)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text(f"analysis: letters\nname: a\nword: tea\ntext: Tea and tea.\nmodel: {{source: {model}}}\n")
+    done = CliRunner().invoke(app, [command, "a.yaml", "--quiet", *options])
+    assert "the model is asked for now" in done.stderr
+    assert accepted == ([("gemma-3-270m", True)] if fetched else [])

@@ -85,7 +85,7 @@ def test_html_needs_none_of_the_libraries(tmp_path, bundle):
 
 @pytest.fixture
 def no_pdf(monkeypatch):
-    monkeypatch.setattr(pipeline, "obstacle", lambda: "PDF cannot be made here: no pango; remedy: install it")
+    monkeypatch.setattr(pipeline, "obstacle", lambda *_: "PDF cannot be made here: no pango; remedy: install it")
 
 
 def test_the_html_is_made_and_the_exit_code_is_3(no_pdf, renderer, reportgen_process, tmp_path, bundle):
@@ -118,7 +118,7 @@ def test_what_was_kept_without_pdf_is_not_taken_for_the_whole(no_pdf, renderer, 
     for _ in range(2):
         with pytest.raises(IncompleteError):
             render(bundle, tmp_path / "out", languages=["vi"], cache=Cache())
-    monkeypatch.setattr(pipeline, "obstacle", lambda: "")
+    monkeypatch.setattr(pipeline, "obstacle", lambda *_: "")
     documents = render(bundle, tmp_path / "out", languages=["vi"], cache=Cache())
     assert "report.pdf" in {path.name for path in documents}
 
@@ -126,3 +126,51 @@ def test_what_was_kept_without_pdf_is_not_taken_for_the_whole(no_pdf, renderer, 
 def test_pdf_alone_stops_before_anything_is_computed(no_pdf, tmp_path):
     with pytest.raises(MissingError, match="no pango"):
         Rendering(formats=("pdf",)).possible()
+
+
+# A text in a script for which no font is here
+
+LINEAR_A = "\U00010600"
+
+
+@pytest.fixture
+def study(tmp_path):
+    text = f"Tea {LINEAR_A} after tea: the tea of Huế."
+    path = tmp_path / "study.yaml"
+    path.write_text(f'analysis: letters\nname: scripts\nword: tea\ntext: "{text}"\n', encoding="utf-8")
+    return path
+
+
+def test_a_missing_glyph_is_named_first_and_costs_neither_the_bundle_nor_the_html(study, renderer, tmp_path, caplog):
+    from reportgen import notices
+
+    notices.forget()
+    with pytest.raises(IncompleteError) as failure:
+        pipeline.run(study, tmp_path / "out", languages=["vi"])
+    said = f"PDF cannot be made here: the text holds {LINEAR_A} (U+10600), for which no font is here; remedy: on Debian"
+    assert str(failure.value).startswith(said)
+    assert next(record.getMessage() for record in caplog.records if record.name == "reportgen").startswith(said)
+    assert renderer == [(("vi",), ("html",))]
+    assert (tmp_path / "out" / "vi" / "report.html").is_file()
+    assert (tmp_path / "out" / "bundle" / "study.json").is_file()
+
+
+def test_html_alone_needs_no_font(study, renderer, tmp_path, caplog):
+    pipeline.run(study, tmp_path / "out", languages=["vi"], formats=["html"])
+    assert caplog.messages == []
+
+
+def test_pdf_alone_stops_before_anything_is_computed_for_a_missing_glyph(study, renderer, tmp_path, letters, monkeypatch):
+    monkeypatch.setattr(type(letters), "run", lambda *arguments: pytest.fail("something was computed"))
+    with pytest.raises(MissingError, match="U\\+10600"):
+        pipeline.run(study, tmp_path / "out", languages=["vi"], formats=["pdf"])
+
+
+def test_documents_are_made_again_where_other_fonts_are_installed(study, renderer, tmp_path, monkeypatch):
+    from reportgen.cache import Cache
+    from reportgen.render import other_scripts
+
+    for fonts in ({}, {}, {"manimgx-fonts": "1"}, {"manimgx-fonts": "2"}):
+        monkeypatch.setattr(other_scripts, "installed", lambda fonts=fonts: fonts)
+        pipeline.run(study, tmp_path / "out", languages=["vi"], formats=["html"], cache=Cache())
+    assert len(renderer) == 3

@@ -183,7 +183,7 @@ def test_the_action_passes_every_input_to_the_script():
     (last,) = [step["run"] for step in action["runs"]["steps"] if step.get("id") == "regenerate"]
     options = set(re.findall(r"(--[a-z-]+)", last))
     assert options <= set(re.findall(r"(--[a-z-]+)", script))
-    written = set(re.findall(r"^ *output ([a-z]+) ", script, re.MULTILINE))
+    written = set(re.findall(r"^ *(?:\[.*\] \|\| )?output ([a-z]+) ", script, re.MULTILINE))
     assert {entry["value"] for entry in action["outputs"].values()} <= {f"${{{{ steps.regenerate.outputs.{name} }}}}" for name in written}
 
 
@@ -204,8 +204,37 @@ def test_workflows_give_the_action_inputs_that_it_has(name):
         assert step_id != "regenerate" or output in action["outputs"]
 
 
-def test_the_pull_request_is_opened_only_when_something_moved():
+def test_the_pull_request_is_opened_only_when_something_changed():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "regenerate.yml").read_text(encoding="utf-8"))
     (step,) = [step for job in workflow["jobs"].values() for step in job["steps"] if step.get("name") == "Pull request"]
-    assert step["if"] == "steps.regenerate.outputs.state == 'first' || steps.regenerate.outputs.changed == 'true'"
+    assert step["if"] == "steps.regenerate.outputs.state != 'unchanged'"
     assert "gh pr create" in step["run"]
+    # Where the repository's settings forbid it, the link is said and the step is not red.
+    assert re.search(r"gh pr create .*\|\|\n(.*\n)?.*/compare/\$BRANCH", step["run"])
+
+
+def test_what_is_published_is_what_was_accepted():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8"))
+    (step,) = [step for job in workflow["jobs"].values() for step in job["steps"] if step.get("uses") == "./"]
+    assert step["with"]["bundle"] == "reports/baseline"
+
+
+def test_a_corrected_title_reaches_baseline_and_site_and_is_called_presentation(repository, tmp_path):
+    site, output = tmp_path / "site", tmp_path / "output"
+    options = ["--site", str(site), "--accept", "--base-url", "https://example.org/c"]
+    assert regenerate(repository, *options, "--label", "w1", "--formats", "html pdf").returncode == 0
+    with (repository / "study.yaml").open("a") as file:
+        file.write("document: {title: {vi: Ấm và cà phê, en: Kettle and coffee}}\n")
+    again = regenerate(repository, *options, "--label", "w2", "--formats", "html pdf", GITHUB_OUTPUT=str(output))
+    assert again.returncode == 0, again.stderr
+    assert "state=presentation" in output.read_text().splitlines()
+    assert "changed=false" in output.read_text().splitlines()
+    assert "Ấm và cà phê" in (site / "kettle" / "vi" / "index.html").read_text(encoding="utf-8")
+    assert "Kettle and coffee" in (repository / "baseline" / "study.json").read_text(encoding="utf-8")
+    before = snapshot(site)
+    third = regenerate(repository, *options, "--label", "w3", "--formats", "html pdf")
+    assert third.stderr.rstrip().endswith("regenerate: unchanged")
+    assert snapshot(site) == before
+    published = regenerate(repository, "--bundle", "baseline", "--site", str(tmp_path / "other"), "--baseline", "")
+    assert published.returncode == 0, published.stderr
+    assert (tmp_path / "other" / "kettle" / "vi" / "index.html").is_file()

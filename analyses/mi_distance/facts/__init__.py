@@ -6,6 +6,7 @@ Nothing here is worded. A sentence's key is built from a verdict, so that what t
 from typing import Any
 
 from analyses.mi_distance.facts.answers import abstract_sentences, answers_table
+from analyses.mi_distance.facts.captured import captured_facts, layers_captured
 from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import (
     band_ends,
@@ -38,7 +39,7 @@ from analyses.mi_distance.facts.statements import (
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.figure_captions import captions as figure_captions
 from analyses.mi_distance.layer_counts import counted
-from analyses.mi_distance.layer_numbers import detail_layer
+from analyses.mi_distance.layer_numbers import detail_layer, of_model
 from analyses.mi_distance.linear_facts import linear_facts
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.robustness_facts import robustness_facts
@@ -55,7 +56,9 @@ def facts(results: Results) -> dict[str, Any]:
         "headings": {"word": settings["word"], "model": model_facts(study)["called"]},
         "word": settings["word"],
         "settings": settings,
-        "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": token_count(study)},
+        "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")}
+        | {"tokens": token_count(study), "layers_of_model": of_model(study), "layers_captured": layers_captured(study)},
+        "captured": captured_facts(dataset, study),
         "counted": {
             "pairs": counted("pairs", study["pairs"]),
             "pairs_of_one": counted("pairs", study["occurrences"] - 1),

@@ -39,9 +39,13 @@ def model_facts(study: Study) -> dict[str, Any]:
 
 
 def _stored_precision(quantisation: str | None) -> dict[str, Any] | None:
-    """The format of weights that were stored in few bits, and how many those are, from such as "GGUF Q4_1, dequantised to float32"."""
-    found = re.match(r"(?P<format>[^,]*Q(?P<bits>\d)[^,]*)", quantisation or "")
-    return {"format": found["format"], "bits": int(found["bits"])} if found else None
+    """The format of weights that were stored in few bits, and the fewest and most of its bits ("GGUF Q4_1, dequantised to float32").
+
+    Formats of 16 and 32 bits alone are none: published weights come in them.
+    """
+    form = (quantisation or "").removesuffix(", dequantised to float32")
+    bits = [int(found) for found in re.findall(r"(?:Q|FP)(\d)", form)]
+    return {"format": form, "bits": min(bits), "most_bits": max(bits)} if bits else None
 
 
 def text_segments(study: Study) -> dict[str, Any] | None:

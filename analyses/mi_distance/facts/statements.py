@@ -76,7 +76,7 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) 
     if measure == "tau_difference":
         values["margin"] = number(settings["same_tau_margin"], 1, unit=True)
     side = part["side"]
-    if measure == "tau_half" and part["verdict"] == "not_testable" and "histogram_interval" in values:
+    if measure == "tau_half" and part["verdict"] == "not_testable" and all(f"{each}_interval" in values for each in CO_PRIMARY):
         side = "wide"
     return {
         "measure": measure,

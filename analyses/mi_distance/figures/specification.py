@@ -101,7 +101,7 @@ def _curve(canvas: Canvas, hover: Hover, axes: Axes, rows: pandas.DataFrame, sta
             drawn["edgecolors"] = style.color
         gid = f"{statement}-{verdict}"
         axes.scatter(x[at], estimate[at], s=9, marker=style.marker, linewidths=0.9, zorder=4, gid=gid, **drawn)
-        hover.add(gid, [_text(words, rows.iloc[index]) for index in at])
+        hover.add(gid, [_text(words, rows.iloc[index], several_outputs=rows["output"].nunique() > 1) for index in at])
     _mark_own(axes, rows)
     axes.set_xlim(-1, len(rows))
     limits(axes, estimate, low, high, claimed, pad=0.05)
@@ -156,10 +156,12 @@ def _mark_own(axes: Axes, rows: pandas.DataFrame) -> None:
 
 def _choices(strip: Axes, rows: pandas.DataFrame, groups: Sequence[_Group], height: float) -> None:
     """A mark in a line wherever a specification has that choice; `height` of the strip in inches."""
-    size = float(np.clip(150 / max(len(rows), 1), 0.7, 2.2))
+    size = float(np.clip(150 / max(len(rows), 1), 0.25, 2.2))
     for line, y in _places(groups):
         x = np.flatnonzero(rows[line.column].isin(line.values).to_numpy())
-        strip.vlines(x, y - 0.042, y + 0.042, color="ink", linewidth=size, zorder=3)
+        # One path for all marks of a line: as many as there are specifications would make most of the file.
+        ends = np.tile([y - 0.042, y + 0.042, np.nan], len(x))
+        strip.plot(np.repeat(x, 3), ends, color="ink", linewidth=size, solid_capstyle="butt", zorder=3)
     _mark_own(strip, rows)
     for y in _borders(groups):
         strip.axhline(y, color="grid", linewidth=0.7, zorder=1)
@@ -239,6 +241,9 @@ def _groups(words: Words, data: pandas.DataFrame, results: Results) -> list[_Gro
     else:
         name = "given" if results.study["text"] is None else "same"
         lines = [_Line(_name(words, f"token.{name}"), "token", tuple(tokens))]
+    outputs = present("output")
+    if len(outputs) > 1:
+        lines += [_Line(_name(words, f"output.{output}"), "output", (output,)) for output in outputs]
     lines.append(_Line(_name(words, "distance"), "distance", tuple(present("distance"))))
     return [*groups, _Group([], lines)]
 
@@ -257,7 +262,7 @@ def _value(words: Words, column: str, value: str) -> list[str]:
     return [words.number(amount, 0 if amount == int(amount) else 1)]
 
 
-def _text(words: Words, row: pandas.Series) -> str:
+def _text(words: Words, row: pandas.Series, *, several_outputs: bool) -> str:
     """What is shown over a point: all its choices, its estimate, and the verdict."""
 
     def choice(column: str) -> Any:
@@ -279,6 +284,7 @@ def _text(words: Words, row: pandas.Series) -> str:
         neighbours=choice("neighbours"),
         trim=choice("trim"),
         token=key(f"figure.hover.token.{row['token']}"),
+        output=key(f"figure.hover.output.{row['output']}") if several_outputs else "",
         value=number(row["estimate"], digits, unit=unit),
         interval=interval_or_nothing(row["low"], row["high"], digits, unit=unit),
         verdict=key(f"verdict.{row['verdict']}"),

@@ -67,8 +67,14 @@ def test_a_model_is_called_by_its_name_and_a_file_is_no_model():
 @pytest.mark.parametrize(
     ("quantisation", "stored"),
     [
-        ("GGUF Q4_1, dequantised to float32", {"format": "GGUF Q4_1", "bits": 4}),
-        ("GGUF Q8_0, dequantised to float32", {"format": "GGUF Q8_0", "bits": 8}),
+        ("GGUF Q4_1, dequantised to float32", {"format": "GGUF Q4_1", "bits": 4, "most_bits": 4}),
+        ("GGUF Q8_0, dequantised to float32", {"format": "GGUF Q8_0", "bits": 8, "most_bits": 8}),
+        ("GGUF Q4_K, Q6_K, F32, dequantised to float32", {"format": "GGUF Q4_K, Q6_K, F32", "bits": 4, "most_bits": 6}),
+        ("GGUF IQ3_S, dequantised to float32", {"format": "GGUF IQ3_S", "bits": 3, "most_bits": 3}),
+        ("GGUF MXFP4, Q8_0, dequantised to float32", {"format": "GGUF MXFP4, Q8_0", "bits": 4, "most_bits": 8}),
+        # Published weights come in these.
+        ("GGUF F16, F32, dequantised to float32", None),
+        ("GGUF BF16, dequantised to float32", None),
         (None, None),
     ],
 )
@@ -77,9 +83,11 @@ def test_precision_of_the_stored_weights(quantisation, stored):
 
 
 def test_the_embedded_models_own_words_are_understood():
-    from analyses.models.embedded import QUANTISATION
+    from analyses.models.embedded import GEMMA, QUANTISATION
 
     assert model_facts(provenance(quantisation=QUANTISATION))["stored"]["bits"] == 4
+    stored = model_facts(provenance(quantisation=GEMMA.quantisation))["stored"]
+    assert (stored["format"], stored["bits"], stored["most_bits"]) == ("GGUF Q4_K_M (Q4_K, Q5_0, Q6_K, Q8_0)", 4, 8)
 
 
 @pytest.mark.parametrize(("bits", "digits"), [(2.4231, 2), (None, None)])

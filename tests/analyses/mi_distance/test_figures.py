@@ -304,6 +304,14 @@ def _both_tokens(results: Results) -> Results:
     return Results(dataset, results.activations, results.study)
 
 
+def _both_outputs(results: Results) -> Results:
+    """The same, had the model a norm behind each branch: half of the specifications behind it."""
+    estimator = results.dataset["specification_estimator"]
+    behind = np.arange(estimator.size) % 2 == 1
+    dataset = results.dataset.assign(specification_output=(estimator.dims, np.where(behind, "residual", "projection")))
+    return Results(dataset, results.activations, results.study)
+
+
 def _stricter(results: Results) -> Results:
     """The same at another level."""
     return Results(results.dataset, results.activations, results.study | {"settings": results.study["settings"] | {"alpha": 0.01}})
@@ -343,7 +351,14 @@ def test_the_catalogues_hold_the_sentences_of_the_figures_and_no_others(language
         _gentle(study(4, 7)),
         _one_draw(study(4, 7)),
     ]
-    for results in [*cases, _with_text(study(4, 7)), _both_tokens(study(4, 7)), _stricter(study(4, 7)), _few_simulated(study(4, 7))]:
+    for results in [
+        *cases,
+        _with_text(study(4, 7)),
+        _both_tokens(study(4, 7)),
+        _both_outputs(study(4, 7)),
+        _stricter(study(4, 7)),
+        _few_simulated(study(4, 7)),
+    ]:
         for spec in figures(results):
             drawing = spec.draw(Labels(list(recorded.values())))
             plt.close(drawing.figure)

@@ -161,7 +161,7 @@ def test_a_file_of_another_kind(tmp_path, name):
 
 def test_a_pickle_is_never_opened(tmp_path):
     np.savez(tmp_path / "objects.npz", activation=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(InputError, match="cannot be read as activations"):
+    with pytest.raises(InputError, match="values of type object; expected numbers or strings"):
         from_file(tmp_path / "objects.npz", "tea")
 
 
@@ -380,3 +380,24 @@ def test_a_bare_prefix_token_is_no_piece_of_the_word(tmp_path):
     assert tokens.pieces == ("▁", "咖啡", "，", "咖啡")
     assert [end - start for start, end in tokens.offsets] == [0, 2, 1, 2]
     assert not tokens.unknown
+
+
+def test_the_same_word_twice_in_one_token_is_left_out(tiny_gpt2):
+    """A tokenizer that has 人人 as one token: whose vector would it be?"""
+    from analyses.words import look_for
+
+    text = "一个人 人人 有人 那人"
+    offsets = [(0, 2), (2, 3), (3, 6), (6, 8), (8, 9), (9, 11), (11, 12)]
+    found = look_for(text, "人", offsets, inside_words=True)
+    shared = [(place.start, place.reason) for place in found.left_out]
+    assert shared == [(4, "wider_token"), (5, "wider_token")]
+    tokens = [occurrence.tokens for occurrence in found.occurrences]
+    assert len(set(tokens)) == len(tokens) == 3
+
+
+def test_ready_positions_out_of_order_are_named(tmp_path):
+    generator = np.random.default_rng(0)
+    activation = generator.normal(size=(2, 3, 3, 20)).astype(np.float32)
+    np.savez(tmp_path / "x.npz", activation=activation, token_position=[5, 3, 9])
+    with pytest.raises(InputError, match="token_position must be in ascending order, each occurrence at a token of its own"):
+        from_file(tmp_path / "x.npz", "tea")

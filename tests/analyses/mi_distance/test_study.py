@@ -133,6 +133,21 @@ def test_no_controls_no_verdicts_with_controls(make_input, small_settings):
     assert not [name for name in results.dataset.data_vars if str(name).startswith(("control", "untrained", "excess", "word_specific"))]
 
 
+@pytest.mark.parametrize(("layers", "shown"), [(1, 1), (2, 2), (3, 3), (6, 3)])
+def test_the_layer_shown_pair_by_pair_adapts_to_short_models(make_input, small_settings, layers, shown):
+    settings = small_settings.model_copy(update={"detail_layer": None})
+    assert analyse(make_input(occurrences=4, layers=layers), settings, SilentProgress()).study["detail_layer"] == shown
+
+
+def test_a_layer_to_show_must_be_one_of_those_that_are_studied(make_input, small_settings):
+    model = {"model": {"source": "hub", "name": "x", "layer_numbers": [4, 5, 12], "layers_of_model": 12}}
+    found = dataclasses.replace(make_input(occurrences=4, layers=3), provenance=model)
+    settings = small_settings.model_copy(update={"detail_layer": 12})
+    assert analyse(found, settings, SilentProgress()).study["detail_layer"] == 12
+    with pytest.raises(InputError, match=r"detail_layer: expected one of the layers that are studied, 4-5, 12 of 12; got 3"):
+        analyse(found, settings.model_copy(update={"detail_layer": 3}), SilentProgress())
+
+
 def test_detail_layer_beyond_the_model(make_input, small_settings):
     with pytest.raises(InputError, match="detail_layer: expected a layer from 1 to 3"):
         analyse(make_input(occurrences=5, layers=3), small_settings.model_copy(update={"detail_layer": 4}), SilentProgress())

@@ -61,6 +61,14 @@ def test_every_part_of_every_verdict_has_a_row(found, results):
     assert parts[parts["measure"] != "mlp_level"]["before_estimate"].isna().all()
 
 
+def test_every_cell_is_a_number_a_word_or_empty(results_of):
+    """No mapping or list: a spreadsheet would show Python's own way of writing it, None included."""
+    for name, table in tables(results_of(occurrences=3, layers=6)).items():
+        for column in table:
+            kinds = {type(value) for value in table[column].dropna()}
+            assert not kinds & {dict, list, tuple}, (name, column)
+
+
 @pytest.mark.parametrize("occurrences", [2, 3])
 def test_untestable_cells_are_empty_not_zero(results_of, occurrences):
     rows = tables(results_of(occurrences=occurrences, layers=6))["layers"]

@@ -179,6 +179,19 @@ def test_files_that_would_be_read_wrongly_are_refused(architecture, extra, says,
         read_header(tmp_path / "odd.gguf")
 
 
+def test_a_llama_of_version_3_1_with_its_table_of_frequencies_is_refused(tmp_path):
+    """Its converter writes the factors of the rotary frequencies as a tensor, which transformers passes over: wrong angles."""
+    writer = gguf.GGUFWriter(tmp_path / "odd.gguf", "llama")
+    writer.add_rope_freq_base(500000.0)
+    writer.add_tensor("rope_freqs.weight", np.linspace(1, 8, 32, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(InputError, match=r"its rotary frequencies are scaled for long texts, .*; use the model's safetensors"):
+        read_header(tmp_path / "odd.gguf")
+
+
 @pytest.mark.parametrize("content", [b"", b"GGUF", b"GGUF\x03\x00\x00\x00" + b"\xff" * 40, b"version https://git-lfs.github.com/spec/v1\n"])
 def test_files_of_another_kind(content, tmp_path):
     (tmp_path / "odd.gguf").write_bytes(content)

@@ -226,3 +226,22 @@ def test_verification_of_the_built_in_model(embedded_model):
         assert check.modules == ("self_attn.o_proj", "mlp.down_proj")
         assert check.coefficients == pytest.approx((1, 1), abs=1e-3)
         assert not check.others
+
+
+@pytest.mark.parametrize(
+    ("model_type", "options", "differs"),
+    [("gemma3_text", {"head_dim": 8}, True), ("olmo2", {}, True), ("granite", {"residual_multiplier": 0.22}, False), ("llama", {}, False)],
+)
+def test_both_outputs_are_kept_where_a_norm_lies_between(model_type, options, differs, tmp_path, tiny_gpt2_folder):
+    config = transformers.AutoConfig.for_model(model_type, **(SIZES | LARGE | options))
+    settings = save_with_tokenizer(config, tmp_path / "model", tiny_gpt2_folder)
+    projection = capture(settings, TEXT, None, SilentProgress())
+    residual = capture(settings.model_copy(update={"branch_output": "residual"}), TEXT, None, SilentProgress())
+    if not differs:
+        # A multiplier alone changes no mutual information.
+        assert projection.other_output is None
+        assert residual.other_output is None
+        return
+    np.testing.assert_array_equal(projection.other_output, residual.activation)
+    np.testing.assert_array_equal(residual.other_output, projection.activation)
+    assert not np.allclose(projection.activation, residual.activation)

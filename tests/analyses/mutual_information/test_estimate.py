@@ -7,7 +7,7 @@ from sklearn.metrics import mutual_info_score
 from sklearn.metrics.cluster import expected_mutual_information
 
 from analyses.errors import InputError
-from analyses.mutual_information import ESTIMATORS, mutual_information, pairwise_mutual_information
+from analyses.mutual_information import ESTIMATORS, mutual_information, pairwise_mutual_information, pairwise_under_choices
 from analyses.mutual_information.acceleration import kernels
 
 
@@ -353,3 +353,21 @@ def test_settings_out_of_range(wrong):
 def test_vectors_of_different_length():
     with pytest.raises(ValueError, match="same D"):
         mutual_information(np.zeros(3), np.zeros(4))
+
+
+def test_many_choices_at_once_give_what_each_gives_alone():
+    vectors = np.random.default_rng(5).standard_t(3, size=(2, 6, 60))
+    vectors[0, 0, :55] = 1.0  # constant but for what trimming may drop
+    vectors[1, 2] = np.round(vectors[1, 2])  # ties
+    first, second = np.triu_indices(6, 1)
+    for trim in (None, 2.0):
+        found = pairwise_under_choices(vectors, first, second, bins=(8, "fd"), neighbours=(5, 3, 58), trim=trim)
+        assert len(found) == 3 * 2 + 3 + 1
+        for (estimator, choice), values in found.items():
+            options = {} if choice is None else {"neighbours" if estimator == "nearest_neighbour" else "bins": choice}
+            alone = pairwise_mutual_information(vectors, first, second, (estimator,), trim=trim, **options)[estimator]
+            np.testing.assert_array_equal(values, alone)
+        assert np.isnan(found["nearest_neighbour", 58]).any() == (trim is not None)
+        assert np.isfinite(found["nearest_neighbour", 3]).all()
+    with pytest.raises(InputError, match="neighbours is 0"):
+        pairwise_under_choices(vectors, first, second, bins=(8,), neighbours=(3, 0))

@@ -48,8 +48,8 @@ def test_cohens_d_keeps_its_direction(samples):
 def test_interval_inverts_the_noncentral_t(degrees):
     t = np.array([-8.0, -2.0, -0.3, 0.0, 0.3, 2.0, 8.0])
     low, high = noncentrality_interval(t, degrees)
-    np.testing.assert_allclose(stats.nct.cdf(t, degrees, low), 0.975, atol=1e-5)
-    np.testing.assert_allclose(stats.nct.cdf(t, degrees, high), 0.025, atol=1e-5)
+    np.testing.assert_allclose(stats.nct.cdf(t, degrees, low), 0.975, atol=1e-11)
+    np.testing.assert_allclose(stats.nct.cdf(t, degrees, high), 0.025, atol=1e-11)
 
 
 def test_interval_of_d_covers_the_true_effect():

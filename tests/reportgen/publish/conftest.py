@@ -77,10 +77,10 @@ def documents(monkeypatch, rendered):
 
 @pytest.fixture
 def variant(computed, tmp_path):
-    """Write a bundle like the first one but for its name, date, or its first verdict."""
+    """Write a bundle like the first one but for its name, date, other settings, or its first verdict."""
 
-    def write(folder, *, name="kettle", date="2026-03-02", verdict=None, title=None):
-        settings = computed.study["settings"]
+    def write(folder, *, name="kettle", date="2026-03-02", verdict=None, title=None, settings=None):
+        settings = {**computed.study["settings"], **(settings or {})}
         document = {**settings["document"], "date": date, "title": title or {}}
         first, *others = computed.study["verdicts"]
         study = {

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from analyses.errors import InputError
+from reportgen.bundle import bundle_digest
 from reportgen.cli import app
 from reportgen.publish import publish
 
@@ -100,7 +102,7 @@ def test_what_is_no_longer_published_goes_and_what_is_not_ours_stays(bundle, tmp
     publish([bundle], "plain", site)
     (site / "kettle" / "en" / "notes.txt").write_text("mine")
     (site / "kettle" / "en" / "index.html").write_text("edited by hand")
-    published = publish([bundle], "plain", site, languages=["vi"])
+    published = publish([bundle], "plain", site, languages=["vi"], replace=True)
     assert not (site / "kettle" / "vi-en").exists()
     assert {path.name for path in (site / "kettle" / "en").iterdir()} == {"notes.txt", "index.html"}
     assert site / "kettle" / "en" / "report.pdf" in published.removed
@@ -227,3 +229,115 @@ def test_the_command(bundle, tmp_path):
     assert f"{tmp_path}/site/kettle/vi/index.html" in result["written"]
     assert CliRunner().invoke(app, ["publish", str(tmp_path), "--out", str(tmp_path / "other")]).exit_code == 2
     assert CliRunner().invoke(app, ["publish", str(bundle), "--to", "wiki"]).exit_code == 2
+
+
+def test_the_index_is_in_the_languages_of_all_studies(bundle, variant, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site)
+    publish([variant("river", name="river")], "plain", site, languages=["vi"])
+    index = (site / "index.html").read_text(encoding="utf-8")
+    for code in ("vi", "en", "vi-en"):
+        assert f'href="kettle/{code}/index.html"' in index
+    assert 'href="river/vi/index.html"' in index
+    assert 'href="river/en/index.html"' not in index
+    assert 'lang="en"></a>' not in index
+    assert "Read in English" in index
+
+
+def test_a_language_that_is_not_given_stays(bundle, variant, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site)
+    changed = variant("later", date="2026-03-09")
+    published = publish([changed], "plain", site, languages=["vi"])
+    assert published.removed == ()
+    manifest = json.loads((site / "kettle" / "manifest.json").read_text())
+    assert sorted(manifest["languages"]) == ["en", "vi", "vi-en"]
+
+
+@pytest.mark.parametrize(("key", "value"), [("word", "ấm"), ("text", "another text"), ("model", {"source": "hub", "name": "gpt2"})])
+def test_another_study_of_the_same_name_is_refused_unless_it_shall_replace_the_first(bundle, variant, tmp_path, key, value):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site)
+    before = snapshot(site)
+    other = variant("other", settings={key: value})
+    with pytest.raises(InputError, match=rf"the site has another study named kettle \({key}.*--replace"):
+        publish([other], "plain", site)
+    assert snapshot(site) == before
+    publish([other], "plain", site, replace=True)
+    assert json.loads((site / "kettle" / "manifest.json").read_text())["bundle"] == bundle_digest(other)
+
+
+def test_a_study_is_removed_by_its_name_and_what_is_not_ours_stays(bundle, variant, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle, variant("river", name="river")], "plain", site, base_url=BASE)
+    (site / "kettle" / "mine.txt").write_text("mine")
+    publish([], "plain", site, remove=["kettle"])
+    assert [path.name for path in (site / "kettle").rglob("*") if path.is_file()] == ["mine.txt"]
+    assert "kettle" not in (site / "index.html").read_text(encoding="utf-8")
+    assert "kettle" not in (site / "sitemap.xml").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match=r'--remove rivr: .* has no such study; there are river; did you mean "river"'):
+        publish([], "plain", site, remove=["rivr"])
+
+
+def test_two_publishers_at_once_lose_nothing(bundle, variant, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site, languages=["vi"])
+    others = [variant(name, name=name) for name in ("one", "two", "three")]
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(publish, [other], "plain", site, languages=["vi"]) for other in others]:
+            done.result()
+    index = (site / "index.html").read_text(encoding="utf-8")
+    for name in ("kettle", "one", "two", "three"):
+        assert f'href="{name}/vi/index.html"' in index
+    assert json.loads((site / "reports" / "manifest.json").read_text())["studies"] == ["kettle", "one", "three", "two"]
+
+
+def test_a_study_that_the_list_does_not_have_is_found_by_its_own_manifest(bundle, variant, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle, variant("river", name="river")], "plain", site, languages=["vi"])
+    file = site / "reports" / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "studies": ["river"]}))
+    publish([bundle], "plain", site, languages=["vi"])
+    index = (site / "index.html").read_text(encoding="utf-8")
+    assert 'href="kettle/vi/index.html"' in index
+    assert 'href="river/vi/index.html"' in index
+
+
+def test_a_page_that_was_changed_by_hand_is_not_replaced_silently(bundle, variant, tmp_path):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site, languages=["vi"])
+    (site / "kettle" / "index.html").write_text("edited by hand")
+    with pytest.raises(InputError, match=r"kettle/index\.html was changed since it was published.*--replace"):
+        publish([variant("later", date="2026-03-09")], "plain", site, languages=["vi"])
+    publish([variant("later", date="2026-03-09")], "plain", site, languages=["vi"], replace=True)
+    assert "edited by hand" not in (site / "kettle" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("kind", "page"), [("mkdocs", "docs/kettle.md"), ("sphinx", "kettle.rst"), ("jekyll", "kettle.md")])
+def test_a_page_of_the_course_at_the_address_of_a_study_is_named(bundle, tmp_path, kind, page):
+    (tmp_path / "site" / page).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "site" / page).write_text("# A lesson\n")
+    with pytest.raises(InputError, match=rf"{page} would have the address of the study kettle"):
+        publish([bundle], kind, tmp_path / "site")
+
+
+def test_the_sitemap_of_a_jekyll_site_is_left_to_jekyll(bundle, tmp_path):
+    publish([bundle], "jekyll", tmp_path / "site", base_url=BASE)
+    assert not (tmp_path / "site" / "sitemap.xml").exists()
+    assert "kettle/vi/" in (tmp_path / "site" / "sitemap-reports.xml").read_text()
+
+
+def test_labels_that_are_times_are_ordered_by_the_moment(variant, tmp_path):
+    site = tmp_path / "site"
+    labels = ["2026-03-01T02:00:00Z", None, "2026-03-01T04:00:00Z", "2026-03-01T10:00:00+07:00"]
+    for index, label in enumerate(labels):
+        publish([variant(f"run-{index}", date=None, settings={"seed": index})], "plain", site, label=label, languages=["vi"])
+    history = json.loads((site / "kettle" / "history" / "history.json").read_text())["regenerations"]
+    # 10:00 at +07:00 is 03:00 in the zone of the others.
+    assert [entry["label"] or None for entry in history] == [labels[0], None, labels[3], labels[2]]
+
+
+def test_a_title_may_hold_dollars(variant, tmp_path):
+    for title in (r"Half of it: $\frac{1}$ of the tea", "Tea at $5 & $6 a cup"):
+        study = variant("dollars", title={"en": title, "vi": title})
+        publish([study], "plain", tmp_path / "site", languages=["en"], replace=True)

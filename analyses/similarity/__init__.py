@@ -1,0 +1,71 @@
+"""The study of similarity between a word's occurrences, as an analysis that the report generator finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from analyses.progress import Progress
+from analyses.protocol import Analysis, FigureSpec, Results
+from analyses.similarity.settings import SimilaritySettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+
+class Similarity:
+    """Implements `analyses.protocol.Analysis`; what computes or draws is imported only when it is called for."""
+
+    name = "similarity"
+    settings_type: type[pydantic.BaseModel] = SimilaritySettings
+    templates = "similarity"
+    template_folder = Path(__file__).parent / "templates"
+
+    def studies(self) -> Mapping[str, Path]:
+        return {path.stem: path for path in sorted((Path(__file__).parent / "studies").glob("*.yaml"))}
+
+    def run(self, settings: SimilaritySettings, progress: Progress) -> Results:
+        from analyses.similarity.study import run
+
+        return run(settings, progress)
+
+    def capture_settings(self, settings: SimilaritySettings) -> Mapping[str, Any]:
+        """What the captured vectors depend on: what it is for the study of mutual information that they are captured by."""
+        from analyses.mi_distance import MutualInformationAgainstDistance
+
+        return MutualInformationAgainstDistance().capture_settings(settings.of_capture())
+
+    def capture(self, settings: SimilaritySettings, progress: Progress) -> tuple[xr.Dataset, dict[str, Any]]:
+        from analyses.mi_distance.inputs import read_input
+
+        vectors = read_input(settings.of_capture(), progress)
+        return vectors.to_dataset(), {"text": vectors.text, "provenance": vectors.provenance}
+
+    def compute(self, settings: SimilaritySettings, captured: xr.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
+        from analyses.mi_distance.inputs import from_arrays
+        from analyses.similarity.study import analyse
+
+        arrays = {str(name): captured[name].values for name in captured.variables}
+        return analyse(from_arrays(arrays, "captured activations", facts["text"], facts["provenance"]), settings, progress)
+
+    def tables(self, results: Results) -> Mapping[str, pd.DataFrame]:
+        from analyses.similarity.tables import tables
+
+        return tables(results)
+
+    def figures(self, results: Results) -> Sequence[FigureSpec]:
+        from analyses.similarity.figures import figures
+
+        return figures(results)
+
+    def facts(self, results: Results) -> dict[str, Any]:
+        from analyses.similarity.facts import facts
+
+        return facts(results)
+
+
+analysis: Analysis = Similarity()
