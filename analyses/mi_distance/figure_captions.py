@@ -42,7 +42,7 @@ def captions(results: Results) -> dict[str, Values]:
         "estimator_comparison": _estimator_comparison,
     }
     if "word_specific_excess" in results.dataset:
-        makers["control_profile"] = makers["overview"] = _control_profile
+        makers["overview"] = makers["control_profile"] = _control_profile
     if "kendall_tau_without_first" in results.dataset:
         makers["position_profile"] = _position_profile
     if "untrained_mean_mutual_information" in results.dataset:
@@ -61,6 +61,7 @@ def _common(results: Results) -> Values:
         "occurrences": int(study["occurrences"]),
         "pairs": int(study["pairs"]),
         "pair_count": counted("pairs", int(study["pairs"])),
+        "layer_count": counted("layers", int(study["layers"])),
         "alpha": number(study["settings"]["alpha"], 2, unit=True),
         "layer": detail_layer(study)[0],
     }

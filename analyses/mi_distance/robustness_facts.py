@@ -10,6 +10,7 @@ from analyses.mi_distance.calibration import REPETITIONS, calibration_table
 from analyses.mi_distance.conclusions import CO_PRIMARY
 from analyses.mi_distance.error_rates import error_rate_table
 from analyses.mi_distance.figures.specification import FIGURES
+from analyses.mi_distance.layer_counts import counted
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.specification_curve import specification_table
 from analyses.mi_distance.value_specs import Spec, ends, interval, is_number, key, listed, number, percent
@@ -35,7 +36,8 @@ def robustness_facts(results: Results) -> dict[str, Any]:
 def robustness_captions(results: Results) -> dict[str, dict[str, Any]]:
     """Figure id -> placeholder -> value spec."""
     study = results.study
-    common = {name: int(study[name]) for name in ("layers", "dimensions", "occurrences", "pairs")}
+    common: dict[str, Any] = {name: int(study[name]) for name in ("layers", "dimensions", "occurrences", "pairs")}
+    common["layer_count"] = counted("layers", common["layers"])
     captions: dict[str, dict[str, Any]] = {"power": common | _power_caption(results)}
     if "specification" in results.dataset.dims:
         captions["calibration"] = common | _calibration_caption(results)

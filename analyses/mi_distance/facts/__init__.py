@@ -62,6 +62,7 @@ def facts(results: Results) -> dict[str, Any]:
         "counted": {
             "pairs": counted("pairs", study["pairs"]),
             "pairs_of_one": counted("pairs", study["occurrences"] - 1),
+            "layers": counted("layers", study["layers"]),
             "degrees": counted("degrees", study["occurrences"] - 1),
         },
         "model": model_facts(study),

@@ -110,4 +110,4 @@ def test_without_such_numbers_there_are_no_such_facts(results):
     names = [name for name in results.dataset.variables if name.startswith(("specification", "calibrat", "correlation"))]
     names += [name for name in results.dataset.variables if "simulated_test" in results.dataset[name].dims]
     bare = Results(results.dataset.drop_vars(names), results.activations, results.study)
-    assert robustness_facts(bare) == {"specification": None, "calibration": None, "independence": None}
+    assert robustness_facts(bare) == {"specification": None, "calibration": None, "independence": None, "any": False}

@@ -105,6 +105,6 @@ def test_a_worksheet_asks_and_its_key_answers(results: Results, tmp_path: Path) 
 
 
 def test_an_edition_that_is_not_there_is_one_line(results: Results, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^edition 'poster': choose from report, handout$"):
+    with pytest.raises(InputError, match=r"^edition 'poster': choose from report, summary, handout$"):
         render_documents(results, analysis, tmp_path, languages=["en"], formats=["html"], edition="poster")
     assert list(tmp_path.iterdir()) == []

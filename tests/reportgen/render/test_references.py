@@ -28,7 +28,7 @@ REFERENCES = load_references(DATA)
 def test_names_in_the_text() -> None:
     names = {key: [short_authors(reference, KNOWN[code]) for code in ("en", "vi")] for key, reference in REFERENCES.items()}
     assert names == {
-        "kraskov2004": ["Kraskov et al.", "Kraskov và cs."],
+        "kraskov2004": ["Kraskov et al.", "Kraskov và cộng sự"],
         "cover2006": ["Cover & Thomas", "Cover và Thomas"],
         "angstrom1900": ["Ångström", "Ångström"],
     }
