@@ -99,7 +99,7 @@ def test_a_changed_estimate_of_a_verdict_is_found(bundle):
 
 def test_changed_vectors_are_found(bundle):
     vectors = xarray.load_dataset(bundle / "activations.nc", engine="scipy")
-    vectors["activation"].values[0, 1, 2] *= np.linspace(0.5, 2, vectors.sizes["dimension"])
+    vectors["activation"].values[0, 0, 2] *= np.linspace(0.5, 2, vectors.sizes["dimension"])
     write_dataset(vectors, bundle / "activations.nc")
     summed(bundle)
     done = call("verify", bundle, "--every", 4, "--json")
