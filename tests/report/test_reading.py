@@ -128,7 +128,7 @@ BOTH = [
     r"\bNone\b",
     r"%\(",
     r"\bnot_testable\b",
-    r":\s*[.;]",
+    r":\s*(;|\.(?!\d))",  # a number may begin with its point
     r"\(\s*\)",
     r"\bSupported: \d",
     r"(?<![\d.,−])0 and 0\b",

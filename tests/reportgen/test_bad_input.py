@@ -212,7 +212,7 @@ def test_environment_variables(call, monkeypatch, name, value, words):
         (["render", "s.txt"], "s.txt: there is no such folder"),
         (["compare", "x" * 3000, "y"], "there is no such folder"),
         (["publish", "nowhere"], "nowhere: there is no such folder"),
-        (["publish", "nowhere", "--base-url", "javascript:alert(1)"], "nowhere"),
+        (["publish", "nowhere", "--base-url", "javascript:alert(1)"], "--base-url javascript:alert(1): expected"),
         (["study", "new", "folder", "--word", "tea", "--text", "s.txt", "--model", "embedded", "--force"], "folder exists already"),
         (["study", "new", "s.txt/x.yaml", "--word", "tea", "--text", "s.txt", "--model", "embedded"], "s.txt/x.yaml: cannot be written"),
         (["study", "new", "x" * 300, "--word", "tea", "--text", "s.txt", "--model", "embedded"], "File name too long"),

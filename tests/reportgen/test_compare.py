@@ -280,7 +280,7 @@ def test_layers_are_counted_from_one_and_labels_are_matched(letters, results, tm
 
 
 def test_a_page_that_cannot_be_made_hides_nothing(bundle, results, changed, tmp_path, monkeypatch):
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise AttributeError("no such variable")
 
     monkeypatch.setattr("reportgen.comparison_page.comparison_page", fail)

@@ -63,6 +63,7 @@ def facts(results: Results) -> dict[str, Any]:
             "pairs": counted("pairs", study["pairs"]),
             "pairs_of_one": counted("pairs", study["occurrences"] - 1),
             "layers": counted("layers", study["layers"]),
+            "layers_captured": counted("layers", layers_captured(study)),
             "degrees": counted("degrees", study["occurrences"] - 1),
         },
         "model": model_facts(study),
