@@ -29,7 +29,7 @@ class MutualInformationAgainstDistance:
     settings_type: type[pydantic.BaseModel] = StudySettings
     templates = "mi_distance"
     # Settings by which a study is another one, not the same one made again.
-    identity = ("word", "text", "model.source", "model.name")
+    identity = ("word", "model.source", "model.name")
     # Format of the bundle -> what has another name in study.json since then.
     renamed: Mapping[int, Mapping[str, str]] = {2: {"controls.untrained.seed": "controls.untrained.seeds"}}
 

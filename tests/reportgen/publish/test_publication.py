@@ -254,7 +254,7 @@ def test_a_language_that_is_not_given_stays(bundle, variant, tmp_path):
     assert sorted(manifest["languages"]) == ["en", "vi", "vi-en"]
 
 
-@pytest.mark.parametrize(("key", "value"), [("word", "ấm"), ("text", "another text"), ("model", {"source": "hub", "name": "gpt2"})])
+@pytest.mark.parametrize(("key", "value"), [("word", "ấm"), ("model", {"source": "hub", "name": "gpt2"})])
 def test_another_study_of_the_same_name_is_refused_unless_it_shall_replace_the_first(bundle, variant, tmp_path, key, value):
     site = tmp_path / "site"
     publish([bundle], "plain", site)
