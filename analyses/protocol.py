@@ -1,8 +1,8 @@
 """The contract of an analysis with the report generator, which finds it by the entry point group ``reportgen.analyses``.
 
-Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`, `Renamed`), and
-what its results hold (`Results`, `Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is
-asked when an analysis is loaded, so that what is missing is said then and not after minutes of computing.
+Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`, `Renamed`,
+`Identified`), and what its results hold (`Results`, `Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an
+example. `problems` is asked when an analysis is loaded, so that what is missing is said then and not after minutes of computing.
 """
 
 from __future__ import annotations
@@ -164,6 +164,16 @@ class Renamed(Protocol):
     """An analysis that gave something in ``study.json`` another name: format of the bundle -> former name -> name since then."""
 
     renamed: Mapping[int, Mapping[str, str]]
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """An analysis that says by which settings (dotted keys) a study is another one, and not the same one made again.
+
+    On a site, a study never takes the place of another one unasked.
+    """
+
+    identity: Sequence[str]
 
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

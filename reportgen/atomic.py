@@ -163,10 +163,11 @@ def staging(root: Path) -> Iterator[Staging]:
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
     """Let one process at a time read what the folder `root` holds and write what follows from it; the others wait."""
-    parent = Path(os.path.realpath(root)).parent
-    parent.mkdir(parents=True, exist_ok=True)
-    # The folder above, for that one stays in place while a commit puts another folder in the root's.
-    with _locked(parent):
+    # A folder above, for that one stays in place while a commit puts another folder in the root's.
+    above = Path(os.path.realpath(root)).parent
+    while not above.is_dir():
+        above = above.parent
+    with _locked(above):
         yield
 
 

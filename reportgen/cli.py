@@ -106,7 +106,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but err
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Timings = Annotated[bool, typer.Option("--timings", help="Say at the end where the time went.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute and render everything afresh, and keep nothing.")]
-Edition = Annotated[str, typer.Option(metavar="NAME", help="report, or handout: a worksheet for a class, with its key.")]
+Edition = Annotated[str, typer.Option(metavar="NAME", help="report; summary: its first pages; handout: a worksheet, with its key.")]
 AcceptLicence = Annotated[bool, typer.Option("--accept-licence", help="Accept the terms that the model comes under.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a statement cannot be tested.")]
 

@@ -21,7 +21,7 @@ import pydantic
 import xarray
 
 from analyses.errors import InputError
-from analyses.protocol import Analysis, Results
+from analyses.protocol import Analysis, Renamed, Results
 from analyses.readers import MEGABYTE, read_text
 from reportgen import registry
 from reportgen.atomic import staging
@@ -209,7 +209,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 def _renamed(analysis: Analysis, old: int, new: int) -> dict[str, str]:
     """What the analysis calls otherwise in `study.json` since an older format: former name -> name."""
-    changes: Mapping[int, Mapping[str, str]] = getattr(analysis, "renamed", {})
+    changes: Mapping[int, Mapping[str, str]] = analysis.renamed if isinstance(analysis, Renamed) else {}
     return {was: now for version in range(old + 1, new + 1) for was, now in changes.get(version, {}).items()}
 
 

@@ -17,9 +17,8 @@ from scipy import stats
 from analyses.mi_distance.names import ATTENTION, MLP
 from analyses.mi_distance.pairs import Pairs
 from analyses.statistics.correlation import clip_tau, fisher_z, kendall_tau
+from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import (
-    EXACT_OCCURRENCES,
-    UNTESTABLE_OCCURRENCES,
     jackknife,
     jackknife_mean,
     leave_one_out,

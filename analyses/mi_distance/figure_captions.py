@@ -24,7 +24,7 @@ from analyses.mi_distance.position import PLAIN
 from analyses.mi_distance.robustness_facts import robustness_captions
 from analyses.mi_distance.value_specs import ends, listed, number
 from analyses.protocol import Results
-from analyses.statistics.resampling import EXACT_OCCURRENCES
+from analyses.statistics.relabelling import EXACT_OCCURRENCES
 
 Values = dict[str, Any]
 

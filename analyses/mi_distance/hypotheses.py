@@ -29,7 +29,8 @@ from analyses.mi_distance.measures import (
 from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import HypothesisSettings
-from analyses.statistics.resampling import UNTESTABLE_OCCURRENCES, jackknife, relabelled_tau
+from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
+from analyses.statistics.resampling import jackknife, relabelled_tau
 
 Rule = Literal["positive", "negative", "tau_range", "separated", "level", "constant_shift"]
 

@@ -10,8 +10,8 @@ from analyses.statistics.comparison import independent_t_test
 from analyses.statistics.correlation import clip_tau, fisher_z, kendall, kendall_interval, kendall_tau
 from analyses.statistics.multiplicity import adjust
 from analyses.statistics.power import minimal_detectable_difference
+from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import (
-    UNTESTABLE_OCCURRENCES,
     Jackknife,
     jackknife,
     jackknife_mean,

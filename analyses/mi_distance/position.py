@@ -18,7 +18,8 @@ from analyses.mi_distance.layer_statistics import BRANCH_LAYER, Variable
 from analyses.mi_distance.pairs import Pairs, pairs_of
 from analyses.mi_distance.settings import StudySettings
 from analyses.statistics.correlation import kendall_tau, partial_kendall_tau
-from analyses.statistics.resampling import UNTESTABLE_OCCURRENCES, jackknife, relabelled_partial_tau, relabelled_tau
+from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
+from analyses.statistics.resampling import jackknife, relabelled_partial_tau, relabelled_tau
 
 # Mutual information (estimator, branch, layer, pair) of vectors (branch, layer, vector, dimension): vectors, first, second, stage.
 Estimate = Callable[[np.ndarray, np.ndarray, np.ndarray, str], np.ndarray]

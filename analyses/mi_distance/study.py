@@ -1,13 +1,10 @@
 """One study from its settings to its results: vectors -> mutual information -> statistics -> verdicts."""
 
-import importlib.metadata
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analyses.installation import DISTRIBUTION
 from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude, primary_control
 from analyses.mi_distance.controls import (
@@ -42,11 +39,13 @@ from analyses.mi_distance.specification_curve import Control
 from analyses.mutual_information import pairwise_mutual_information, share_of_ties
 from analyses.progress import Progress
 from analyses.protocol import Results
+from analyses.records import portable_settings, versions
 from analyses.statistics.correlation import kendall_tau
 from analyses.statistics.resampling import Jackknife, jackknife
 
 PAIR = ("estimator", "branch", "layer", "pair")
 CONFIDENCE = 0.95
+_COMPUTED_BY = ("numpy", "scipy", "statsmodels", "torch", "transformers", "tokenizers")
 
 
 @dataclass
@@ -134,8 +133,8 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     dataset = vectors.to_dataset()[["activation", "token_position"]].assign(variables)
     dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.array(numbers.numbers) - 1)
     study = {
-        "settings": _portable_settings(settings),
-        "provenance": dict(vectors.provenance) | {"versions": _versions()},
+        "settings": portable_settings(settings),
+        "provenance": dict(vectors.provenance) | {"versions": versions(*_COMPUTED_BY)},
         "text": vectors.text,
         "layers": layers,
         "layer_numbers": list(numbers.numbers),
@@ -413,25 +412,3 @@ def _estimator_agreement(of_plain: Measured, values: np.ndarray) -> dict[str, di
             agreement[estimator] = {name: number_or_none(float(of_plain.estimate[name][index])) for name in names}
             agreement[estimator] |= least_squares_shift(values, index)
     return agreement
-
-
-def _versions() -> dict[str, str]:
-    """The versions of everything that the numbers depend on, as far as it is installed."""
-    versions = {}
-    for name in ("reportgen", "numpy", "scipy", "statsmodels", "torch", "transformers", "tokenizers"):
-        try:
-            versions[name] = importlib.metadata.version(DISTRIBUTION if name == "reportgen" else name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def _portable_settings(settings: StudySettings) -> dict[str, Any]:
-    """The settings without what only this machine knows: of a path its last part, and neither device nor network."""
-    portable = settings.model_dump(mode="json")
-    portable["model"] = {key: value for key, value in portable["model"].items() if key not in ("device", "offline")}
-    if settings.model.source == "folder":
-        portable["model"]["name"] = Path(str(settings.model.name)).name
-    if settings.activations_file is not None:
-        portable["activations_file"] = Path(settings.activations_file).name
-    return portable

@@ -36,7 +36,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _tidy(dataset: xr.Dataset, dimensions: tuple[str, ...]) -> pd.DataFrame:
+def tidy(dataset: xr.Dataset, dimensions: tuple[str, ...]) -> pd.DataFrame:
     """All variables over exactly these dimensions as columns, one row a combination, `layer` numbered from 1."""
     names = [str(name) for name, variable in dataset.data_vars.items() if variable.dims == dimensions]
     frame = dataset[names].to_dataframe(dim_order=list(dimensions))[names].reset_index()
@@ -46,7 +46,7 @@ def _tidy(dataset: xr.Dataset, dimensions: tuple[str, ...]) -> pd.DataFrame:
 
 def _layers(dataset: xr.Dataset) -> pd.DataFrame:
     """Both branches of a layer beside each other with everything that compares them: estimator x layer."""
-    frame = _tidy(dataset, ("estimator", "layer"))
+    frame = tidy(dataset, ("estimator", "layer"))
     for branch in dataset.branch.values.tolist():
         here = dataset.sel(branch=branch)
         for name in ("mean_mutual_information", "kendall_tau", "kendall_p", "mantel_p"):
@@ -55,11 +55,11 @@ def _layers(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def _branches(dataset: xr.Dataset) -> pd.DataFrame:
-    return _tidy(dataset, ("estimator", "branch", "layer"))
+    return tidy(dataset, ("estimator", "branch", "layer"))
 
 
 def _pairs(dataset: xr.Dataset) -> pd.DataFrame:
-    frame = _tidy(dataset, ("estimator", "branch", "layer", "pair"))
+    frame = tidy(dataset, ("estimator", "branch", "layer", "pair"))
     for position, name in enumerate(("first_occurrence", "second_occurrence", "token_distance"), start=4):
         frame.insert(position, name, dataset[name].values[frame["pair"]])
     # Occurrences, like layers, are numbered from 1 where people read them.

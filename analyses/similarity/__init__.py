@@ -24,6 +24,7 @@ class Similarity:
     settings_type: type[pydantic.BaseModel] = SimilaritySettings
     templates = "similarity"
     template_folder = Path(__file__).parent / "templates"
+    identity = ("word", "model.source", "model.name")
 
     def studies(self) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((Path(__file__).parent / "studies").glob("*.yaml"))}

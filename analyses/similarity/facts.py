@@ -1,53 +1,35 @@
 """Language-neutral values for the prose: which sentence of the catalogue is true, and the numbers to put into it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.facts.description import (
-    band_ends,
-    model_facts,
-    reproduction,
-    text_segments,
-    title_block,
-    token_count,
-)
+from analyses.mi_distance.facts.common import common_facts
+from analyses.mi_distance.facts.statements import conclusion_lists
+from analyses.mi_distance.layer_counts import where
 from analyses.mi_distance.layer_numbers import detail_layer, places, studied
-from analyses.mi_distance.names import BRANCHES, VERDICTS
-from analyses.mi_distance.value_specs import Spec, interval, is_number, key, listed, number, percent
+from analyses.mi_distance.names import BRANCHES
+from analyses.mi_distance.value_specs import Spec, interval, is_number, key, number, percent
 from analyses.protocol import Results
 from analyses.similarity.names import CONTROLS, MEASURES
 from analyses.similarity.statements import MOST
 
 Study = Mapping[str, Any]
-# Up to this share of the word's similarity in different words too, the rest counts as the word's own; from `MOST` on it is common.
-LITTLE = 0.1
 
 
 def facts(results: Results) -> dict[str, Any]:
     """Everything that templates may name, at the top level of their context."""
     study, dataset = results.study, results.dataset
-    settings = study["settings"]
     statements = [_statement(row, study) for row in study["conclusions"]]
-    return {
-        "document": title_block(settings),
-        "headings": {"word": settings["word"], "model": model_facts(study)["called"]},
-        "word": settings["word"],
-        "settings": settings,
-        "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")} | {"tokens": token_count(study)},
-        "model": model_facts(study),
-        "detail_layer": detail_layer(study)[0],
-        "source": text_segments(study),
-        "bands": band_ends(study),
+    return common_facts(results) | {
         "most": percent(MOST),
-        "distances": {"shortest": int(dataset.token_distance.min()), "longest": int(dataset.token_distance.max())},
         "control": study["controls"]["different_word"],
         "centred": bool(np.isfinite(dataset.mean_similarity.sel(measure="centred")).any()),
         "testable": study["occurrences"] > 3,
         "statements": statements,
         "findings": [statement["finding"] for statement in statements],
-        "conclusion_lists": _conclusion_lists(statements),
+        "conclusion_lists": conclusion_lists(statements),
         "means": _band_means(results, "mean_similarity"),
         "selectivity": _selectivity(results),
         "common": _common(results),
@@ -61,7 +43,6 @@ def facts(results: Results) -> dict[str, Any]:
             if len(row["parts"]) > 1
             for part in row["parts"]
         ],
-        "reproduce": reproduction(study),
         "captions": _captions(results),
     }
 
@@ -86,8 +67,7 @@ def _statement(conclusion: Mapping[str, Any], study: Study) -> dict[str, Any]:
         own = {
             "estimate": _shown(part["estimate"], 3),
             "interval": _span(part, 3),
-            "agreeing": part["agreeing_layers"],
-            "layers": part["layers"],
+            "where": where({"": part["agreeing_layers"]}, part["layers"]),
         }
         if branch:
             share = study["share_removed"][branch]
@@ -132,23 +112,6 @@ def _beside(conclusion: Mapping[str, Any], study: Study) -> list[dict[str, Any]]
     return said
 
 
-def _conclusion_lists(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    lists = []
-    for verdict in VERDICTS:
-        names = [
-            {
-                "key": "conclusion.item",
-                "as": "key",
-                "values": {"number": statement["number"], "statement": key(f"statement.{statement['name']}.short")},
-            }
-            for statement in statements
-            if statement["verdict"] == verdict
-        ]
-        if names:
-            lists.append({"verdict": verdict, "key": f"conclusion.{verdict}", "values": {"names": listed(names)}})
-    return lists
-
-
 def _band_means(results: Results, name: str) -> dict[str, Any]:
     """Mean over the early, the deep and all layers: measure -> branch -> band."""
     values = results.dataset[name]
@@ -175,7 +138,8 @@ def _selectivity(results: Results) -> dict[str, Any] | None:
     return {
         "means": _band_means(results, "selectivity"),
         "above": {
-            measure: {branch: int(above.sel(measure=measure, branch=branch)) for branch in BRANCHES} for measure in ("cosine", "centred")
+            measure: {branch: where({"": int(above.sel(measure=measure, branch=branch))}, dataset.sizes["layer"]) for branch in BRANCHES}
+            for measure in ("cosine", "centred")
         },
     }
 
@@ -192,12 +156,11 @@ def _common(results: Results) -> list[dict[str, Any]]:
         )
         if not is_number(same) or not is_number(different):
             continue
-        share = different / same if same > 0 else np.nan
-        known = "undefined" if not is_number(share) else "most" if share > MOST else "some" if share > LITTLE else "little"
         values: dict[str, Any] = {"branch": key(f"branch.named.{branch}"), "same": _shown(same), "different": _shown(different)}
-        if known != "undefined":
-            values["share"] = percent(share)
-        sentences.append({"branch": branch, "key": f"common.{known}", "values": values})
+        # A share of nothing, or of less, is none.
+        if same > 0 and different > 0:
+            values["share"] = percent(different / same)
+        sentences.append({"branch": branch, "key": f"common.{'share' if 'share' in values else 'values'}", "values": values})
     return sentences
 
 
@@ -219,8 +182,7 @@ def _taus(results: Results) -> dict[str, Any]:
                 "branch": key(f"branch.named.{branch}"),
                 "tau": _shown(row["estimate"]),
                 "interval": _span(row),
-                "significant": int((p < study["settings"]["alpha"]).sum()),
-                "layers": study["layers"],
+                "where": where({"": int((p < study["settings"]["alpha"]).sum())}, study["layers"]),
             }
             sentences.append({"branch": branch, "key": f"distance.{side}", "values": values})
         found[control] = sentences

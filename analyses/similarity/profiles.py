@@ -7,7 +7,8 @@ import numpy as np
 import scipy.stats
 
 from analyses.mi_distance.pairs import Pairs
-from analyses.statistics.resampling import UNTESTABLE_OCCURRENCES, jackknife
+from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
+from analyses.statistics.resampling import jackknife
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,13 @@ Kriegeskorte, Mur & Bandettini (2008), Frontiers in Systems Neuroscience 2, 4: t
 their pair matrices, and tested by relabelling what the rows and columns of one of them stand for.
 """
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, permutations
 
 import numpy as np
 from scipy.stats import rankdata
 
 from analyses.mi_distance.pairs import Pairs
-from analyses.statistics.resampling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
+from analyses.statistics.relabelling import Relabelling
 
 _BLOCK = 4096
 
@@ -62,14 +59,12 @@ def agreement(
     products = np.einsum("...ln,...lm->...nm", own, other)
     mean = np.where(count > 0, np.trace(products, axis1=-2, axis2=-1), np.nan)
     low, high, p = (np.full(mean.shape, np.nan) for _ in range(3))
-    if pairs.occurrences > UNTESTABLE_OCCURRENCES:
-        spread = np.concatenate([np.abs(block) for block in _relabelled(products, pairs, relabellings, seed)], axis=-1)
-        exact = pairs.occurrences <= EXACT_OCCURRENCES
-        tolerance = 1e-9
-        reached = (spread >= np.abs(mean)[..., None] - tolerance).sum(axis=-1)
-        p = np.where(count > 0, reached / spread.shape[-1] if exact else (reached + 1) / (spread.shape[-1] + 1), np.nan)
-        rejected = (1 - confidence) * spread.shape[-1] if exact else (1 - confidence) * (spread.shape[-1] + 1) - 1
-        half = np.sort(spread, axis=-1)[..., ::-1][..., int(max(rejected, 0) + tolerance)] + tolerance
+    relabelling = Relabelling(pairs.first, pairs.second, relabellings, seed)
+    if relabelling.testable:
+        row = np.arange(len(pairs))
+        spread = np.concatenate([np.abs(products[..., row, given].sum(axis=-1)) for given in relabelling.pairs(_BLOCK)], axis=-1)
+        half, found = relabelling.inverted(np.moveaxis(spread, -1, 0), np.abs(mean), confidence)
+        p = np.where(count > 0, found, np.nan)
         low, high = np.maximum(mean - half, -1.0), np.minimum(mean + half, 1.0)
     return Agreement(by_layer, mean, low, high, p)
 
@@ -87,20 +82,3 @@ def _standardised(values: np.ndarray, distance: np.ndarray | None) -> np.ndarray
     length = np.sqrt((ranks**2).sum(axis=-1, keepdims=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(length > 1e-9, ranks / length, np.nan)
-
-
-def _relabelled(products: np.ndarray, pairs: Pairs, relabellings: int, seed: int) -> Iterator[np.ndarray]:
-    """The mean under each relabelling of the occurrences, in blocks (..., relabelling); all T! of them where T <= 8."""
-    lookup = np.zeros((pairs.occurrences, pairs.occurrences), dtype=np.intp)
-    lookup[pairs.first, pairs.second] = lookup[pairs.second, pairs.first] = np.arange(len(pairs))
-    if pairs.occurrences <= EXACT_OCCURRENCES:
-        orders: Iterator[tuple[int, ...] | np.ndarray] = permutations(range(pairs.occurrences))
-        total = math.factorial(pairs.occurrences)
-    else:
-        generator = np.random.default_rng(seed)
-        orders, total = (generator.permutation(pairs.occurrences) for _ in range(relabellings)), relabellings
-    row = np.arange(len(pairs))
-    for _ in range(0, total, _BLOCK):
-        order = np.array(list(islice(orders, _BLOCK)), dtype=np.intp)
-        given = lookup[order[:, pairs.first], order[:, pairs.second]]
-        yield products[..., row, given].sum(axis=-1)

@@ -1,13 +1,10 @@
 """One study of similarity from its captured vectors to its results: vectors -> similarities -> statistics -> verdicts."""
 
-import importlib.metadata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analyses.installation import DISTRIBUTION
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.controls import Adjusted, ControlPairs, leave_one_token_out, match_control_pairs, matched_values, plain, subtract
 from analyses.mi_distance.hypotheses import number_or_none
@@ -18,6 +15,7 @@ from analyses.mi_distance.names import BRANCHES
 from analyses.mi_distance.pairs import Pairs, pairs_of
 from analyses.progress import Progress
 from analyses.protocol import Results
+from analyses.records import portable_settings, versions
 from analyses.similarity.measures import centres, of_other_words, similarities
 from analyses.similarity.names import CENTRED, COSINE, MEASURES
 from analyses.similarity.profiles import Interval, Profiles
@@ -80,8 +78,8 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
     if measured.excess:
         taus["different_word"] = _mean_taus(measured.excess, pairs, settings)
     study = {
-        "settings": _portable_settings(settings),
-        "provenance": dict(vectors.provenance) | {"versions": _versions()},
+        "settings": portable_settings(settings),
+        "provenance": dict(vectors.provenance) | {"versions": versions("numpy", "scipy", "torch", "transformers", "tokenizers")},
         "text": vectors.text,
         "layers": layers,
         "layer_numbers": list(numbers.numbers),
@@ -233,24 +231,3 @@ def _control_facts(measured: _Measured) -> dict[str, Any] | None:
         "pairs": len(measured.control.first),
         "largest_distance_deviation": measured.control.largest_deviation,
     }
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in ("reportgen", "numpy", "scipy", "torch", "transformers", "tokenizers"):
-        try:
-            versions[name] = importlib.metadata.version(DISTRIBUTION if name == "reportgen" else name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return versions
-
-
-def _portable_settings(settings: SimilaritySettings) -> dict[str, Any]:
-    """The settings without what only this machine knows: of a path its last part, and neither device nor network."""
-    portable = settings.model_dump(mode="json")
-    portable["model"] = {key: value for key, value in portable["model"].items() if key not in ("device", "offline")}
-    if settings.model.source == "folder":
-        portable["model"]["name"] = Path(str(settings.model.name)).name
-    if settings.activations_file is not None:
-        portable["activations_file"] = Path(settings.activations_file).name
-    return portable

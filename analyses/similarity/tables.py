@@ -3,6 +3,7 @@
 import pandas as pd
 import xarray as xr
 
+from analyses.mi_distance.tables import tidy
 from analyses.protocol import Results
 
 _VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "part", "estimate", "low", "high", "agreeing_layers", "layers")
@@ -20,14 +21,6 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "pairs": _pairs(dataset),
         "verdicts": verdicts.astype(counts | numbers),
     }
-
-
-def tidy(dataset: xr.Dataset, dimensions: tuple[str, ...]) -> pd.DataFrame:
-    """All variables over exactly these dimensions as columns, one row a combination, `layer` numbered from 1."""
-    names = [str(name) for name, variable in dataset.data_vars.items() if variable.dims == dimensions]
-    frame = dataset[names].to_dataframe(dim_order=list(dimensions))[names].reset_index()
-    frame["layer"] += 1
-    return frame
 
 
 def _layers(dataset: xr.Dataset) -> pd.DataFrame:

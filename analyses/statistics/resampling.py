@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from itertools import permutations as all_orders
-from math import factorial
 from typing import Literal
 
 import numpy as np
@@ -12,15 +9,11 @@ import numpy.typing as npt
 from scipy import stats
 
 from analyses.statistics.correlation import CHUNK_ELEMENTS, dense_ranks, kendall_tau, pair_signs, partial_kendall_tau
+from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES, Relabelling
 
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Alternative = Literal["less", "greater", "two-sided"]
-
-# With so few occurrences no test is possible.
-UNTESTABLE_OCCURRENCES = 3
-# T! relabellings are all enumerated up to this T (8! = 40,320).
-EXACT_OCCURRENCES = 8
 
 
 @dataclass(frozen=True)
@@ -262,7 +255,7 @@ def mantel(
     rows = np.asarray(values, dtype=np.float64)
     shape = rows.shape[:-1]
     rows = rows.reshape(-1, rows.shape[-1])
-    relabelling = _Relabelling(first, second, distance, permutations, seed)
+    relabelling = _TausRelabelled(first, second, distance, permutations, seed)
     count = np.zeros(len(rows), dtype=np.int64)
     if relabelling.testable:
         signs = relabelling.signs(rows)
@@ -314,7 +307,7 @@ def mantel_difference(
     shape = upper.shape[:-1]
     upper, lower = upper.reshape(-1, upper.shape[-1]), lower.reshape(-1, lower.shape[-1])
     difference = kendall_tau(distance, upper) - kendall_tau(distance, lower)
-    relabelling = _Relabelling(first, second, distance, permutations, seed)
+    relabelling = _TausRelabelled(first, second, distance, permutations, seed)
     count = np.zeros(len(upper), dtype=np.int64)
     total, squares = np.zeros(len(upper)), np.zeros(len(upper))
     if relabelling.testable:
@@ -384,7 +377,7 @@ def relabelled_tau(
     count = sums.shape[-2]
     sums = np.broadcast_to(sums, (*shape, count, series)).reshape(-1, count, series)
     data = data.reshape(-1, series, pairs)
-    relabelling = _Relabelling(first, second, distance, permutations, seed)
+    relabelling = _TausRelabelled(first, second, distance, permutations, seed)
     tau = kendall_tau(distance, data)
     usable = np.isfinite(tau)
     estimate = np.einsum("gmr,gr->gm", sums, np.where(usable, tau, 0.0))
@@ -404,7 +397,7 @@ def relabelled_tau(
             combined[group] = (sums[group] * np.where(usable[group], scale, 0.0)) @ signs
         rows = combined.reshape(-1, combined.shape[-1])
         spread = np.abs(np.concatenate(list(relabelling.numerators(rows))))
-        half, p = _inverted(spread, np.abs(estimate.ravel()), relabelling, levels)
+        half, p = relabelling.inverted(spread, np.abs(estimate.ravel()), levels)
         half = np.where(untestable, np.nan, half.reshape(len(levels), *estimate.shape))
         p = np.where(untestable, np.nan, p.reshape(estimate.shape))
     half = half.reshape(*np.shape(confidence), *shape, count)
@@ -455,7 +448,7 @@ def relabelled_partial_tau(
     with np.errstate(invalid="ignore"):
         estimate = np.where(usable.any(axis=-1), np.where(usable, partial, 0).sum(axis=-1) / usable.sum(axis=-1), np.nan)
     half, p = np.full(estimate.shape, np.nan), np.full(estimate.shape, np.nan)
-    by_distance, by_given = (_Relabelling(first, second, each, permutations, seed) for each in (x, z))
+    by_distance, by_given = (_TausRelabelled(first, second, each, permutations, seed) for each in (x, z))
     if by_distance.testable and by_given.testable and usable.any():
         between = float(kendall_tau(z, x))
         of_given = kendall_tau(z, data)
@@ -470,35 +463,20 @@ def relabelled_partial_tau(
         # The same relabellings on both sides: they come from the same seed.
         together = zip(by_distance.numerators(combined), by_given.numerators(combined), strict=True)
         spread = np.abs(np.concatenate([one / untied[0] - between * other / untied[1] for one, other in together]))
-        half, p = _inverted(spread, np.abs(np.nan_to_num(estimate)), by_distance, confidence)
+        half, p = by_distance.inverted(spread, np.abs(np.nan_to_num(estimate)), confidence)
         half, p = np.where(np.isnan(estimate), np.nan, half), np.where(np.isnan(estimate), np.nan, p)
     return RelabelledTau(estimate.reshape(shape), half.reshape(shape), p.reshape(shape), by_distance.total, by_distance.exact)
 
 
-def _inverted(spread: Array, observed: Array, relabelling: "_Relabelling", confidence: npt.ArrayLike) -> tuple[Array, Array]:
-    """Half widths (..., sum) and p (sum,) from the absolute sums under all relabellings (relabelling, sum) and as observed (sum,)."""
-    tolerance = 1e-9  # sums of taus differ in their last digits where they are equal
-    p = relabelling.share((spread >= observed - tolerance).sum(axis=0))
-    # A value is rejected when at most this many relabelled ones reach it.
-    error = 1 - np.asarray(confidence, dtype=np.float64)
-    rejected = error * relabelling.total if relabelling.exact else error * (relabelling.total + 1) - 1
-    return np.sort(spread, axis=0)[::-1][np.floor(np.maximum(rejected, 0) + tolerance).astype(np.intp)] + tolerance, p
-
-
-class _Relabelling:
+class _TausRelabelled(Relabelling):
     """Walks through relabellings of the occurrences and gives tau's integer numerators under each."""
 
     def __init__(self, first: npt.ArrayLike, second: npt.ArrayLike, distance: npt.ArrayLike, permutations: int, seed: int) -> None:
-        self.first, self.second = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
-        self.occurrences = int(max(self.first.max(initial=-1), self.second.max(initial=-1))) + 1
-        self.lookup = _pair_lookup(self.first, self.second, self.occurrences)
-        self.exact = self.occurrences <= EXACT_OCCURRENCES
-        self.total = factorial(self.occurrences) if self.exact else permutations
-        self.seed = seed
+        super().__init__(first, second, permutations, seed)
         self.ranks = dense_ranks(np.asarray(distance, dtype=np.float64))
-        self.left, self.right = np.triu_indices(len(self.first), 1)
+        self.left, self.right = np.triu_indices(len(self.ranks), 1)
         self.distance_signs = pair_signs(self.ranks, self.left, self.right)
-        self.testable = self.occurrences > UNTESTABLE_OCCURRENCES and bool(np.any(self.distance_signs))
+        self.testable = self.testable and bool(np.any(self.distance_signs))
 
     def signs(self, rows: Array) -> npt.NDArray[np.floating]:
         return pair_signs(dense_ranks(rows), self.left, self.right)
@@ -508,23 +486,8 @@ class _Relabelling:
 
     def numerators(self, signs: npt.NDArray[np.floating]) -> Iterator[npt.NDArray[np.floating]]:
         """Blocks (relabellings, rows)."""
-        orders = all_orders(range(self.occurrences)) if self.exact else self._sampled()
-        step = max(1, CHUNK_ELEMENTS // len(self.left))
-        while block := list(islice(orders, step)):
-            order = np.array(block, dtype=np.intp)
-            relabelled = self.ranks[self.lookup[order[:, self.first], order[:, self.second]]]
-            yield pair_signs(relabelled, self.left, self.right) @ signs.T
-
-    def share(self, count: npt.NDArray[np.int64]) -> Array:
-        """p-value from how many relabellings were as extreme."""
-        if not self.testable:
-            return np.full(count.shape, np.nan)
-        return np.asarray(count / self.total if self.exact else (count + 1) / (self.total + 1))
-
-    def _sampled(self) -> Iterator[Indices]:
-        generator = np.random.default_rng(self.seed)
-        for _ in range(self.total):
-            yield generator.permutation(self.occurrences)
+        for pairs in self.pairs(max(1, CHUNK_ELEMENTS // len(self.left))):
+            yield pair_signs(self.ranks[pairs], self.left, self.right) @ signs.T
 
 
 def _extreme(
@@ -535,12 +498,3 @@ def _extreme(
     if alternative == "greater":
         return np.asarray(relabelled >= observed - tolerance)
     return np.asarray(np.abs(relabelled) >= np.abs(observed) - tolerance)
-
-
-def _pair_lookup(first: Indices, second: Indices, occurrences: int) -> Indices:
-    """(T, T) index of the pair that two occurrences make, in either order."""
-    lookup = np.full((occurrences, occurrences), -1, dtype=np.intp)
-    lookup[first, second] = lookup[second, first] = np.arange(len(first))
-    if len(first) != occurrences * (occurrences - 1) // 2 or (lookup[~np.eye(occurrences, dtype=bool)] < 0).any():
-        raise ValueError("the Mantel test needs every pair of occurrences exactly once")
-    return lookup

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from analyses.errors import InputError
 from analyses.progress import Progress, SilentProgress
+from analyses.protocol import Identified
 from reportgen import pipeline, registry
 from reportgen.atomic import alone
 from reportgen.bundle import bundle_digest, read_study, verify_bundle
@@ -77,7 +78,7 @@ def publish(
     remove
         Names of studies that the site shall no longer have; files that were changed by hand stay.
     replace
-        Let a study take the place of another one of its name (of another word, text, model or analysis), have the pages of
+        Let a study take the place of another one of its name (of another word, model or analysis), have the pages of
         `languages` alone, and replace files that were changed by hand.
 
     Raises
@@ -189,7 +190,7 @@ class _Publication:
         there = read_study(file.parent, older=True)
         if there["analysis"] != study.analysis.name:
             raise InputError(_another(study, "analysis", there["analysis"], study.analysis.name))
-        for key in getattr(study.analysis, "identity", ()):
+        for key in study.analysis.identity if isinstance(study.analysis, Identified) else ():
             old, new = (_setting(settings, key) for settings in (there["settings"], study.results.study["settings"]))
             if old != new:
                 raise InputError(_another(study, key, old, new))

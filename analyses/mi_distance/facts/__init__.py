@@ -6,18 +6,12 @@ Nothing here is worded. A sentence's key is built from a verdict, so that what t
 from typing import Any
 
 from analyses.mi_distance.facts.answers import abstract_sentences, answers_table
-from analyses.mi_distance.facts.captured import captured_facts, layers_captured
+from analyses.mi_distance.facts.common import common_facts
 from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import (
-    band_ends,
-    model_facts,
     nat,
-    reproduction,
     table_captions,
-    text_segments,
     thresholds,
-    title_block,
-    token_count,
 )
 from analyses.mi_distance.facts.layers import (
     bias_shares,
@@ -39,7 +33,6 @@ from analyses.mi_distance.facts.statements import (
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.figure_captions import captions as figure_captions
 from analyses.mi_distance.layer_counts import counted
-from analyses.mi_distance.layer_numbers import detail_layer, of_model
 from analyses.mi_distance.linear_facts import linear_facts
 from analyses.mi_distance.names import VERDICTS
 from analyses.mi_distance.robustness_facts import robustness_facts
@@ -51,28 +44,15 @@ def facts(results: Results) -> dict[str, Any]:
     dataset, study = results.dataset, results.study
     settings = study["settings"]
     statements = [statement_facts(row, study) for row in study["conclusions"]]
-    return {
-        "document": title_block(settings),
-        "headings": {"word": settings["word"], "model": model_facts(study)["called"]},
-        "word": settings["word"],
-        "settings": settings,
-        "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")}
-        | {"tokens": token_count(study), "layers_of_model": of_model(study), "layers_captured": layers_captured(study)},
-        "captured": captured_facts(dataset, study),
-        "counted": {
-            "pairs": counted("pairs", study["pairs"]),
-            "pairs_of_one": counted("pairs", study["occurrences"] - 1),
-            "layers": counted("layers", study["layers"]),
-            "layers_captured": counted("layers", layers_captured(study)),
-            "degrees": counted("degrees", study["occurrences"] - 1),
-        },
-        "model": model_facts(study),
+    common = common_facts(results)
+    common["counted"] |= {
+        "pairs": counted("pairs", study["pairs"]),
+        "pairs_of_one": counted("pairs", study["occurrences"] - 1),
+        "degrees": counted("degrees", study["occurrences"] - 1),
+    }
+    return common | {
         "nat": nat(),
         "thresholds": thresholds(study),
-        "detail_layer": detail_layer(study)[0],
-        "source": text_segments(study),
-        "bands": band_ends(study),
-        "distances": {"shortest": int(dataset.token_distance.min()), "longest": int(dataset.token_distance.max())},
         "statements": statements,
         "findings": [statement["finding"] for statement in statements],
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
@@ -96,6 +76,5 @@ def facts(results: Results) -> dict[str, Any]:
         "robustness": robustness_facts(results),
         "shift": shift_facts(dataset, study),
         "testable": study["occurrences"] > 3,
-        "reproduce": reproduction(study),
         "captions": figure_captions(results) | table_captions(study),
     }

@@ -50,7 +50,7 @@ def _told(rows: Sequence[dict[str, Any] | None]) -> list[dict[str, Any]]:
     found = [row for row in rows if row is not None]
     if len(found) < 2 or len({row["key"] for row in found}) > 1:
         return found
-    return [found[0] | {"key": found[0]["key"].replace("order.", "order.both.", 1), "values": found[0]["values"]}]
+    return [found[0] | {"key": found[0]["key"].replace("order.", "order.both.", 1)}]
 
 
 def _order(study: Study, band: str, estimator: str) -> dict[str, Any] | None:

@@ -13,10 +13,8 @@ LANGUAGES = load_languages(*Assets.default().directories)
 NAMES = ("early_layers", "deep_layers", "negative_tau", "tau_separation", "constant_shift")
 COMBINATIONS = list(itertools.product(VERDICTS, repeat=len(NAMES)))
 VERB = {
-    "vi": re.compile(r"^(Dữ liệu (ủng hộ|trái với|chưa đủ để kết luận)|Với số lần xuất hiện này, không )"),
-    "en": re.compile(
-        r"^(The data (support|contradict|settle|do not settle) |With so few occurrences (it|none of the five statements) can)"
-    ),
+    "vi": re.compile(r"^(Dữ liệu (ủng hộ|trái với|chưa đủ để kết luận)|Với dữ liệu này, không )"),
+    "en": re.compile(r"^(The data (support|contradict|settle|do not settle|allow|do not allow) )"),
 }
 
 

@@ -91,5 +91,5 @@ def test_what_was_captured_serves_only_with_the_same_prefix_and_draws():
         {"except_in": ("coffee table",)},
     ):
         assert analysis.capture_settings(settings(**changes)) != base
-    assert analysis.capture_settings(settings(document={"lecturer": "A. Teacher", "text_language": "en"})) == base
+    assert analysis.capture_settings(settings(document={"lecturer": "A. Teacher"})) == base
     assert base["prefixes"]["control"] == control_prefix(settings()).text

@@ -39,7 +39,7 @@ def test_no_sentence_is_left_that_nobody_asks_for():
     source = Path(analysis.template_folder).parent
     files = [path for kind in ("*.py", "*.j2", "*.yaml") for path in source.rglob(kind)]
     shared = [source.parent / "mi_distance" / "figures" / name for name in ("layout.py", "marks.py")]
-    shared.append(source.parent / "mi_distance" / "facts" / "description.py")
+    shared += [source.parent / "mi_distance" / "facts" / name for name in ("common.py", "description.py", "statements.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in (*files, *shared))
     words = set(re.findall(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\.?", text))
     for key in OWN["en"]:

@@ -137,7 +137,7 @@ def test_sampled_mantel_agrees_with_the_exact_one(monkeypatch):
     distance = np.abs(generator.choice(90, 7, replace=False)[first] - generator.choice(90, 7, replace=False)[second]).astype(float)
     values = generator.normal(size=(6, 21)) - np.linspace(0, 0.03, 6)[:, None] * distance
     exact = mantel(first, second, distance, values, seed=0)
-    monkeypatch.setattr("analyses.statistics.resampling.EXACT_OCCURRENCES", 6)
+    monkeypatch.setattr("analyses.statistics.relabelling.EXACT_OCCURRENCES", 6)
     sampled = mantel(first, second, distance, values, seed=0, permutations=20000)
     assert (sampled.permutations, sampled.exact) == (20000, False)
     np.testing.assert_allclose(sampled.p, exact.p, atol=5 * np.sqrt(0.25 / 20000))

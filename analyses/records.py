@@ -1,0 +1,32 @@
+"""What every study writes down of itself beside its numbers: its settings, and the versions of what computed it."""
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from analyses.installation import DISTRIBUTION
+
+
+def portable_settings(settings: pydantic.BaseModel) -> dict[str, Any]:
+    """Settings in JSON form without what only this machine knows: of a path its last part, and neither device nor network."""
+    portable = settings.model_dump(mode="json")
+    model = {key: value for key, value in portable["model"].items() if key not in ("device", "offline")}
+    portable["model"] = model
+    if model["source"] in ("folder", "gguf"):
+        model["name"] = Path(str(model["name"])).name
+    if portable["activations_file"] is not None:
+        portable["activations_file"] = Path(portable["activations_file"]).name
+    return portable
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of reportgen and of the packages that the numbers depend on, as far as they are installed."""
+    found = {}
+    for name in ("reportgen", *packages):
+        try:
+            found[name] = importlib.metadata.version(DISTRIBUTION if name == "reportgen" else name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,96 @@
+"""The occurrences exchanged among their places: every order of them, or a sample, and what a statistic under each of these tells.
+
+Mantel (1967), Cancer Research 27, 209-220: the values of a pair stay together and are given to another pair of occurrences.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from itertools import permutations as all_orders
+from math import factorial
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+# With so few occurrences no test is possible.
+UNTESTABLE_OCCURRENCES = 3
+# T! relabellings are all enumerated up to this T (8! = 40,320).
+EXACT_OCCURRENCES = 8
+# Sums over the same numbers in another order differ in their last digits where they are equal.
+_TOLERANCE = 1e-9
+
+
+class Relabelling:
+    """All T! relabellings of T occurrences, or `permutations` sampled ones where T > 8.
+
+    Parameters
+    ----------
+    first, second : (N,) array_like of int
+        The two occurrences of each pair; every pair of occurrences 0 .. T-1 exactly once (ValueError otherwise).
+    permutations, seed : int
+        How many to sample, and of what seed; the same seed gives the same relabellings.
+
+    Attributes
+    ----------
+    total, exact
+        How many relabellings there are, and whether they are all.
+    testable
+        Whether there are enough occurrences for a test.
+    """
+
+    def __init__(self, first: npt.ArrayLike, second: npt.ArrayLike, permutations: int, seed: int) -> None:
+        self._first, self._second = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
+        self._occurrences = int(max(self._first.max(initial=-1), self._second.max(initial=-1))) + 1
+        self._lookup = _pair_lookup(self._first, self._second, self._occurrences)
+        self._seed = seed
+        self.exact = self._occurrences <= EXACT_OCCURRENCES
+        self.total = factorial(self._occurrences) if self.exact else permutations
+        self.testable = self._occurrences > UNTESTABLE_OCCURRENCES
+
+    def pairs(self, at_once: int) -> Iterator[Indices]:
+        """Blocks (at_once or fewer relabellings, N): which of the N pairs each of them becomes."""
+        orders = all_orders(range(self._occurrences)) if self.exact else self._sampled()
+        while block := list(islice(orders, at_once)):
+            order = np.array(block, dtype=np.intp)
+            yield self._lookup[order[:, self._first], order[:, self._second]]
+
+    def share(self, count: npt.NDArray[np.int64]) -> Array:
+        """p-value from how many relabellings were as extreme."""
+        if not self.testable:
+            return np.full(count.shape, np.nan)
+        return np.asarray(count / self.total if self.exact else (count + 1) / (self.total + 1))
+
+    def inverted(self, spread: Array, observed: Array, confidence: npt.ArrayLike) -> tuple[Array, Array]:
+        """Half widths (..., statistic) of the intervals that invert the test, and two-sided p (statistic,).
+
+        Parameters
+        ----------
+        spread : (relabelling, statistic)
+            Absolute values under all relabellings.
+        observed : (statistic,)
+            Those of the data.
+        confidence : (...) array_like
+            Levels of the intervals.
+        """
+        p = self.share((spread >= observed - _TOLERANCE).sum(axis=0))
+        # A value is rejected when at most this many relabelled ones reach it.
+        error = 1 - np.asarray(confidence, dtype=np.float64)
+        rejected = error * self.total if self.exact else error * (self.total + 1) - 1
+        place = np.floor(np.maximum(rejected, 0) + _TOLERANCE).astype(np.intp)
+        return np.sort(spread, axis=0)[::-1][place] + _TOLERANCE, p
+
+    def _sampled(self) -> Iterator[Indices]:
+        generator = np.random.default_rng(self._seed)
+        for _ in range(self.total):
+            yield generator.permutation(self._occurrences)
+
+
+def _pair_lookup(first: Indices, second: Indices, occurrences: int) -> Indices:
+    """(T, T) index of the pair that two occurrences make, in either order."""
+    lookup = np.full((occurrences, occurrences), -1, dtype=np.intp)
+    lookup[first, second] = lookup[second, first] = np.arange(len(first))
+    if len(first) != occurrences * (occurrences - 1) // 2 or (lookup[~np.eye(occurrences, dtype=bool)] < 0).any():
+        raise ValueError("relabelling needs every pair of occurrences exactly once")
+    return lookup
