@@ -49,7 +49,7 @@ check:
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python -m pytest -q
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
 
 docs: setup-docs
 	$(VENV)/bin/mkdocs build --strict --site-dir build/docs
