@@ -2,6 +2,7 @@
 
 import pytest
 
+from analyses.mi_distance.layer_numbers import LayerNumbers
 from analyses.mi_distance.settings import StudySettings
 from analyses.models import tokenize
 from analyses.words import find_occurrences
@@ -19,7 +20,9 @@ def study(tiny_gpt2_folder) -> StudySettings:
 def test_built_in_study_asks_for_gpt2_xl_from_the_hub():
     _, settings = load_study("coffee-gpt2-xl", environment={})
     assert (settings.model.source, settings.model.name) == ("hub", "openai-community/gpt2-xl")
-    assert (settings.word, settings.estimation.bins, settings.estimation.trim, settings.detail_layer) == ("coffee", 15, 4.0, 3)
+    assert (settings.word, settings.estimation.bins, settings.estimation.trim) == ("coffee", 15, 4.0)
+    # The lesson shows its third layer pair by pair.
+    assert LayerNumbers(tuple(range(1, 49)), 48).detail(settings.detail_layer) == 3
 
 
 @pytest.mark.parametrize("model", ["tiny_gpt2", "embedded_model"])

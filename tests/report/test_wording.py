@@ -38,7 +38,7 @@ def test_ready_activations_are_given_no_model_and_no_origin(plant, planted_study
         str(item.html[code]) for item in section.items if item.kind == "text"))]  # fmt: skip
     assert said == []
     assert report.text.count("planted.npz") == 1  # the methods name the file that was read
-    front = words_of("".join(str(item.html[code]) for item in report.document.front))
+    front = words_of("".join(str(item.html[code]) for item in report.document.front if item.kind == "text"))
     assert "planted.npz" not in front
     claim = {"en": "before either is normalised", "vi": "trước khi chuẩn hoá"}[code]
     assert claim not in report.text

@@ -35,7 +35,7 @@ def text_of(page):
 def test_the_page_says_what_moved_in_both_languages(bundle, moved):
     page = comparison_page(bundle, moved)
     words = text_of(page)
-    assert "Số kết luận thay đổi: 1 trên" in words
+    assert "Số đánh giá thay đổi: 1/" in words
     assert "Verdicts that changed: 1 of" in words
     assert "tầng nông: nhánh MLP cao hơn nhánh chú ý" in words
     assert "early layers: MLP above attention" in words
@@ -60,7 +60,7 @@ def test_the_page_needs_nothing_else_and_is_the_same_every_time(bundle, moved):
 
 def test_nothing_moved(bundle):
     words = text_of(comparison_page(bundle, bundle))
-    for sentence in ("Không có kết luận nào thay đổi.", "No verdict changed.", "No number moved beyond its tolerance.", "None differ."):
+    for sentence in ("Không có đánh giá nào thay đổi.", "No verdict changed.", "No number moved beyond its tolerance.", "None differ."):
         assert sentence in words
 
 
