@@ -3,8 +3,10 @@
 The rule: a part of a statement is *supported* when its 95 % interval excludes zero in the stated direction (or lies inside the stated
 range), *contradicted* when the interval excludes zero in the other direction (or lies outside the range), *inconclusive* otherwise,
 and *not testable* where no interval exists. How many layers agree decides nothing. A statement of several parts is supported when all
-parts are. It is contradicted when its first part is, or when a later one is at 99 % as well: later parts give it up to five more ways
-to fail, which together get no more of the risk of a wrong "contradicted" than the first part alone (Bonferroni).
+parts are. A negative tau is claimed of both branches: one that is above zero at 99 % contradicts it, and one whose own mean is not
+below zero keeps it from being supported. A statement is contradicted when its first part is, or when a later one is at 99 % as well:
+later parts give it up to five more ways to fail, which together get no more of the risk of a wrong "contradicted" than the first part
+alone (Bonferroni).
 """
 
 import math
@@ -26,7 +28,7 @@ from analyses.mi_distance.measures import (
     shift_slopes_without_a_layer,
     tau_weights,
 )
-from analyses.mi_distance.names import ESTIMATORS
+from analyses.mi_distance.names import BRANCHES, ESTIMATORS
 from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import HypothesisSettings
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
@@ -37,11 +39,15 @@ Rule = Literal["positive", "negative", "tau_range", "separated", "level", "const
 
 @dataclass(frozen=True)
 class Part:
-    """One testable part of a statement; several may speak of one measure."""
+    """One testable part of a statement; several may speak of one measure.
+
+    `of_branches` are the same measure in each branch alone, where the part claims it of both: a mean below zero can hide one above.
+    """
 
     name: str
     measure: str
     rule: Rule
+    of_branches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,18 @@ STATEMENTS = (
             Part("mlp_level", "mlp_level", "level"),
         ),
     ),
-    Statement(3, "negative_tau", (Part("mean_tau", "mean_tau", "negative"), Part("tau_half", "mean_tau", "tau_range"))),
+    Statement(
+        3,
+        "negative_tau",
+        (Part("mean_tau", "mean_tau", "negative", ("attention_tau", "mlp_tau")), Part("tau_half", "mean_tau", "tau_range")),
+    ),
     Statement(4, "tau_separation", (Part("tau_difference", "tau_difference", "separated"),)),
     Statement(5, "constant_shift", (Part("shift_slope", "shift_slope", "constant_shift"),), about_word=False),
 )
 # The ways in which later parts can contradict a statement: at the most one of a rise, one of a fall, three of levelling off.
 _LATER_WAYS = 5
+# The side of a verdict on both branches that one of them made.
+ONE_BRANCH = "one_branch"
 # The part whose slope must be negative before a profile can be said to level off.
 _SLOPE_BEFORE = "mlp_slope_before"
 
@@ -134,7 +146,7 @@ def measure_with_intervals(
         ends["shift_slope"][:, 0] += np.minimum(without.min(axis=-1) - estimate["shift_slope"], 0)
         ends["shift_slope"][:, 1] += np.maximum(without.max(axis=-1) - estimate["shift_slope"], 0)
     for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, levels, permutations, seed).items():
-        largest = {"mean_tau": 1.0, "tau_difference": 2.0}[name]
+        largest = 2.0 if name == "tau_difference" else 1.0
         estimate[name] = centre
         ends[name] = np.stack([np.maximum(centre - half, -largest), np.minimum(centre + half, largest)], axis=1)
     low, high, firm_low, firm_high = ({name: found[which] for name, found in ends.items()} for which in ((0, 0), (0, 1), (1, 0), (1, 1)))
@@ -309,11 +321,15 @@ def _judge_part(part: Part, index: int, measured: Measured, settings: Hypothesis
         firm = decide(part.rule, wider, settings, before=wider_before, layers_deep=measured.layers_deep)
         ends = {"": wider} | ({"before_": wider_before} if wider_before else {})
         wide = {f"{of}{end}": number_or_none(getattr(found, end)) for of, found in ends.items() for end in ("low", "high")}
+    side = _side(part.rule, verdict, found, settings)
+    one_sided = _in_one_branch(part, index, measured, verdict)
+    if one_sided is not None:
+        verdict, firm, side = one_sided, one_sided, ONE_BRANCH
     row: dict[str, Any] = {
         "measure": part.name,
         "verdict": verdict,
         "firm": firm == "contradicted",
-        "side": _side(part.rule, verdict, found, settings),
+        "side": side,
         "estimate": number_or_none(found.estimate),
         "low": number_or_none(found.low),
         "high": number_or_none(found.high),
@@ -324,7 +340,35 @@ def _judge_part(part: Part, index: int, measured: Measured, settings: Hypothesis
     if before is not None:
         row["before"] = {name: number_or_none(getattr(before, name)) for name in ("estimate", "low", "high")}
         row["margin"] = level_margin(measured.layers_deep, settings)
+    if part.of_branches:
+        row["branches"] = {branch: _numbers(name, index, measured) for branch, name in zip(BRANCHES, part.of_branches, strict=True)}
+    if one_sided == "contradicted":
+        # The numbers beside a verdict are those that made it; the mean's stay too.
+        columns = ("estimate", "low", "high")
+        deciding = max(row["branches"].values(), key=lambda numbers: numbers["wide_low"])
+        row |= {"mean": {name: row[name] for name in columns}} | {name: deciding[name] for name in columns}
     return row
+
+
+def _in_one_branch(part: Part, index: int, measured: Measured, verdict: str) -> str | None:
+    """The verdict that one branch alone makes of a claim about both, or None where it changes nothing.
+
+    A branch that is above zero by the wider interval contradicts, for there are two more ways to be wrong; one whose estimate is not
+    below zero keeps the mean from supporting.
+    """
+    if verdict not in ("supported", "inconclusive"):
+        return None
+    if any(_interval(name, index, measured, firm=True).low > 0 for name in part.of_branches):
+        return "contradicted"
+    hidden = verdict == "supported" and any(_interval(name, index, measured).estimate >= 0 for name in part.of_branches)
+    return "inconclusive" if hidden else None
+
+
+def _numbers(name: str, index: int, measured: Measured) -> dict[str, float | None]:
+    """{estimate, low, high, wide_low, wide_high} of a measure, the last two of the wider interval."""
+    usual, wider = _interval(name, index, measured), _interval(name, index, measured, firm=True)
+    ends = {"estimate": usual.estimate, "low": usual.low, "high": usual.high, "wide_low": wider.low, "wide_high": wider.high}
+    return {end: number_or_none(value) for end, value in ends.items()}
 
 
 def _interval(name: str, index: int, measured: Measured, *, firm: bool = False) -> Interval:

@@ -16,7 +16,7 @@ NEAREST_NEIGHBOUR = ESTIMATORS.index("nearest_neighbour")
 
 # The measures in the order of the statements; names are keys of the catalogue and of study.json.
 OF_BANDS = ("early_difference", "deep_difference", "attention_rise", "mlp_fall", "mlp_level", "mlp_slope_before")
-OF_TAUS = ("mean_tau", "tau_difference")
+OF_TAUS = ("mean_tau", "attention_tau", "mlp_tau", "tau_difference")
 OF_ESTIMATORS = ("shift_slope", "shift_concordance", "shift_rank_correlation")
 MEASURES = OF_BANDS + OF_TAUS + OF_ESTIMATORS
 
@@ -90,18 +90,19 @@ def measure_taus(values: np.ndarray, distance: np.ndarray, bands: Bands) -> dict
 
 
 def tau_weights(values: np.ndarray, bands: Bands) -> np.ndarray:
-    """What each branch and layer counts in the mean tau and in the difference of taus: (estimator, measure, branch x layer).
+    """What each branch and layer counts in the mean taus and in the difference of taus: (estimator, measure, branch x layer).
 
     A layer whose values are all equal has no tau: it is left out, of a difference in both branches.
     """
     varies = np.isfinite(values).all(axis=-1) & (np.ptp(values, axis=-1) > 0)
-    mean = varies.astype(np.float64)
+    counted = varies.astype(np.float64)
+    of_branch = np.eye(2)[:, None, :, None] * counted
     both = varies.all(axis=1, keepdims=True) & np.isin(np.arange(bands.layers), bands.separated)
     difference = both * np.array([1.0, -1.0])[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean /= mean.sum(axis=(1, 2), keepdims=True)
+        means = [each / each.sum(axis=(1, 2), keepdims=True) for each in (counted, *of_branch)]
         difference /= both.sum(axis=2, keepdims=True)
-    weights = np.stack([mean, difference], axis=1)
+    weights = np.stack([*means, difference], axis=1)
     return np.where(np.isfinite(weights), weights, 0.0).reshape(len(values), len(OF_TAUS), -1)
 
 

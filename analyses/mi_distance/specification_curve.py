@@ -263,8 +263,9 @@ def specification_variables(
                 continue
             verdicts[row, column] = found["verdict"]
             # A curve is drawn of one quantity, so of a statement in several parts it is that of the first.
+            drawn = found["parts"][0].get("mean", found["parts"][0])
             for name, array in numbers.items():
-                array[row, column] = np.nan if found["parts"][0][name] is None else found["parts"][0][name]
+                array[row, column] = np.nan if drawn[name] is None else drawn[name]
     logarithmic = np.concatenate(changes)
     change = np.array(np.nanmax(logarithmic) if np.isfinite(logarithmic).any() else np.nan)
     along, over = ("specification",), ("statement", "specification")

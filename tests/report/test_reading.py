@@ -133,6 +133,8 @@ BOTH = [
     r"\bSupported: \d",
     r"(?<![\d.,−])0 and 0\b",
     r"\blần lượt 0\b",
+    r"\b([^\W\d]+ [^\W\d]+) \1\b",  # the same two words twice, such as "mô hình mô hình"
+    r"\b(the|a|an|of|in|to|is|and|with) \1\b",
 ]
 
 
@@ -178,6 +180,7 @@ def check(report, code):
     for pattern in BOTH:
         found = re.search(pattern, text)
         assert not found, text[max(0, found.start() - 80) : found.end() + 40]
+    assert not re.search(r"\)\s*\((?:[A-Z]\w+.{0,40}, \d{4})", text), "two citations in a row are one bracket"
     twice = [each for each, count in Counter(sentences(report.document, code)).items() if count > 1]
     assert twice == []
     for match in re.findall(r"<[uo]l[^>]*>\s*</[uo]l>", report.html):

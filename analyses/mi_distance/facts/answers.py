@@ -61,7 +61,8 @@ def _layers(counts: Mapping[str, Mapping[str, Any]]) -> Spec | None:
 
 def abstract_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
     """One or two sentences that say of every statement what became of it: what was decided, and what was not."""
-    of_verdict = {verdict: [each for each in statements if each["verdict"] == verdict] for verdict in VERDICTS}
+    claims = [claim for each in statements for claim in _claims_of(each)]
+    of_verdict = {verdict: [claim for reached, claim in claims if reached == verdict] for verdict in VERDICTS}
     present = [verdict for verdict in VERDICTS if of_verdict[verdict]]
     if len(present) == 1:
         return [{"key": f"abstract.all.{present[0]}", "as": "key", "values": {}}]
@@ -74,9 +75,15 @@ def abstract_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
     return sentences
 
 
-def _claims(statements: Sequence[Mapping[str, Any]], verdict: str) -> Spec:
-    """The statements as clauses that follow "that" or "whether"."""
+def _claims_of(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(verdict, key of the claim): one of the statement; of that on tau one of each part where its sign is shown but not its size."""
+    parts = statement["parts"]
+    if statement["name"] == "negative_tau" and parts[0]["verdict"] == "supported" != statement["verdict"]:
+        return [(part["verdict"], f"claim.{part['measure']}") for part in parts]
+    return [(statement["verdict"], f"statement.{statement['name']}.claim")]
+
+
+def _claims(claims: Sequence[str], verdict: str) -> Spec:
+    """The claims as clauses that follow "that" or "whether"."""
     form = "that" if verdict in _SAID else "whether"
-    return listed(
-        [{"key": f"abstract.{form}", "as": "key", "values": {"claim": key(f"statement.{each['name']}.claim")}} for each in statements]
-    )
+    return listed([{"key": f"abstract.{form}", "as": "key", "values": {"claim": key(claim)}} for claim in claims])

@@ -71,7 +71,7 @@ def _order(study: Study, band: str, estimator: str) -> dict[str, Any] | None:
     else:
         outcome = f"stays.{higher[0]}" if higher[0] == higher[1] else f"reverses.{higher[0]}"
     values = band_values(measure, study) | {
-        "estimator": key(f"estimator.{estimator}"),
+        "estimator": key(f"estimator.within.{estimator}"),
         "before": number(before[0]),
         "before_interval": interval(before[1], before[2]),
         "after": number(after[0]),

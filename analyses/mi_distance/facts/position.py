@@ -23,13 +23,22 @@ def position_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
 
     Returns
     -------
-    {"prefix": what the prefix is, or None where the text was not read behind one; "subjects": [{"key", "values", "sentences", "answer"}]}.
+    {"prefix": what the prefix is, or None where the text was not read behind one; "left_out": why; "subjects": [{"key", "values",
+    "sentences", "verdicts"}]; "answers": what the looks together say, in one sentence of all subjects that have the same answer}.
     """
     kinds = [kind for kind in (EXCESS, PLAIN) if f"{kind}mean_tau_without_occurrence" in dataset]
     subjects = [found for kind in kinds if (found := _subject(dataset, study, kind)) is not None]
     if not subjects:
         return None
-    return {"prefix": study["controls"].get("prefix"), "left_out": _left_out(study), "subjects": subjects}
+    answers: dict[str, list[Any]] = {}
+    for subject in subjects:
+        answers.setdefault(subject["answer"], []).append(subject["values"]["subject"])
+    return {
+        "prefix": study["controls"].get("prefix"),
+        "left_out": _left_out(study),
+        "subjects": subjects,
+        "answers": [{"key": f"position.answer.{answer}", "values": {"subject": listed(of)}} for answer, of in answers.items()],
+    }
 
 
 def _left_out(study: Study) -> str | None:
@@ -51,7 +60,7 @@ def _subject(dataset: xr.Dataset, study: Study, kind: str) -> dict[str, Any] | N
         "key": "position.all",
         "values": values,
         "sentences": sentences,
-        "answer": {"key": f"position.answer.{_answer(everything, prefix, partial)}", "values": {"subject": values["subject"]}},
+        "answer": _answer(_shown(study, kind), prefix, partial),
         "verdicts": [_verdicts(study, kind, name) for name in _JUDGED],
     }
 
@@ -149,9 +158,16 @@ def _sign(found: Mapping[str, tuple[float, float, float]]) -> str:
     return "positive" if all(low > 0 for _, low, _ in found.values()) else "open"
 
 
-def _answer(everything: Mapping[str, Any], prefix: Mapping[str, Any] | None, partial: Mapping[str, Any] | None) -> str:
+def _shown(study: Study, kind: str) -> bool:
+    """Whether tau is shown to be negative over all pairs, in both branches."""
+    control = LESSON if kind == PLAIN else "different_word"
+    rows = [row for row in study["verdicts"] if row["name"] == _STATEMENT and row["control"] == control]
+    return any((part["measure"], part["verdict"]) == (_MEASURE, "supported") for part in shared_parts(rows))
+
+
+def _answer(shown: bool, prefix: Mapping[str, Any] | None, partial: Mapping[str, Any] | None) -> str:
     """What the looks together say of a fall with distance."""
-    if _sign(everything) != "negative":
+    if not shown:
         return "none"
     if partial is not None and partial["key"].endswith(".negative"):
         return "stays"

@@ -5,6 +5,7 @@ from typing import Any
 
 from analyses.mi_distance.conclusions import CO_PRIMARY
 from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
+from analyses.mi_distance.hypotheses import ONE_BRANCH
 from analyses.mi_distance.layer_counts import where
 from analyses.mi_distance.names import CONTROLS, VERDICTS
 from analyses.mi_distance.value_specs import Spec, interval, is_number, key, listed, number
@@ -20,7 +21,13 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
     values = dict(parts[0]["values"])
     values["parts"] = len(parts)
     counted = [(each, sum(part["verdict"] == each for part in parts)) for each in VERDICTS]
-    values["summary"] = listed([{"key": f"parts.{each}", "as": "key", "values": {"count": count}} for each, count in counted if count])
+    values["summary"] = listed(
+        [
+            {"key": f"parts.{each}.{_how_many(count, len(parts))}", "as": "key", "values": {"count": count}}
+            for each, count in counted
+            if count
+        ]
+    )
     return {
         "number": conclusion["statement"],
         "name": name,
@@ -43,12 +50,17 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
     }
 
 
+def _how_many(count: int, parts: int) -> str:
+    return "all" if count == parts else ("one", "two", "three")[count - 1]
+
+
 def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) -> dict[str, Any]:
     measure = part["measure"]
     digits, unit = _PRINTED.get(measure, (3, False))
     values: dict[str, Any] = band_values(measure, study) | {"occurrences": study["occurrences"], "quantity": key(f"quantity.{control}")}
     agreeing: dict[str, int] = {}
     layers = 0
+    one_branch = False
     for estimator in CO_PRIMARY:
         row = verdict_row(study, name, estimator, control)
         if row is None:
@@ -65,6 +77,11 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) 
             values[f"{estimator}_before"] = number(before["estimate"], digits)
             values[f"{estimator}_before_interval"] = interval(before["low"], before["high"], digits)
             values["margin"] = number(found["margin"], digits)
+        for branch, own in found.get("branches", {}).items():
+            if is_number(own["low"]):
+                values[f"{estimator}_{branch}"] = number(own["estimate"], digits, unit=unit)
+                values[f"{estimator}_{branch}_interval"] = interval(own["low"], own["high"], digits, unit=unit)
+        one_branch |= found["side"] == ONE_BRANCH
         if found["agreeing_layers"] is not None:
             agreeing[estimator], layers = found["agreeing_layers"], found["layers"]
     if layers:
@@ -78,18 +95,21 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) 
     side = part["side"]
     if measure == "tau_half" and part["verdict"] == "not_testable" and all(f"{each}_interval" in values for each in CO_PRIMARY):
         side = "wide"
+    # Where one estimator's branch left it open and the other's did not, the branches are still what has to be told.
+    if one_branch and part["verdict"] == "inconclusive":
+        side = ONE_BRANCH
     return {
         "measure": measure,
         "verdict": part["verdict"],
         "key": _key(f"part.{measure}", part["verdict"], side),
-        "says": _says(measure, part["verdict"], part["side"], values),
+        "says": _says(measure, part["verdict"], side, values),
         "values": values,
     }
 
 
 def _says(measure: str, verdict: str, side: str | None, values: Mapping[str, Any]) -> Spec | None:
-    """What was found, in a few words: of a part that is contradicted, and of taus that separate, on which side."""
-    if verdict == "contradicted" or (verdict == "supported" and side is not None):
+    """What was found, in a few words: of a part that is contradicted, and of taus, on which side or in which branch."""
+    if verdict == "contradicted" or (verdict == "supported" and side is not None) or side == ONE_BRANCH:
         return {"key": _key(f"says.{measure}", verdict, side), "as": "key", "values": dict(values)}
     return None
 
@@ -138,7 +158,7 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Ma
         {
             "key": f"{prefix}other.{'all' if len(found) == sum(row['control'] == control for row in of_kind) else 'some'}",
             "values": {
-                "estimators": listed([key(f"estimator.{estimator}") for estimator in found]),
+                "estimators": listed([key(f"estimator.within.{estimator}") for estimator in found]),
                 "control": key(f"control.{control}"),
                 "verdict": key(f"verdict.{verdict}"),
             },

@@ -10,7 +10,7 @@ import pytest
 import reportgen
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts import facts
-from analyses.mi_distance.hypotheses import conjunction
+from analyses.mi_distance.hypotheses import ONE_BRANCH, conjunction
 from analyses.mi_distance.layer_counts import where
 from analyses.protocol import Results
 from reportgen.render.languages import load_languages, placeholders
@@ -31,7 +31,7 @@ SEPARATED = [
 REACHABLE = {
     "early_layers": {"early_difference": POSITIVE},
     "deep_layers": dict.fromkeys(("deep_difference", "attention_rise", "mlp_fall", "mlp_level"), POSITIVE),
-    "negative_tau": {"mean_tau": POSITIVE, "tau_half": RANGE},
+    "negative_tau": {"mean_tau": [*POSITIVE, ("contradicted", ONE_BRANCH), ("inconclusive", ONE_BRANCH)], "tau_half": RANGE},
     "tau_separation": {"tau_difference": SEPARATED},
     "constant_shift": {"shift_slope": RANGE},
 }

@@ -8,7 +8,16 @@ import scipy.stats
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.controls import Adjusted, plain
-from analyses.mi_distance.hypotheses import STATEMENTS, Interval, conjunction, decide, judge, judge_statement, measure_with_intervals
+from analyses.mi_distance.hypotheses import (
+    ONE_BRANCH,
+    STATEMENTS,
+    Interval,
+    conjunction,
+    decide,
+    judge,
+    judge_statement,
+    measure_with_intervals,
+)
 from analyses.mi_distance.measures import (
     MEASURES,
     OF_BANDS,
@@ -205,6 +214,7 @@ def test_taus_of_the_study_are_means_over_layers():
     taus = scipy_taus(values)
     found = measure_taus(values, PAIRS.distance, BANDS)
     np.testing.assert_allclose(found["mean_tau"], taus.mean(axis=(1, 2)))
+    np.testing.assert_allclose(np.stack([found["attention_tau"], found["mlp_tau"]], axis=1), taus.mean(axis=2))
     np.testing.assert_allclose(found["tau_difference"], (taus[:, 0] - taus[:, 1])[:, BANDS.separated].mean(axis=-1))
 
 
@@ -315,6 +325,41 @@ def test_a_later_part_contradicts_only_with_its_wider_interval(half_widths, part
         assert [each["verdict"] for each in row["parts"][:3]] == ["supported", part, "supported"]
         assert row["verdict"] == statement
         assert row["parts"][1]["wide"]["low"] == found.firm_low["attention_rise"][index]
+
+
+@pytest.mark.parametrize(
+    ("attention", "mlp", "verdict", "side"),
+    [
+        (-1.0, -1.0, "supported", None),
+        (1.0, 1.0, "contradicted", None),
+        # The mean is below zero in each of these, and its interval too: what the branches are is not to be hidden by it.
+        (-3.0, 0.5, "contradicted", ONE_BRANCH),
+        (0.5, -3.0, "contradicted", ONE_BRANCH),
+        (-3.0, 0.1, "inconclusive", ONE_BRANCH),
+    ],
+)
+def test_a_negative_tau_is_claimed_of_both_branches(attention, mlp, verdict, side):
+    # A share of each layer's order is that of distance, the rest a noise that the layers of a branch have in common.
+    generator = np.random.default_rng(4)
+    noise = generator.normal(size=(2, 1, len(PAIRS)))
+    noise -= noise @ (PAIRS.distance - PAIRS.distance.mean())[:, None] * (PAIRS.distance - PAIRS.distance.mean()) / (
+        (PAIRS.distance - PAIRS.distance.mean()) ** 2
+    ).sum()  # fmt: skip
+    trend = np.array([attention, mlp])[:, None, None] * (PAIRS.distance - PAIRS.distance.mean()) / PAIRS.distance.std()
+    values = np.broadcast_to(trend + 0.5 * noise, (3, 2, 6, len(PAIRS))) + 1e-6 * random_values()
+    row = next(row for row in judge(measured_of(values), "none", SETTINGS) if row["statement"] == 3)
+    part = row["parts"][0]
+    taus = scipy_taus(values)[0].mean(axis=-1)
+    assert [part["branches"][branch]["estimate"] for branch in ("attention", "mlp")] == pytest.approx(taus.tolist())
+    assert (part["verdict"], part["side"]) == (verdict, side)
+    if verdict == "contradicted":
+        # No "contradicted" beside an interval that lies below zero.
+        assert row["verdict"] == "contradicted"
+        assert part["estimate"] == pytest.approx(taus.max() if side else taus.mean())
+        assert part["low"] > 0
+    if side == ONE_BRANCH:
+        assert taus.mean() < 0
+        assert row["parts"][1]["verdict"] != "supported"
 
 
 def verdict_rows(**verdicts):
