@@ -128,11 +128,16 @@ def table_captions(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def reproduction(study: Study) -> dict[str, Any]:
+    model = study["provenance"]["model"]
+    files = dict(model.get("sha256", {}))
+    if source := model.get("converted_from_sha256"):
+        # The weights that were loaded were made from it on this machine; it is what others can get.
+        name = str(model["name"])
+        files[name if name.endswith(".gguf") else f"{name}, GGUF"] = source
     return {
-        "study": study["settings"]["name"],
         "seed": study["settings"]["seed"],
         "made_with": [
             *({"name": name, "version": version} for name, version in sorted(study["provenance"]["versions"].items())),
-            *({"name": name, "version": digest} for name, digest in sorted(study["provenance"]["model"].get("sha256", {}).items())),
+            *({"name": name, "version": digest} for name, digest in sorted(files.items())),
         ],
     }

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from analyses.mi_distance.facts.description import model_facts, nat, text_segments, thresholds, token_count
+from analyses.mi_distance.facts.description import model_facts, nat, reproduction, text_segments, thresholds, token_count
 from analyses.mi_distance.settings import HypothesisSettings
 from reportgen.render.assets import built_in_templates
 from reportgen.render.languages import load_languages
@@ -137,3 +137,18 @@ def test_a_bundle_without_offsets_has_no_such_measures():
     old = copy.deepcopy(text_study())
     del old["text"]["offsets"]
     assert text_segments(old)["mean_tokens_per_word"] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "rows"),
+    [
+        ({"name": "tiny.gguf", "converted_from_sha256": "ab"}, ["model.safetensors", "tiny.gguf"]),
+        ({"name": "google/gemma-3-270m", "converted_from_sha256": "ab"}, ["google/gemma-3-270m, GGUF", "model.safetensors"]),
+        ({"name": "owner/plain"}, ["model.safetensors"]),
+    ],
+)
+def test_the_file_that_weights_were_converted_from_is_listed_beside_them(model, rows):
+    study = provenance(sha256={"model.safetensors": "cd"}, **model)
+    study["provenance"]["versions"] = {}
+    found = reproduction(study | {"settings": {"seed": 20}})["made_with"]
+    assert {row["name"]: row["version"] for row in found} == {name: "cd" if name == "model.safetensors" else "ab" for name in rows}
