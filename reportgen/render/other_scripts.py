@@ -126,11 +126,7 @@ def installed() -> dict[str, str]:
 
 def obstacle(characters: frozenset[str]) -> tuple[str, str] | None:
     """Why a page with these characters cannot be printed here, and the remedy; None where it can."""
-    if not characters:
-        return None
-    covered = {chr(each) for font in fonts_for(characters) for each in TTFont(BytesIO(font.ttf), lazy=True).getBestCmap()}
-    left = characters - covered
-    missing = sorted(unprintable(frozenset(left))) if left else []
+    missing = without_font(characters)
     if not missing:
         return None
     first = ", ".join(f"{each} (U+{ord(each):04X})" for each in missing[:3])
@@ -138,6 +134,13 @@ def obstacle(characters: frozenset[str]) -> tuple[str, str] | None:
     packages = [name for name in (MANY_SCRIPTS, EAST_ASIA) if any(_package(each) == name for each in missing) and not _folder(name)]
     by_package = f"{install_line(packages)}, or " if packages else ""
     return f"the text holds {first}{more}, for which no font is here", f"{by_package}on Debian or Ubuntu, as root: {DEBIAN}"
+
+
+def without_font(characters: frozenset[str]) -> list[str]:
+    """Those of the characters, in order, that neither the packages' fonts nor the system's have."""
+    covered = {chr(each) for font in fonts_for(characters) for each in TTFont(BytesIO(font.ttf), lazy=True).getBestCmap()}
+    left = characters - covered
+    return sorted(unprintable(frozenset(left))) if left else []
 
 
 @cache
