@@ -171,7 +171,7 @@ class BranchReader:
         layers = [layer for layer, watched in enumerate(self._layers) if watched is not None]
         if missing := [layer for layer in layers if layer not in self._found]:
             raise InputError(
-                f"model {self._name}: layer {missing[0] + 1} was not seen to run: it waits for more than a text, or its model calls it in a "
+                f"model {self._name}: layer {missing[0] + 1} was not seen to run: it waits for more than a text, or is called in a "
                 "way that cannot be watched"
             )
         modules = {branch: tuple(self._found[layer][index] for layer in layers) for index, branch in enumerate(BRANCHES)}
