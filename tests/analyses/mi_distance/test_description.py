@@ -117,6 +117,13 @@ def test_tokens_to_a_word_leave_special_tokens_out():
     assert found["characters_per_token"]["value"] == pytest.approx(16 / 6)
 
 
+@pytest.mark.parametrize("text", ["ดื่มกาแฟ กาแฟ", "喝咖啡 咖啡", "コーヒー を飲む", "ກາເຟ ກາເຟ", "កាហ្វេ កាហ្វេ", "ကော်ဖီ ကော်ဖီ"])
+def test_there_are_no_words_between_spaces_where_a_script_sets_none(text):
+    study = text_study()
+    study["text"]["text"] = text
+    assert text_segments(study)["mean_tokens_per_word"] is None
+
+
 @pytest.mark.parametrize(("language", "syllables"), [(None, False), ("en", False), ("vi", True), ("vi-VN", True)])
 def test_spaces_part_syllables_in_vietnamese(language, syllables):
     assert text_segments(text_study(language))["syllables"] is syllables
