@@ -181,6 +181,8 @@ def _whole_set_of_shards(folder: Path) -> list[Path]:
 def _none_there(folder: Path, name: str) -> list[Path]:
     """Say what is there instead of the weights."""
     others = sorted(file.name for file in folder.iterdir())
+    if broken := [file for file in others if not (folder / file).exists() and file.endswith((".safetensors", ".gguf", ".bin"))]:
+        raise MissingError(f"model {name}: {broken[0]} is a link to a file that is not here; copy what the link leads to (cp -L)")
     if gguf := [file for file in others if file.endswith(".gguf")]:
         raise MissingError(f"model {name}: its weights are GGUF files; give the file itself as the model: {folder / gguf[0]}")
     if safe := [file for file in others if file.endswith(".safetensors")]:
@@ -220,7 +222,7 @@ def _header(file: Path, name: str) -> dict[str, Any]:
 
 def _refuse_codes(key: str, tensor: StoredTensor, name: str) -> None:
     """Quantised codes read as weights give activations of any size. Masks and indices (GPT-2's attn.bias) are whole numbers rightly."""
-    is_code = tensor.kind.startswith(("F8", "F6", "F4", "E8", "I4", "U4"))
+    is_code = tensor.kind.startswith(("F8_", "F6_", "F4", "E8", "I4", "U4"))
     if is_code or (tensor.kind not in FLOATS and len(tensor.shape) > 1 and key.endswith("weight")):
         raise InputError(
             f"model {name}: {key} in {tensor.file.name} is stored as {tensor.kind}: quantised codes, whose scales the architecture "
