@@ -8,13 +8,13 @@ import re
 
 from analyses.errors import MissingError
 from analyses.installation import not_installed
+from analyses.spelling import APOSTROPHES
 
 # Emphasis in Markdown: underscores at whose outer side no word goes on. (In snake_case they are a part of the word.)
 _EMPHASIS = re.compile(r"(?<![\w])_+(?=\w)|(?<=[^\W_])_+(?!\w)")
-_APOSTROPHES = "'’ʼ＇‘`´"
-_APOSTROPHE = re.compile(rf"(?<=\w)[{_APOSTROPHES}](?=\w)")
+_APOSTROPHE = re.compile(rf"(?<=\w)[{APOSTROPHES}](?=\w)")
 # "n't" is cut nowhere: "can" is not the word in "can't".
-_NOT = re.compile(rf"n[{_APOSTROPHES}]t\b", re.IGNORECASE)
+_NOT = re.compile(rf"n[{APOSTROPHES}]t\b", re.IGNORECASE)
 # A sentence's end without a space, and a colon between words.
 _STOP = re.compile(r"(?<=[a-zà-ɏḁ-ỿ])[.](?=[A-ZÀ-ÞĐ])|(?<=\w):(?=[^\W\d])")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from analyses.errors import InputError
-from analyses.spelling import Folded, fold, is_turkic
+from analyses.spelling import Folded, end_of_word, fold, is_turkic, is_unseen, is_vietnamese
 from analyses.word_boundaries import word_boundaries
 
 FEWEST_OCCURRENCES = 2  # one pair
@@ -30,17 +30,22 @@ _REASONS: dict[Reason, str] = {
     "address": "in an address",
     "excluded": "as a part of an expression that the settings exclude",
 }
+# What ends an address besides a space: the marks of HTML and Markdown around it, quotation marks, the punctuation of East Asia.
+_IN_ADDRESS = r"[^\s<>\"`|()\[\]{}“”«»、-】！（），：；？｜]"
 _ADDRESS = re.compile(
-    r"(?:[a-z][a-z0-9+.-]*://|www\.)\S+"
+    rf"(?:[a-z][a-z0-9+.-]*://|www\.)(?:{_IN_ADDRESS}|\({_IN_ADDRESS}*\))+"
+    rf"|\b(?:doi:\s*)?10\.\d{{4,9}}/{_IN_ADDRESS}+"
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     r"|(?<![\w@])@\w+"
-    r"|(?<![\w.])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|int|info|io|dev|app|ai|[a-z]{2}(?=/))(?![\w-])(?:/\S*)?",
+    r"|(?<![\w.])[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|int|info|io|dev|app|ai|[a-z]{2}(?=/))(?![\w-])"
+    rf"(?:/{_IN_ADDRESS}*)?",
     re.IGNORECASE,
 )
 # C is not the word in C++ or C#.
 _SIGN_AFTER = re.compile(r"(?:\+\+|#)(?!\w)")
 # Letters and their marks, with the hyphens and apostrophes between them: a word that a study is held against.
 _WORD = re.compile("L[LM]*(?:[-'’]L[LM]*)*")
+_KINDS = {"L": "L", "M": "M", "N": " "}
 
 
 @dataclass(frozen=True)
@@ -153,7 +158,7 @@ def look_for(
     word = " ".join(unicodedata.normalize("NFC", word).split())
     if not word:
         raise InputError("word: expected at least one letter")
-    search = _Search(text, word, turkic=is_turkic(language, text, word))
+    search = _Search(text, word, turkic=is_turkic(language, text, word), vietnamese=is_vietnamese(language, text))
     spans = search.spans(case_sensitive=case_sensitive, plural=plural, inside=inside_words)
     if not spans:
         raise InputError(f"the word {word!r} does not stand in the text{_hint(search, case_sensitive=case_sensitive, plural=plural)}")
@@ -188,26 +193,32 @@ def look_for(
 def words_of(text: str) -> list[tuple[int, int]]:
     """Start and end of every word of a text, from left to right, hyphens and apostrophes inside.
 
-    Where a script sets no spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) ICU's dictionaries say where words end.
+    Where a script sets no spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) ICU's dictionaries say where words end. Characters
+    that are not seen break none.
     """
     boundaries = word_boundaries(text)
-    kinds = "".join(
-        {"L": "L", "M": "M"}.get(unicodedata.category(character)[0], character if character in "-'’" else " ") for character in text
-    )
+    kinds = "".join("M" if is_unseen(character) else _KINDS.get(unicodedata.category(character)[0], character) for character in text)
     found = []
     for match in _WORD.finditer(kinds):
         # A boundary beside a hyphen or an apostrophe is inside the word.
         inside = range(match.start() + 1, match.end())
         cuts = [match.start(), *(at for at in inside if at in boundaries and {kinds[at - 1], kinds[at]} <= {"L", "M"}), match.end()]
-        found += list(itertools.pairwise(cuts))
+        found += [(start, _last_seen(text, end)) for start, end in itertools.pairwise(cuts) if kinds[start] == "L"]
     return found
+
+
+def _last_seen(text: str, end: int) -> int:
+    while is_unseen(text[end - 1]):
+        end -= 1
+    return end
 
 
 class _Search:
     """One word in one text, under this or that understanding of what is the same word."""
 
-    def __init__(self, text: str, word: str, *, turkic: bool) -> None:
-        self._text, self._word, self._turkic = text, word, turkic
+    def __init__(self, text: str, word: str, *, turkic: bool, vietnamese: bool) -> None:
+        self._text, self._word = text, word
+        self._language = {"turkic": turkic, "vietnamese": vietnamese}
         self._folded: dict[bool, Folded] = {}
         self._boundaries = word_boundaries(text)
 
@@ -238,9 +249,9 @@ class _Search:
 
     def _everywhere(self, *, case_sensitive: bool, plural: bool) -> Iterator[tuple[int, int]]:
         if case_sensitive not in self._folded:
-            self._folded[case_sensitive] = fold(self._text, case_sensitive=case_sensitive, turkic=self._turkic)
+            self._folded[case_sensitive] = fold(self._text, case_sensitive=case_sensitive, **self._language)
         folded = self._folded[case_sensitive]
-        wanted = fold(self._word, case_sensitive=case_sensitive, turkic=self._turkic).text
+        wanted = fold(self._word, case_sensitive=case_sensitive, **self._language).text
         # A space may be a hyphen and a hyphen a space: "cà phê" and "cà-phê" are one word.
         parts = [part for part in re.split(r"[ -]+", wanted) if part]
         pattern = r"(?: +|-)".join(map(re.escape, parts)) if len(parts) > 1 else re.escape(wanted)
@@ -252,10 +263,12 @@ class _Search:
             # A plural that is no word's end must not hide the singular before it.
             start = match.end() if span is not None and match.end() > match.start() else match.start() + 1
             if span is not None:
-                yield span
+                yield span[0], end_of_word(self._text, span[1])
 
     def _is_word(self, start: int, end: int) -> bool:
-        ends = self._boundaries.issuperset((start, end))
+        # A joiner or a sign of direction behind the word belongs to it for ICU.
+        after = next((place for place in range(end, len(self._text)) if not is_unseen(self._text[place])), len(self._text))
+        ends = start in self._boundaries and not self._boundaries.isdisjoint((end, after))
         return ends and not (self._text[end - 1].isalnum() and _SIGN_AFTER.match(self._text, end))
 
 

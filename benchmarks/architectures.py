@@ -146,7 +146,7 @@ class Row:
     remark: str = ""
 
 
-def build(model_type: str, attempt: dict[str, Any]) -> nn.Module:
+def build(model_type: str, attempt: dict[str, Any]) -> Any:
     """A tiny model of an architecture, with weights large enough that every module counts and no norm is the identity.
 
     Raises
@@ -214,6 +214,9 @@ def _judge(model_type: str, attempt: dict[str, Any]) -> Row:
     except Exception as error:
         return Row(model_type, "none", remark=_one_line(error))
     config: Any = model.config
+    if model.main_input_name != "input_ids":
+        # Images, sound or series: whether its layers have an attention is no question here.
+        return Row(model_type, "none", remark="no model of tokens")
     if getattr(config, "is_encoder_decoder", False):
         return Row(model_type, "refused", remark="an encoder-decoder: two stacks of layers")
     text = config.get_text_config()

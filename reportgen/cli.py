@@ -563,7 +563,10 @@ def models_verify(model: ModelArgument = "embedded", device: Device = None, offl
         attention, mlp = row["coefficients"]
         modules = f"{row['attention']}, {row['mlp']}{other}{norm}"
         typer.echo(f"{row['layer']:>5}  {attention:>11.4g} {mlp:>5.4g}  {row['unexplained']:>11.1e}  {modules}")
-    typer.echo(f"{len(rows)} layers: what each adds to the residual stream is made up of its two branches and of what is named")
+    layers = "layer" if len(rows) == 1 else "layers"
+    typer.echo(
+        f"{len(rows)} {layers} with an attention: what each adds to the residual stream is made up of its two branches and of what is named"
+    )
     return DONE
 
 

@@ -13,6 +13,22 @@ from reportgen import printing
 from reportgen.resources import templates_directory
 
 _FREE_BYTES = 2_000_000_000
+# A letter that stands for a script: with it a font has the others.
+_SCRIPTS = {
+    "Cyrillic": "Я",
+    "Arabic": "ع",
+    "Hebrew": "א",
+    "Devanagari": "क",
+    "Tamil": "க",
+    "Thai": "ก",
+    "Lao": "ກ",
+    "Khmer": "ក",
+    "Burmese": "က",
+    "Chinese": "咖",
+    "Japanese": "カ",
+    "Korean": "커",
+    "emoji": "😀",
+}
 
 
 @dataclass(frozen=True)
@@ -27,7 +43,8 @@ class Finding:
 
 def examine(out: Path) -> list[Finding]:
     """Run every check; `out` is the folder that documents are to be written to."""
-    return [*_python(), *_packages(), _pdf(), _fonts(), _analyses(), _embedded_model(), *_folders(out)]
+    pdf = _pdf()
+    return [*_python(), *_packages(), pdf, _fonts(), *_other_scripts(pdf), _analyses(), _embedded_model(), *_folders(out)]
 
 
 def findings_text(findings: list[Finding]) -> str:
@@ -91,6 +108,21 @@ def _fonts() -> Finding:
         return f"{len(fonts)} faces"
 
     return _checked("fonts", check, "reinstall reportgen: its files are incomplete", (MissingError, OSError, ImportError))
+
+
+def _other_scripts(pdf: Finding) -> Iterator[Finding]:
+    """Which scripts a text may be in besides the report's own, if it is to be printed; tried only where anything can be."""
+    if pdf.state != "ok":
+        return
+    from reportgen.render import other_scripts
+
+    name, characters = "other scripts", frozenset(_SCRIPTS.values())
+    missing = set(other_scripts.without_font(characters))
+    if found := other_scripts.obstacle(characters):
+        lacking = [script for script, letter in _SCRIPTS.items() if letter in missing]
+        yield Finding(name, "optional", f"no font for {', '.join(lacking)}", f"{found[1]} (only for texts in these scripts)")
+    else:
+        yield Finding(name, "ok", ", ".join(_SCRIPTS))
 
 
 def _analyses() -> Finding:

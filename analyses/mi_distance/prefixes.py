@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analyses.mi_distance.settings import StudySettings
+from analyses.spelling import is_vietnamese
 
 NEUTRAL = "neutral"
 JOINT = "\n\n"
 _TEXTS = Path(__file__).parent / "texts"
-# Letters that Vietnamese has and no other language with a Latin script: with horn and breve, barred d, and with two marks.
-_VIETNAMESE = re.compile(r"[ăđơưĂĐƠƯ\u1ea0-\u1ef9]")
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,7 @@ def neutral_prefix(settings: StudySettings) -> Prefix:
 
 def language_of(text: str, given: str | None) -> str:
     """The language of the built-in paragraph for a text: Vietnamese where the text is, as `given` or by its letters; else English."""
-    if given is not None:
-        return "vi" if given.lower().split("-")[0] == "vi" else "en"
-    return "vi" if _VIETNAMESE.search(text) else "en"
+    return "vi" if is_vietnamese(given, text) else "en"
 
 
 def _has_word(text: str, word: str) -> bool:

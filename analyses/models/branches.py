@@ -170,7 +170,10 @@ class BranchReader:
         """
         layers = [layer for layer, watched in enumerate(self._layers) if watched is not None]
         if missing := [layer for layer in layers if layer not in self._found]:
-            raise InputError(f"model {self._name}: layer {missing[0] + 1} did not run on the text")
+            raise InputError(
+                f"model {self._name}: layer {missing[0] + 1} was not seen to run: it waits for more than a text, or is called in a "
+                "way that cannot be watched"
+            )
         modules = {branch: tuple(self._found[layer][index] for layer in layers) for index, branch in enumerate(BRANCHES)}
         other = self._kept["residual" if self._output == "projection" else "projection"] if self._differs else None
         return Branches(self._kept[self._output], modules, tuple(layers), tuple(self._checks[layer] for layer in layers), other)

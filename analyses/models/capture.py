@@ -15,7 +15,7 @@ from analyses.errors import InputError, MissingError
 from analyses.memory import keep_free_memory, return_free_memory
 from analyses.models.configuration import load_configuration
 from analyses.models.settings import ModelSettings
-from analyses.models.sources import missing_library, provenance, resolve
+from analyses.models.sources import missing_library, provenance, quiet_transformers, resolve
 from analyses.models.tokens import tokenize_with
 from analyses.progress import Progress
 
@@ -173,7 +173,9 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
 def _run(model: Any, ids: Any, name: str) -> Any:
     """One forward pass over a text; a model that needs more than a text says so in its own way."""
     try:
-        return model(input_ids=ids)
+        # It would say which faster kernels are not installed.
+        with quiet_transformers():
+            return model(input_ids=ids)
     except InputError:
         raise
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, NotImplementedError, AssertionError) as error:

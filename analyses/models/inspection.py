@@ -1,5 +1,8 @@
 """What a model looks like from the study's point of view, without a study."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from analyses.models.capture import LayerCheck, capture
 from analyses.models.configuration import context_length, load_configuration
 from analyses.models.settings import ModelSettings
@@ -28,7 +31,7 @@ def inspect_model(settings: ModelSettings) -> list[tuple[str, str]]:
         ("source", facts["source"]),
         ("revision", facts["revision"] or "-"),
         ("architecture", f"{facts['architecture']} ({text_config.model_type})"),
-        ("layers", str(facts["layers"])),
+        ("layers", _layers(facts)),
         ("hidden dimensions", str(facts["hidden_size"])),
         ("attention heads", str(text_config.num_attention_heads)),
         ("context length", str(context_length(config) or "not limited")),
@@ -38,6 +41,12 @@ def inspect_model(settings: ModelSettings) -> list[tuple[str, str]]:
         ("device", facts["device"]),
     ]
     return rows + [(f"SHA-256 of {file}", value) for file, value in facts["sha256"].items()]
+
+
+def _layers(facts: Mapping[str, Any]) -> str:
+    """How many there are, and of a hybrid model how many have an attention."""
+    of_model = facts.get("layers_of_model", facts["layers"])
+    return str(of_model) if of_model == facts["layers"] else f"{of_model}, of which {facts['layers']} have an attention"
 
 
 def verify_model(settings: ModelSettings) -> list[LayerCheck]:

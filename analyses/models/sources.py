@@ -81,7 +81,7 @@ def _from_gguf(file: Path, progress: Progress | None) -> ModelFolder:
     except ImportError as error:
         raise missing_library(error) from error
     digest = sha256(file)
-    target = cache_directory() / "models" / f"gguf-{digest[:16]}"
+    target = cache_directory() / "models" / f"gguf-{digest[:16]}-{gguf_files.CONVERSION}"
     if not target.is_dir():
         with (progress or SilentProgress()).stage("fetch_model", gguf_files.STEPS) as advance:
             build_folder(target, lambda folder: gguf_files.convert(file, folder, advance))

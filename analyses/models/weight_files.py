@@ -141,7 +141,7 @@ def refuse_adapter(folder: Path, name: str) -> None:
 def refuse_pointers(folder: Path, name: str) -> None:
     """Refuse a folder whose configuration or tokenizer is a Git LFS pointer, for their readers' errors do not say so."""
     for file in sorted(folder.glob("*.json")) + sorted(folder.glob("*.model")):
-        _refuse_pointer(file, name)
+        refuse_pointer(file, name)
 
 
 def _named_by_configuration(folder: Path) -> str | None:
@@ -159,7 +159,7 @@ def _json(file: Path) -> dict[str, Any]:
 
 
 def _assigned_files(index: Path, name: str) -> list[str]:
-    _refuse_pointer(index, name)
+    refuse_pointer(index, name)
     assigned = _json(index).get("weight_map")
     if not isinstance(assigned, dict) or not assigned or not all(isinstance(file, str) for file in assigned.values()):
         raise InputError(f"model {name}: {index.name} assigns no weights to files (weight_map); download it again")
@@ -181,6 +181,8 @@ def _whole_set_of_shards(folder: Path) -> list[Path]:
 def _none_there(folder: Path, name: str) -> list[Path]:
     """Say what is there instead of the weights."""
     others = sorted(file.name for file in folder.iterdir())
+    if broken := [file for file in others if not (folder / file).exists() and file.endswith((".safetensors", ".gguf", ".bin"))]:
+        raise MissingError(f"model {name}: {broken[0]} is a link to a file that is not here; copy what the link leads to (cp -L)")
     if gguf := [file for file in others if file.endswith(".gguf")]:
         raise MissingError(f"model {name}: its weights are GGUF files; give the file itself as the model: {folder / gguf[0]}")
     if safe := [file for file in others if file.endswith(".safetensors")]:
@@ -193,14 +195,15 @@ def _none_there(folder: Path, name: str) -> list[Path]:
     raise MissingError(f"model {name}: no weights there ({SINGLE}); the download is not complete")
 
 
-def _refuse_pointer(file: Path, name: str) -> None:
+def refuse_pointer(file: Path, name: str) -> None:
+    """Refuse a file that is a Git LFS pointer; `name` is the model's."""
     with file.open("rb") as stream:
         if stream.read(len(_POINTER)) == _POINTER:
             raise MissingError(f"model {name}: {file.name} is a Git LFS pointer and not the file itself; run git lfs pull in its folder")
 
 
 def _header(file: Path, name: str) -> dict[str, Any]:
-    _refuse_pointer(file, name)
+    refuse_pointer(file, name)
     size = file.stat().st_size
     with file.open("rb") as stream:
         first = stream.read(_LENGTH_BYTES)
@@ -219,7 +222,7 @@ def _header(file: Path, name: str) -> dict[str, Any]:
 
 def _refuse_codes(key: str, tensor: StoredTensor, name: str) -> None:
     """Quantised codes read as weights give activations of any size. Masks and indices (GPT-2's attn.bias) are whole numbers rightly."""
-    is_code = tensor.kind.startswith(("F8", "F6", "F4", "E8", "I4", "U4"))
+    is_code = tensor.kind.startswith(("F8_", "F6_", "F4", "E8", "I4", "U4"))
     if is_code or (tensor.kind not in FLOATS and len(tensor.shape) > 1 and key.endswith("weight")):
         raise InputError(
             f"model {name}: {key} in {tensor.file.name} is stored as {tensor.kind}: quantised codes, whose scales the architecture "

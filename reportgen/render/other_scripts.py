@@ -45,6 +45,8 @@ _SCRIPTS = frozenset(
 )
 # What joins and varies the characters around it: of no use without the font of those.
 _JOINERS = (0x20, 0x200C, 0x200D, 0x25CC, 0xFE0E, 0xFE0F)
+# What a layout engine takes characters apart into besides their canonical parts (HarfBuzz, for vowels written around a letter).
+_PARTS = {"\u0e33": "\u0e4d\u0e32", "\u0eb3": "\u0ecd\u0eb2"} | dict.fromkeys("\u17be\u17bf\u17c0\u17c4\u17c5", "\u17c1")
 # The faces of the East Asian collection, by what only one language writes.
 _JAPANESE, _KOREAN, _CHINESE = 0, 1, 2
 _FAMILY = re.compile(r'(?<!@font-face\{font-family:)"Reportgen (?:Serif|Sans|Mono)"')
@@ -96,7 +98,7 @@ def fonts_for(characters: frozenset[str]) -> tuple[ScriptFont, ...]:
         there = set(font.getBestCmap())
         if left & there:
             # Marks and signs that several scripts share stay with their letters.
-            kept = {ord(each) for each in characters} & there
+            kept = {ord(each) for each in _with_parts(characters)} & there
             fonts.append(ScriptFont(f"Reportgen Script {len(fonts) + 1}", _cut(font, kept)))
             left -= there
         if not left:
@@ -126,11 +128,7 @@ def installed() -> dict[str, str]:
 
 def obstacle(characters: frozenset[str]) -> tuple[str, str] | None:
     """Why a page with these characters cannot be printed here, and the remedy; None where it can."""
-    if not characters:
-        return None
-    covered = {chr(each) for font in fonts_for(characters) for each in TTFont(BytesIO(font.ttf), lazy=True).getBestCmap()}
-    left = characters - covered
-    missing = sorted(unprintable(frozenset(left))) if left else []
+    missing = without_font(characters)
     if not missing:
         return None
     first = ", ".join(f"{each} (U+{ord(each):04X})" for each in missing[:3])
@@ -138,6 +136,13 @@ def obstacle(characters: frozenset[str]) -> tuple[str, str] | None:
     packages = [name for name in (MANY_SCRIPTS, EAST_ASIA) if any(_package(each) == name for each in missing) and not _folder(name)]
     by_package = f"{install_line(packages)}, or " if packages else ""
     return f"the text holds {first}{more}, for which no font is here", f"{by_package}on Debian or Ubuntu, as root: {DEBIAN}"
+
+
+def without_font(characters: frozenset[str]) -> list[str]:
+    """Those of the characters, in order, that neither the packages' fonts nor the system's have."""
+    covered = {chr(each) for font in fonts_for(characters) for each in TTFont(BytesIO(font.ttf), lazy=True).getBestCmap()}
+    left = characters - covered
+    return sorted(unprintable(frozenset(left))) if left else []
 
 
 @cache
@@ -159,6 +164,12 @@ def _own() -> frozenset[str]:
     folder = templates_directory() / "fonts"
     faces = [set(TTFont(folder / f"{face}.ttf", lazy=True).getBestCmap()) for face in _OWN_FACES]
     return frozenset(map(chr, set.intersection(*faces)))
+
+
+def _with_parts(characters: frozenset[str]) -> set[str]:
+    """The characters and what they are taken apart into when they are set."""
+    parts = {part for each in characters for part in unicodedata.normalize("NFD", each) + _PARTS.get(each, "")}
+    return {*characters, *parts}
 
 
 def _strings(value: Any) -> Iterator[str]:

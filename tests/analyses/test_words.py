@@ -165,6 +165,29 @@ def places(text: str, word: str, **options) -> list[str]:
         ("قَهْوَة، قهوة، قهـــوة، والقهوة", "قهوة", ["قَهْوَة", "قهوة", "قهـــوة"]),
         ("أمل، امل، أَمَل", "أمل", ["أمل", "أَمَل"]),
         ("קָפֶה קפה", "קפה", ["קָפֶה", "קפה"]),
+        # A vowel sign, a sign of direction or a joiner behind the last letter.
+        ("كتابٌ، كتابٍ، كتابُ، كتاب، كتابي", "كتاب", ["كتابٌ", "كتابٍ", "كتابُ", "كتاب"]),
+        ("\u200fقهوة\u200f، \u200eقهوة\u200e", "قهوة", ["قهوة"] * 2),
+        ("\u202acoffee\u202c \u2068coffee\u2069 coffee\u00ad coffee\u2060, coffee\ufeff", "coffee", ["coffee"] * 5),
+        ("خانه‌ها، خانه‌، خانه", "خانه", ["خانه"] * 2),
+        ("☕ ☕️ ☕", "☕", ["☕", "☕️", "☕"]),
+        ("❤️ ❤ 👍🏽", "❤️", ["❤️", "❤"]),
+        ("👍🏽 👍 👍 👨‍👩‍👧", "👍", ["👍"] * 2),
+        # Kaf and yeh of an Arabic keyboard in Persian; alef maksura is another letter in Arabic.
+        ("کتابی، كتابي، کتابي", "کتابی", ["کتابی", "كتابي", "کتابي"]),
+        ("علي، على، علي", "علي", ["علي"] * 2),
+        # Geresh, gershayim, okina and transcription.
+        ("צ'יפס, צ׳יפס, צ’יפס", "צ'יפס", ["צ'יפס", "צ׳יפס", "צ’יפס"]),
+        ('צה"ל, צה״ל', 'צה"ל', ['צה"ל', "צה״ל"]),
+        ("Hawaiʻi, Hawai'i, Hawai‘i", "Hawaiʻi", ["Hawaiʻi", "Hawai'i", "Hawai‘i"]),
+        # The tone of a Vietnamese syllable, on whichever of its vowels; a text of Spanish or Yoruba has other words there.
+        ("Phở này quá ngon, qúa ngon, quả", "quá", ["quá", "qúa"]),
+        ("hoàng, hòang, hoang, phở", "hoàng", ["hoàng", "hòang"]),
+        ("thuở, thủơ; giếng, gíêng", "thuở", ["thuở", "thủơ"]),
+        ("mùa hè ở đây, muà hè, mua, mừa", "mùa", ["mùa", "muà"]),
+        ("hoa hoà hoa hóa", "hoa", ["hoa", "hoa"]),
+        ("río, rió, río", "río", ["río"] * 2),
+        ("oúnjẹ, òunjẹ, oúnjẹ", "oúnjẹ", ["oúnjẹ"] * 2),
         # A sentence's end without a space.
         ("I like coffee.Then coffee:more", "coffee", ["coffee", "coffee"]),
     ],
@@ -188,11 +211,28 @@ def left_out(text: str, word: str, offsets=None, **options) -> dict[str, str]:
         "coffee.com",
         "@coffee",
         "git://x.y/coffee?z=1",
+        "doi:10.1000/coffee",
+        "https://doi.org/10.1000/coffee.1",
+        "https://en.wikipedia.org/wiki/Coffee_(coffee)",
     ],
 )
 def test_addresses_are_left_out(address):
     text = f"More coffee, see {address} and coffee."
     assert places(text, "coffee") == ["coffee", "coffee"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("https://a.example/b，咖啡好，咖啡。", "咖啡"),
+        ("<a href=\"https://a.example/coffee\">coffee</a> <a href='https://a.example'>coffee</a>", "coffee"),
+        ("|https://a.example/coffee|coffee|coffee|", "coffee"),
+        ("[a](https://a.example/coffee)coffee, `https://a.example/coffee`,coffee", "coffee"),
+        ("“www.a.example/coffee”coffee (see a.com/coffee)coffee", "coffee"),
+    ],
+)
+def test_an_address_ends_where_its_text_goes_on(text, word):
+    assert len(places(text, word)) == 2
 
 
 def test_what_is_left_out_is_named():
@@ -284,6 +324,7 @@ def test_a_letter_of_which_only_a_part_would_match():
         ("研究生命科学", ["研究", "生命", "科学"]),
         ("ฉันดื่มกาแฟ", ["ฉัน", "ดื่ม", "กาแฟ"]),
         ("👍 cà phê", ["cà", "phê"]),
+        ("می\u200cخواهم cof\u00adfee\u00ad \u200fقهوة\u200f a\u200bb", ["می\u200cخواهم", "cof\u00adfee", "قهوة", "a", "b"]),
     ],
 )
 def test_words_of_a_text(text, expected):

@@ -37,3 +37,10 @@ def test_no_row_of_the_table_is_wrong():
         assert remark.startswith("refused: ") or (attention and mlp), name
         assert "counts too" not in remark, name
         assert "does not count" not in remark, name
+    # A Fourier transform and two state spaces: nothing else is said to have no attention.
+    assert {name for name, *_, remark in rows if "has no attention" in remark} == {"falcon_mamba", "fnet", "mamba"}
+    refused = sum(remark.startswith("refused: ") for *_, remark in rows)
+    third = sum("third contribution" in remark for *_, remark in rows)
+    assert f"{len(rows) - refused - third} are read as attention and MLP, {third} with a third" in text
+    assert f"({len(rows)} of them)" in text
+    assert f"{refused} are refused" in text

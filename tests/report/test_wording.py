@@ -1,6 +1,7 @@
 """What no report may say: that anything was fixed before the data, where ready vectors come from, what a study would have needed."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -79,3 +80,15 @@ def test_the_share_of_bias_is_one_statistic(coffee, coffee_reports, code):
         share = f"{100 * float((1 - corrected / plug_in).mean()):.0f}%"
         assert share in figure.alt[code]
         assert share in coffee_reports[code].text
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_no_words_are_doubled_and_no_paragraph_says_a_sentence_twice(coffee_reports, plant, planted_study, report_of, words_of, code):
+    vectors = replace(plant([0.3, 0.4, 0.5], [0.6, 0.5, 0.4]), provenance={"model": {"source": "hub", "name": "owner/plain"}})
+    for report in (coffee_reports[code], report_of(planted_study(vectors), code)):
+        paragraphs = [words_of(each) for each in re.findall(r"<(?:p|li)\b[^>]*>(.*?)</(?:p|li)>", report.html, re.DOTALL)]
+        # One word may be doubled in Vietnamese (xa xa); two are not.
+        assert [found[0] for each in paragraphs for found in re.finditer(r"\b([^\W\d]+ [^\W\d]+) \1\b", each)] == []
+        for each in paragraphs:
+            sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+(?=[^\W\d_a-z])", each) if len(sentence) > 40]
+            assert len(sentences) == len(set(sentences)), each

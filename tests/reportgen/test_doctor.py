@@ -64,6 +64,24 @@ def test_fonts_that_are_missing(tmp_path, monkeypatch, damage):
     assert finding("fonts", tmp_path).state == "missing"
 
 
+def test_scripts_without_a_font_are_named_with_what_brings_one(tmp_path, monkeypatch):
+    from reportgen.render import other_scripts
+
+    monkeypatch.setattr(other_scripts, "without_font", lambda characters: sorted({"ก", "咖"} & characters))
+    monkeypatch.setattr(other_scripts, "_folder", lambda package: None)
+    found = finding("other scripts", tmp_path)
+    assert (found.state, found.detail) == ("optional", "no font for Thai, Chinese")
+    assert "pip install manimgx-fonts manimgx-fonts-cjk" in found.remedy
+    assert "fonts-noto-core fonts-noto-cjk" in found.remedy
+    monkeypatch.setattr(other_scripts, "without_font", lambda characters: [])
+    assert finding("other scripts", tmp_path).state == "ok"
+
+
+def test_scripts_are_not_tried_where_nothing_can_be_printed(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.printing, "obstacle", lambda: "PDF cannot be made here: no pango; remedy: install it")
+    assert "other scripts" not in {found.name for found in examine(tmp_path)}
+
+
 def test_the_model_is_optional_and_its_remedy_named(tmp_path):
     found = finding("models", tmp_path)
     assert found.state == "optional"

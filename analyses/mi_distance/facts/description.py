@@ -11,6 +11,9 @@ from analyses.mi_distance.layer_counts import counted
 from analyses.mi_distance.settings import HypothesisSettings
 from analyses.mi_distance.value_specs import Spec, interval, is_number, listed, number
 
+# Scripts that set no spaces between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese.
+_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
+
 
 def title_block(settings: Mapping[str, Any]) -> dict[str, Any]:
     document = settings["document"]
@@ -67,7 +70,7 @@ def text_segments(study: Study) -> dict[str, Any] | None:
         "prefix_tokens": study["text"].get("prefix_tokens", 0),
         "splits": splits,
         "tokens_per_word": max(len(split["pieces"]) for split in splits),
-        "mean_tokens_per_word": number(tokens / words, 1) if tokens and words else None,
+        "mean_tokens_per_word": number(tokens / words, 1) if tokens and words and not _SPACELESS.search(text) else None,
         "characters_per_token": number(len(text) / tokens, 1) if tokens else None,
         # Spaces part the words of most languages, but the syllables of Vietnamese.
         "syllables": (study["settings"]["document"].get("text_language") or "").split("-")[0] == "vi",
@@ -128,11 +131,16 @@ def table_captions(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def reproduction(study: Study) -> dict[str, Any]:
+    model = study["provenance"]["model"]
+    files = dict(model.get("sha256", {}))
+    if source := model.get("converted_from_sha256"):
+        # The weights that were loaded were made from it on this machine; it is what others can get.
+        name = str(model["name"])
+        files[name if name.endswith(".gguf") else f"{name}, GGUF"] = source
     return {
-        "study": study["settings"]["name"],
         "seed": study["settings"]["seed"],
         "made_with": [
             *({"name": name, "version": version} for name, version in sorted(study["provenance"]["versions"].items())),
-            *({"name": name, "version": digest} for name, digest in sorted(study["provenance"]["model"].get("sha256", {}).items())),
+            *({"name": name, "version": digest} for name, digest in sorted(files.items())),
         ],
     }

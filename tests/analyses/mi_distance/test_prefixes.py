@@ -35,6 +35,7 @@ def test_two_built_in_paragraphs_in_each_language(language):
         (VIETNAMESE, None, "vi"),
         ("đen, đỏ", None, "vi"),
         ("À côté de la forêt, l'été; señor, über", None, "en"),  # accents that are not Vietnamese alone
+        ("Cafea și apă, țară; kuća i đak; ọ̀rọ̀", None, "en"),  # Romanian, Croatian, Yoruba
         (ENGLISH, "vi", "vi"),
         (ENGLISH, "vi-VN", "vi"),
         (VIETNAMESE, "en", "en"),

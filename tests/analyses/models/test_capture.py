@@ -11,6 +11,7 @@ import torch
 
 from analyses.errors import InputError, MissingError
 from analyses.models import capture, inspect_model, tokenize
+from analyses.models.inspection import _layers
 from analyses.progress import SilentProgress
 from analyses.words import find_occurrences
 
@@ -138,3 +139,10 @@ def test_inspection_names_the_modules_and_the_sizes(tiny_gpt2):
     assert rows["architecture"] == "GPT2Model (gpt2)"
     assert (rows["layers"], rows["hidden dimensions"], rows["context length"]) == ("3", "48", "256")
     assert (rows["attention branch"], rows["MLP branch"]) == ("attn.c_proj", "mlp.c_proj")
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"), [({"layers": 3}, "3"), ({"layers": 4, "layers_of_model": 8}, "8, of which 4 have an attention")]
+)
+def test_inspection_of_a_hybrid_says_which_layers_it_counts(facts, said):
+    assert _layers(facts) == said

@@ -44,6 +44,9 @@ def make(architecture: str):
     sizes = SIZES | {"vocab_size": vocabulary}
     if architecture == "qwen2":
         sizes.pop("head_dim")
+    if architecture.startswith("gemma"):
+        # As in all Gemma models below 27B.
+        sizes["query_pre_attn_scalar"] = HIDDEN // HEADS
     with torch.random.fork_rng():
         torch.manual_seed(7)
         model = transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(model_type, **sizes), dtype=torch.float32)
@@ -58,15 +61,17 @@ def permuted(weights: np.ndarray, heads: int) -> np.ndarray:
     return weights.reshape(heads, 2, weights.shape[0] // heads // 2, *weights.shape[1:]).swapaxes(1, 2).reshape(weights.shape)
 
 
-def write(architecture: str, model, file, extra=(), kind: gguf.GGMLQuantizationType | None = None) -> None:
-    """As llama.cpp's converter writes a model."""
+def write(
+    architecture: str, model, file, extra=(), kind: gguf.GGMLQuantizationType | None = None, pre="default", more=(), blocks=LAYERS
+) -> None:
+    """As llama.cpp's converter writes a model; `more` are tensors of other names."""
     config = model.config
     writer = gguf.GGUFWriter(file, architecture)
     writer.add_name("tiny")
     writer.add_vocab_size(config.vocab_size)
     writer.add_context_length(64)
     writer.add_embedding_length(HIDDEN)
-    writer.add_block_count(LAYERS)
+    writer.add_block_count(blocks)
     writer.add_feed_forward_length(4 * HIDDEN if architecture == "gpt2" else 96)
     writer.add_head_count(HEADS)
     if architecture == "gpt2":
@@ -81,7 +86,7 @@ def write(architecture: str, model, file, extra=(), kind: gguf.GGMLQuantizationT
     if architecture in ("gemma2", "gemma3", "phi3"):
         writer.add_sliding_window(config.sliding_window or 4096)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("default")
+    writer.add_tokenizer_pre(pre)
     writer.add_token_list(byte_vocabulary())
     writer.add_token_types([1] * 257 + [3])
     writer.add_token_merges(["t e"])
@@ -108,6 +113,8 @@ def write(architecture: str, model, file, extra=(), kind: gguf.GGMLQuantizationT
             writer.add_tensor(target, values, raw_dtype=kind)
         else:
             writer.add_tensor(target, values)
+    for name, shape in more:
+        writer.add_tensor(name, np.full(shape, 0.5, dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -192,7 +199,7 @@ def test_a_llama_of_version_3_1_with_its_table_of_frequencies_is_refused(tmp_pat
         read_header(tmp_path / "odd.gguf")
 
 
-@pytest.mark.parametrize("content", [b"", b"GGUF", b"GGUF\x03\x00\x00\x00" + b"\xff" * 40, b"version https://git-lfs.github.com/spec/v1\n"])
+@pytest.mark.parametrize("content", [b"", b"GGUF", b"GGUF\x03\x00\x00\x00" + b"\xff" * 40, b"<!DOCTYPE html>" * 9])
 def test_files_of_another_kind(content, tmp_path):
     (tmp_path / "odd.gguf").write_bytes(content)
     with pytest.raises(InputError, match=r"model odd.gguf: the file is no GGUF file .* or it is cut short"):
@@ -202,3 +209,85 @@ def test_files_of_another_kind(content, tmp_path):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(MissingError, match="is not a file on this machine"):
         capture(of(tmp_path / "gone.gguf"), TEXT, None, SilentProgress())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [("blk.0.attn_q.bias", (HIDDEN,))],
+        [(f"blk.{block}.ffn_gate_exps.weight", (4, 96, HIDDEN)) for block in range(LAYERS)],
+        [("blk.1.post_attention_norm.weight", (HIDDEN,))],
+        [("blk.2.attn_q.weight", (HIDDEN, HIDDEN))],
+    ],
+    ids=["bias", "experts", "norm", "layer"],
+)
+def test_tensors_that_the_architecture_has_no_place_for_are_not_passed_over(more, tmp_path):
+    write("llama", make("llama"), tmp_path / "more.gguf", more=more)
+    with pytest.raises(InputError, match=rf"^model more.gguf: {len(more)} of its tensors have no place .*, the first is {more[0][0]};"):
+        capture(of(tmp_path / "more.gguf"), TEXT, [1], SilentProgress())
+    assert not list((tmp_path / "cache" / "models").glob("*"))
+
+
+def test_a_head_of_its_own_has_a_place(tmp_path):
+    write("llama", make("llama"), tmp_path / "untied.gguf", more=[("output.weight", (len(byte_vocabulary()), HIDDEN))])
+    assert capture(of(tmp_path / "untied.gguf"), TEXT, [1], SilentProgress()).activation.shape[1] == LAYERS
+
+
+@pytest.mark.parametrize("kept", [0.4, 0.7, -1])
+def test_a_file_cut_short_in_its_tensors(kept, tmp_path):
+    file = tmp_path / "short.gguf"
+    write("llama", make("llama"), file)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(kept * len(whole)) if kept > 0 else kept])
+    with pytest.raises(InputError, match=rf"it has {file.stat().st_size} bytes and its header speaks of {len(whole)}; download it again"):
+        read_header(file)
+
+
+def test_a_git_lfs_pointer(tmp_path):
+    (tmp_path / "odd.gguf").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 2147483648\n")
+    with pytest.raises(MissingError, match=r"odd.gguf is a Git LFS pointer and not the file itself; run git lfs pull"):
+        read_header(tmp_path / "odd.gguf")
+
+
+@pytest.mark.parametrize("kind", ["adapter", "mmproj"])
+def test_a_file_that_is_no_whole_model(kind, tmp_path):
+    write("llama", make("llama"), tmp_path / "part.gguf", extra=[("add_type", kind)])
+    with pytest.raises(InputError, match=f"holds no whole model .general.type is '{kind}'"):
+        read_header(tmp_path / "part.gguf")
+
+
+@pytest.mark.parametrize(
+    ("pre", "tokens"),
+    [
+        ("gpt-2", ["a", "Ġ12345", "Ġtea"]),
+        ("llama-bpe", ["a", "Ġ", "123", "45", "Ġtea"]),
+        ("smollm", ["a", "Ġ", "1", "2", "3", "4", "5", "Ġtea"]),
+    ],
+)
+def test_a_text_is_split_as_the_file_says(pre, tokens, tmp_path):
+    """By llama.cpp's table of these names: GPT-2 keeps a number whole, Llama 3 takes three digits at most, SmolLM one."""
+    write("llama", make("llama"), tmp_path / "tiny.gguf", pre=pre)
+    capture(of(tmp_path / "tiny.gguf"), TEXT, [1], SilentProgress())
+    (converted,) = (tmp_path / "cache" / "models").iterdir()
+    backend = transformers.AutoTokenizer.from_pretrained(converted).backend_tokenizer
+    assert [piece for piece, _ in backend.pre_tokenizer.pre_tokenize_str("a 12345 tea")] == tokens
+
+
+def test_another_way_to_split_a_text_is_refused(tmp_path):
+    write("llama", make("llama"), tmp_path / "odd.gguf", pre="deepseek-llm")
+    with pytest.raises(InputError, match="splits a text before making tokens in a way called 'deepseek-llm'"):
+        read_header(tmp_path / "odd.gguf")
+
+
+@pytest.mark.parametrize(("architecture", "blocks"), [("gemma2", 46), ("gemma3", 62)])
+def test_queries_of_the_largest_gemma_are_scaled_by_its_width(architecture, blocks, tmp_path):
+    """llama.cpp: 1/sqrt(n_embd / n_head) in the 27B models, 1/sqrt(head width) in all others, whatever the file says."""
+    from analyses.models.gguf_files import _complete
+
+    config = transformers.AutoConfig.for_model(MODEL_TYPES.get(architecture, architecture), **SIZES | {"head_dim": 32, "vocab_size": 258})
+    for count, expected in ((blocks, HIDDEN // HEADS), (blocks - 1, 32)):
+        write(architecture, make(architecture), tmp_path / f"{count}.gguf", blocks=count)
+        header = read_header(tmp_path / f"{count}.gguf")
+        header.values[f"{architecture}.attention.key_length"] = 32
+        _complete(config, header)
+        assert (config.query_pre_attn_scalar, config.head_dim) == (expected, 32)

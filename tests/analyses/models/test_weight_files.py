@@ -247,6 +247,25 @@ def test_a_git_lfs_pointer(folder, name):
     refused(folder, MissingError, f"{name} is a Git LFS pointer and not the file itself; run git lfs pull")
 
 
+@pytest.mark.parametrize("model_type", ["llama", "mixtral"])
+def test_weights_in_64_bits_are_no_codes(folder, model_type):
+    make(folder, model_type)
+    expected = by_transformers(folder)
+
+    def widen(tensors):
+        tensors |= {key: tensor.double() for key, tensor in tensors.items()}
+
+    rewrite(folder / "model.safetensors", widen)
+    np.testing.assert_array_equal(read(folder).activation[0], expected)
+
+
+def test_a_link_to_nowhere(folder):
+    make(folder)
+    (folder / "model.safetensors").unlink()
+    (folder / "model.safetensors").symlink_to(folder / "blobs" / "0123")
+    refused(folder, MissingError, "model.safetensors is a link to a file that is not here; copy what the link leads to")
+
+
 @pytest.mark.parametrize("bytes_left", [0, 4, 100, 5000, -1])
 def test_a_file_cut_short(folder, bytes_left):
     make(folder)

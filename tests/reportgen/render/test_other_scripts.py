@@ -170,6 +170,31 @@ def test_what_no_font_of_the_system_has_is_found_by_printing_it():
     assert other_scripts.unprintable(frozenset({"a", LINEAR_A})) == {LINEAR_A}
 
 
+@pytest.mark.parametrize(
+    ("character", "parts"),
+    [
+        ("ำ", "\u0e4d\u0e32"),
+        ("ຳ", "\u0ecd\u0eb2"),
+        ("ើ", "\u17c1"),
+        ("ொ", "\u0bc6\u0bbe"),
+        ("\u0958", "\u0915\u093c"),
+        ("ậ", "a\u0323\u0302"),
+    ],
+)
+def test_what_a_layout_engine_takes_a_character_apart_into_is_in_the_font_too(character, parts):
+    """HarfBuzz's vowels of Thai, Lao and Khmer, and Unicode's canonical parts."""
+    assert other_scripts._with_parts(frozenset(character)) == {character, *parts}
+
+
+@pytest.mark.render
+@pytest.mark.parametrize("text", ["น้ำ", "ນ້ຳ", "ស្រើ", "கொடு"])
+def test_vowels_around_a_letter_are_printed(text):
+    pytest.importorskip("manimgx_fonts")
+    (font,) = fonts_for(foreign(text))
+    there = set(map(chr, TTFont(BytesIO(font.ttf)).getBestCmap()))
+    assert there >= other_scripts._with_parts(frozenset(text))
+
+
 @pytest.mark.render
 def test_the_packages_themselves():
     pytest.importorskip("manimgx_fonts")
