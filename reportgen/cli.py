@@ -400,7 +400,7 @@ def verify(
 
 def _write_comparison(html: Path, old: Path, new: Path, own: Any, templates: Path | None) -> None:
     from reportgen.atomic import write_atomically
-    from reportgen.comparison_page import comparison_page
+    from reportgen.publish.comparison import comparison_page
 
     page = comparison_page(old, new, own, templates=templates).encode()
     try:
@@ -642,7 +642,7 @@ def templates_export(
     as_json: Json = False,
 ) -> int:
     """Copy the built-in templates to DIR: change some, remove the rest, and render with --templates DIR."""
-    from reportgen.render.assets import export_templates
+    from reportgen.documents.assets import export_templates
 
     files = export_templates(folder)
     if not quiet:

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-# Settings that no captured vector depends on. What is added to the settings counts for the capture until it is named here.
-_OF_THE_COMPUTATION = ("estimation", "controls", "hypotheses", "robustness", "alpha", "permutations", "detail_layer", "document")
-
-
 class MutualInformationAgainstDistance:
     """Implements `analyses.protocol.Analysis`; what computes or draws is imported only when it is called for."""
 
@@ -42,32 +38,19 @@ class MutualInformationAgainstDistance:
         return run(settings, progress)
 
     def capture_settings(self, settings: StudySettings) -> Mapping[str, Any]:
-        """What the captured vectors depend on; with the rest changed they serve again without the model."""
-        from analyses.mi_distance.prefixes import control_prefix, study_prefix
+        from analyses.occurrences.capture_settings import capture_settings
 
-        relevant = settings.model_dump(
-            mode="json",
-            exclude={"name", "prefix", *_OF_THE_COMPUTATION},
-        )
-        # Which letters are the same depends on the language: in Turkish i and ı are two.
-        relevant["text_language"] = settings.document.text_language
-        relevant["model"].pop("offline")
-        # The texts themselves, for which of the built-in ones is taken depends on the word and on the language of the text.
-        prefixes = {"study": study_prefix(settings), "control": control_prefix(settings)}
-        return relevant | {
-            "prefixes": {name: prefix and prefix.text for name, prefix in prefixes.items()},
-            "controls": settings.controls.model_dump(include={"different_word", "untrained", "untrained_seeds"}),
-        }
+        return capture_settings(settings)
 
     def capture(self, settings: StudySettings, progress: Progress) -> tuple[xr.Dataset, dict[str, Any]]:
-        from analyses.mi_distance.inputs import read_input
+        from analyses.occurrences.capture import read_input
 
         vectors = read_input(settings, progress)
         return vectors.to_dataset(), {"text": vectors.text, "provenance": vectors.provenance}
 
     def compute(self, settings: StudySettings, captured: xr.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
-        from analyses.mi_distance.inputs import from_arrays
         from analyses.mi_distance.study import analyse
+        from analyses.occurrences.vectors import from_arrays
 
         arrays = {str(name): captured[name].values for name in captured.variables}
         return analyse(from_arrays(arrays, "captured activations", facts["text"], facts["provenance"]), settings, progress)

@@ -35,19 +35,18 @@ class Similarity:
         return run(settings, progress)
 
     def capture_settings(self, settings: SimilaritySettings) -> Mapping[str, Any]:
-        """What the captured vectors depend on: what it is for the study of mutual information that they are captured by."""
-        from analyses.mi_distance import MutualInformationAgainstDistance
+        from analyses.occurrences.capture_settings import capture_settings
 
-        return MutualInformationAgainstDistance().capture_settings(settings.of_capture())
+        return capture_settings(settings)
 
     def capture(self, settings: SimilaritySettings, progress: Progress) -> tuple[xr.Dataset, dict[str, Any]]:
-        from analyses.mi_distance.inputs import read_input
+        from analyses.occurrences.capture import read_input
 
-        vectors = read_input(settings.of_capture(), progress)
+        vectors = read_input(settings, progress)
         return vectors.to_dataset(), {"text": vectors.text, "provenance": vectors.provenance}
 
     def compute(self, settings: SimilaritySettings, captured: xr.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
-        from analyses.mi_distance.inputs import from_arrays
+        from analyses.occurrences.vectors import from_arrays
         from analyses.similarity.study import analyse
 
         arrays = {str(name): captured[name].values for name in captured.variables}

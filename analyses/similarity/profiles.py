@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.stats
 
-from analyses.mi_distance.pairs import Pairs
+from analyses.occurrences.pairs import Pairs
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import jackknife
 

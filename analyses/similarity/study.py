@@ -5,17 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.bands import bands_of
-from analyses.mi_distance.controls import Adjusted, ControlPairs, leave_one_token_out, match_control_pairs, matched_values, plain, subtract
-from analyses.mi_distance.hypotheses import number_or_none
-from analyses.mi_distance.inputs import StudyInput, read_input
-from analyses.mi_distance.layer_numbers import LayerNumbers
-from analyses.mi_distance.layer_statistics import Variable
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.pairs import Pairs, pairs_of
+from analyses.occurrences.bands import depth_bands
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.capture import read_input
+from analyses.occurrences.controls import Adjusted, ControlPairs, leave_one_token_out, match_control_pairs, matched_values, plain, subtract
+from analyses.occurrences.layer_numbers import LayerNumbers
+from analyses.occurrences.pairs import Pairs, pairs_of
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import Progress
 from analyses.protocol import Results
-from analyses.records import portable_settings, versions
+from analyses.records import Variable, portable_settings, versions
 from analyses.similarity.measures import centres, of_other_words, similarities
 from analyses.similarity.names import CENTRED, COSINE, MEASURES
 from analyses.similarity.profiles import Interval, Profiles
@@ -24,6 +23,7 @@ from analyses.similarity.statements import agrees, conclude, falls, removes
 from analyses.similarity.structure import agreement
 from analyses.statistics.correlation import kendall_tau
 from analyses.statistics.resampling import mantel, relabelled_tau
+from analyses.statistics.verdicts import number_or_none
 
 PAIR = ("measure", "branch", "layer", "pair")
 BRANCH_LAYER = ("measure", "branch", "layer")
@@ -44,7 +44,7 @@ class _Measured:
 
 def run(settings: SimilaritySettings, progress: Progress) -> Results:
     """Capture and compute; raises InputError and MissingError as `read_input` does."""
-    return analyse(read_input(settings.of_capture(), progress), settings, progress)
+    return analyse(read_input(settings, progress), settings, progress)
 
 
 def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progress) -> Results:
@@ -52,7 +52,7 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
     layers = vectors.activation.shape[1]
     numbers = LayerNumbers.of(vectors.provenance, layers)
     detail_layer = numbers.detail(settings.detail_layer)
-    pairs, bands = pairs_of(vectors.token_position), bands_of(numbers, settings.bands())
+    pairs, bands = pairs_of(vectors.token_position), depth_bands(numbers, settings.depth)
     with progress.stage("similarity", 2) as advance:
         measured = _measured(vectors, pairs, settings)
         advance(1)

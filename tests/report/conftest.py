@@ -13,13 +13,13 @@ import pytest
 import xarray
 
 from analyses.mi_distance import analysis
-from analyses.mi_distance.inputs import StudyInput
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import SilentProgress
 from analyses.protocol import Drawing, Results
-from reportgen.render import Assets, Document, build_document, load_languages, render_html, render_pdf
-from reportgen.render.languages import PLACEHOLDER, Language
+from reportgen.documents import Assets, Document, build_document, load_languages, render_html, render_pdf
+from reportgen.documents.languages import PLACEHOLDER, Language
 
 LANGUAGES = load_languages(*Assets.default().directories)
 NOT_PROSE = ("style", "script", "svg", "math", "pre")

@@ -10,7 +10,7 @@ from analyses.mi_distance import analysis
 from analyses.models.embedded import embedded_folder
 from analyses.progress import SilentProgress
 from analyses.words import find_occurrences
-from reportgen.render import Assets, build_document, load_languages, render_html
+from reportgen.documents import Assets, build_document, load_languages, render_html
 from reportgen.settings import load_study, option_overrides, study_name
 
 WORDS = {"ca-phe": "cà phê", "river": "river"}

@@ -170,8 +170,8 @@ def csv_rows(coffee):
 
 
 def columns_of(name):
-    from reportgen.render import Assets
-    from reportgen.render.document import read_spec
+    from reportgen.documents import Assets
+    from reportgen.documents.document import read_spec
 
     return read_spec(Assets.default(), "mi_distance").tables[name].columns
 

@@ -8,8 +8,8 @@ import pypdf
 import pytest
 
 from analyses.mi_distance import analysis
-from reportgen.render import build_document, load_languages, render_html, render_pdf
-from reportgen.render.assets import Assets
+from reportgen.documents import build_document, load_languages, render_html, render_pdf
+from reportgen.documents.assets import Assets
 
 LANGUAGES = load_languages(*Assets.default().directories)
 # At 30 layers: how many pages the report itself has, before its appendices.

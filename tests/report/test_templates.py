@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import reportgen
-from reportgen.render.languages import load_languages
+from reportgen.documents.languages import load_languages
 
 TEMPLATES = Path(reportgen.__file__).parent.parent / "templates"
 PROSE = sorted((TEMPLATES / "mi_distance").rglob("*.html.j2"))

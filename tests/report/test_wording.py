@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from reportgen.render import Assets
+from reportgen.documents import Assets
 
 # A program that anyone may run again with other settings cannot know what was fixed when, and no power is computed after the fact.
 NEVER = {

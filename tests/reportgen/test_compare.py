@@ -283,7 +283,7 @@ def test_a_page_that_cannot_be_made_hides_nothing(bundle, results, changed, tmp_
     def fail(*arguments, **options):
         raise AttributeError("no such variable")
 
-    monkeypatch.setattr("reportgen.comparison_page.comparison_page", fail)
+    monkeypatch.setattr("reportgen.publish.comparison.comparison_page", fail)
     dataset = results.dataset.copy(deep=True)
     dataset["mean_length"][0] += 5
     new = changed(dataset)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas
 from matplotlib.axes import Axes
 
-from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import Canvas, EndLabel, Row
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
@@ -21,15 +21,14 @@ from analyses.mi_distance.figures.marks import (
     layer_axis,
     limits,
     note_if_empty,
-    select,
     shade_bands,
-    tidy,
     value_texts,
 )
+from analyses.frames import select, tidy
 from analyses.mi_distance.figures.profiles import MEAN
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import number
+from analyses.occurrences.branches import BRANCHES
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import number
 
 CONTROL = ("control_mean_mutual_information", "control_mean_mutual_information_low", "control_mean_mutual_information_high")
 EXCESS = ("word_specific_excess", "word_specific_excess_low", "word_specific_excess_high")

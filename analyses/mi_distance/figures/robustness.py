@@ -7,27 +7,25 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
-from analyses.mi_distance.calibration import calibration_table
-from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.error_rates import error_rate_table
-from analyses.mi_distance.figures.layout import ROW, SMALL, WIDTH, Canvas, EndLabel, Row
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import ROW, SMALL, WIDTH, Canvas, EndLabel, Row
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
     branch_name,
     curve,
     hover_points,
-    key,
     layer_axis,
     limits,
     marked_points,
     note_if_empty,
-    select,
-    tidy,
 )
-from analyses.mi_distance.value_specs import interval, number
+from analyses.frames import select, tidy
+from analyses.mi_distance.calibration import calibration_table
+from analyses.mi_distance.error_rates import error_rate_table
+from analyses.mi_distance.names import CO_PRIMARY
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import interval, key, number
 
 ESTIMATOR_STYLE = {
     "histogram": Style("branch:attention", "-", "o"),

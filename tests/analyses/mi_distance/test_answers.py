@@ -6,8 +6,8 @@ import re
 import pytest
 
 from analyses.mi_distance.facts.answers import abstract_sentences
-from analyses.mi_distance.names import VERDICTS
-from reportgen.render import Assets, load_languages
+from analyses.statistics.verdicts import VERDICTS
+from reportgen.documents import Assets, load_languages
 
 LANGUAGES = load_languages(*Assets.default().directories)
 NAMES = ("early_layers", "deep_layers", "negative_tau", "tau_separation", "constant_shift")

@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analyses.mi_distance.facts.captured import MANY_TIES, NEAR, REASONS, captured_facts, layers_captured
-from analyses.mi_distance.inputs import from_arrays, from_file
-from analyses.mi_distance.left_out import without_silent_layers
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.facts.captured import MANY_TIES, NEAR, REASONS, captured_facts, layers_captured
+from analyses.occurrences.left_out import without_silent_layers
+from analyses.occurrences.vectors import from_arrays, from_file
 from analyses.progress import SilentProgress
 from analyses.words import look_for
-from reportgen.render.assets import built_in_templates
-from reportgen.render.languages import load_languages
+from reportgen.documents.languages import load_languages
+from reportgen.resources import templates_directory
 
-LANGUAGES = load_languages(built_in_templates())
+LANGUAGES = load_languages(templates_directory())
 NOTHING = xr.Dataset()
 
 

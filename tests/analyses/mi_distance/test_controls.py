@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from analyses.mi_distance.controls import (
+from analyses.occurrences.controls import (
     leave_one_token_out,
     match_control_pairs,
     matched_medians,
@@ -13,7 +13,7 @@ from analyses.mi_distance.controls import (
     thinned,
     tokens_of,
 )
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.pairs import pairs_of
 
 PAIRS = pairs_of(np.array([4, 12, 31, 37]))
 

@@ -4,12 +4,13 @@ import copy
 
 import pytest
 
-from analyses.mi_distance.facts.description import model_facts, nat, text_segments, thresholds, token_count
+from analyses.mi_distance.facts.description import nat, thresholds
 from analyses.mi_distance.settings import HypothesisSettings
-from reportgen.render.assets import built_in_templates
-from reportgen.render.languages import load_languages
+from analyses.occurrences.facts.description import model_facts, text_segments, token_count
+from reportgen.documents.languages import load_languages
+from reportgen.resources import templates_directory
 
-LANGUAGES = load_languages(built_in_templates())
+LANGUAGES = load_languages(templates_directory())
 
 
 def study(**hypotheses):

@@ -10,10 +10,10 @@ import pytest
 import reportgen
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts import facts
-from analyses.mi_distance.hypotheses import conjunction
-from analyses.mi_distance.layer_counts import where
+from analyses.occurrences.facts.counts import where
 from analyses.protocol import Results
-from reportgen.render.languages import load_languages, placeholders
+from analyses.statistics.verdicts import conjunction
+from reportgen.documents.languages import load_languages, placeholders
 
 TEMPLATES = Path(reportgen.__file__).parent.parent / "templates"
 LANGUAGES = load_languages(TEMPLATES)

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 import reportgen
 from analyses.mi_distance.bands import bands_of
-from analyses.mi_distance.conclusions import CO_PRIMARY, conclude
+from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts.statements import statement_facts
 from analyses.mi_distance.hypotheses import Measured, judge
+from analyses.mi_distance.names import CO_PRIMARY
 from analyses.mi_distance.settings import HypothesisSettings
-from reportgen.render.languages import load_languages
+from reportgen.documents.languages import load_languages
 
 TEMPLATES = Path(reportgen.__file__).parent.parent / "templates"
 LANGUAGES = load_languages(TEMPLATES)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from analyses.errors import InputError
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.pairs import pairs_of
 
 
 def test_every_pair_once_with_its_distance():

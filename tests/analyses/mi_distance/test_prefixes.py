@@ -5,8 +5,8 @@ import unicodedata
 import pytest
 
 from analyses.mi_distance import analysis
-from analyses.mi_distance.prefixes import _TEXTS, control_prefix, language_of, neutral_prefix, study_prefix
 from analyses.mi_distance.settings import StudySettings
+from analyses.occurrences.prefixes import _TEXTS, control_prefix, language_of, neutral_prefix, study_prefix
 
 ENGLISH = "The river is wide, and the river is slow."
 VIETNAMESE = "Quán cà phê đầu ngõ đã mở cửa; cà phê thơm."

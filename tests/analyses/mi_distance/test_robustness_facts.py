@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import reportgen
+from analyses.mi_distance.facts.robustness import robustness_facts
 from analyses.mi_distance.hypotheses import STATEMENTS
-from analyses.mi_distance.robustness_facts import robustness_facts
 from analyses.mi_distance.study import analyse
 from analyses.progress import SilentProgress
 from analyses.protocol import Results
-from reportgen.render.languages import load_languages
+from reportgen.documents.languages import load_languages
 
 LANGUAGES = load_languages(Path(reportgen.__file__).parent.parent / "templates")
 

@@ -11,8 +11,8 @@ from analyses.similarity.facts import facts
 from analyses.similarity.figures import figures
 from analyses.similarity.statements import STATEMENTS
 from analyses.similarity.tables import tables
-from reportgen.render import Assets, build_document, load_languages, render_html
-from reportgen.render.languages import placeholders, read_catalogue
+from reportgen.documents import Assets, build_document, load_languages, render_html
+from reportgen.documents.languages import placeholders, read_catalogue
 
 FOLDER = analysis.template_folder / analysis.templates
 ASSETS = Assets.of(analysis)

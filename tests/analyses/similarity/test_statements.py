@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analyses.mi_distance.bands import bands_of
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.pairs import pairs_of
 from analyses.progress import SilentProgress
 from analyses.similarity.names import MEASURES
 from analyses.similarity.profiles import Profiles
