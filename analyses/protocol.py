@@ -1,8 +1,9 @@
 """The contract of an analysis with the report generator, which finds it by the entry point group ``reportgen.analyses``.
 
-Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`, `Renamed`,
-`Identified`), and what its results hold (`Results`, `Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an
-example. `problems` is asked when an analysis is loaded, so that what is missing is said then and not after minutes of computing.
+Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`,
+`SharedTemplates`, `Renamed`, `Identified`), and what its results hold (`Results`, `Study`, `VerdictRow`).
+``docs/writing-an-analysis.md`` goes through it with an example. `problems` is asked when an analysis is loaded, so that what is missing
+is said then and not after minutes of computing.
 """
 
 from __future__ import annotations
@@ -160,6 +161,16 @@ class OwnTemplates(Protocol):
 
 
 @runtime_checkable
+class SharedTemplates(Protocol):
+    """An analysis that shares templates with others: folders of the same form, behind its own and in front of what is built in.
+
+    Their ``languages/<language>/*.po`` say what several analyses say alike.
+    """
+
+    shared_templates: Sequence[Path]
+
+
+@runtime_checkable
 class Renamed(Protocol):
     """An analysis that gave something in ``study.json`` another name: format of the bundle -> former name -> name since then."""
 
@@ -182,9 +193,10 @@ _METHODS = {"studies": 0, "run": 2, "tables": 1, "figures": 1, "facts": 1}
 _STEPS = {"capture_settings": 1, "capture": 2, "compute": 4}
 
 
-def template_folder(analysis: Analysis) -> Path | None:
-    """The folder of templates that an analysis brings along; None where its templates are built in."""
-    return analysis.template_folder if isinstance(analysis, OwnTemplates) else None
+def template_folders(analysis: Analysis) -> list[Path]:
+    """The folders of templates that an analysis brings along, those that it shares before its own."""
+    shared = analysis.shared_templates if isinstance(analysis, SharedTemplates) else ()
+    return [*shared, *([analysis.template_folder] if isinstance(analysis, OwnTemplates) else [])]
 
 
 def problems(analysis: object) -> list[str]:

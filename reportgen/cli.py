@@ -642,9 +642,10 @@ def templates_export(
     as_json: Json = False,
 ) -> int:
     """Copy the built-in templates to DIR: change some, remove the rest, and render with --templates DIR."""
+    from reportgen import registry
     from reportgen.documents.assets import export_templates
 
-    files = export_templates(folder)
+    files = export_templates(folder, registry.analyses().values())
     if not quiet:
         _say(f"{folder}: {len(files)} files; {folder / 'README.md'} says what they are", err=True)
     _result(as_json, DONE, folder=folder, files=files)

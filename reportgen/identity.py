@@ -13,7 +13,7 @@ from analyses.errors import InputError
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
-from analyses.protocol import Analysis, template_folder
+from analyses.protocol import Analysis, template_folders
 from reportgen.cache import code_version
 from reportgen.resources import templates_directory
 from reportgen.settings import PRESENTATION
@@ -54,7 +54,7 @@ def computation_code(analysis: Analysis) -> str:
 def rendering_code(analysis: Analysis, own_templates: Path | None) -> str:
     """Return the version of the code and the templates that make a study's documents."""
     folders = [_folder(analyses), _folder_of(analysis), _folder(reportgen), templates_directory()]
-    return code_version([*folders, *(folder for folder in (template_folder(analysis), own_templates) if folder)])
+    return code_version([*folders, *template_folders(analysis), *([own_templates] if own_templates else [])])
 
 
 def _model_files(model: ModelSettings, progress: Progress) -> dict[str, Any]:

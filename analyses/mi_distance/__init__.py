@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from analyses.mi_distance.settings import StudySettings
+from analyses.occurrences import TEMPLATES
 from analyses.progress import Progress
 from analyses.protocol import Analysis, FigureSpec, Results
 
@@ -24,6 +25,8 @@ class MutualInformationAgainstDistance:
     name = "mi_distance"
     settings_type: type[pydantic.BaseModel] = StudySettings
     templates = "mi_distance"
+    template_folder = Path(__file__).parent / "templates"
+    shared_templates = (TEMPLATES,)
     # Settings by which a study is another one, not the same one made again.
     identity = ("word", "model.source", "model.name")
     # Format of the bundle -> what has another name in study.json since then.

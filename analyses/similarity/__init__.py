@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+from analyses.occurrences import TEMPLATES
 from analyses.progress import Progress
 from analyses.protocol import Analysis, FigureSpec, Results
 from analyses.similarity.settings import SimilaritySettings
@@ -24,6 +25,7 @@ class Similarity:
     settings_type: type[pydantic.BaseModel] = SimilaritySettings
     templates = "similarity"
     template_folder = Path(__file__).parent / "templates"
+    shared_templates = (TEMPLATES,)
     identity = ("word", "model.source", "model.name")
 
     def studies(self) -> Mapping[str, Path]:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import jinja2
 from jinja2.loaders import split_template_path
 
 from analyses.errors import InputError
-from analyses.protocol import Analysis, template_folder
+from analyses.protocol import Analysis, template_folders
 from analyses.readers import MEGABYTE, is_file, is_folder, read_bytes, read_text
 from reportgen.documents.sandbox import TemplateEnvironment
 from reportgen.resources import templates_directory
@@ -46,8 +46,7 @@ class Assets:
 
     def with_analysis(self, analysis: Analysis) -> "Assets":
         """These with what the analysis brings, behind whatever is a user's own."""
-        brought = template_folder(analysis)
-        return Assets([*self.directories[:1], *([brought] if brought else []), *self.directories[1:]])
+        return Assets([*self.directories[:1], *template_folders(analysis), *self.directories[1:]])
 
     def path(self, name: str) -> Path:
         """The file of this name; raises InputError when no directory has it, or a link leads out of the directory."""
@@ -103,8 +102,8 @@ def contained(file: Path, directory: Path) -> Path:
     return file
 
 
-def export_templates(folder: Path) -> list[Path]:
-    """Copy the built-in templates to a folder for a user to change; return the copies.
+def export_templates(folder: Path, analyses: Iterable[Analysis] = ()) -> list[Path]:
+    """Copy the built-in templates, and those that analyses bring, to a folder for a user to change; return the copies.
 
     Raises
     ------
@@ -113,9 +112,10 @@ def export_templates(folder: Path) -> list[Path]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there already and not empty; choose another folder")
-    source = templates_directory()
+    sources = [templates_directory(), *(source for analysis in analyses for source in template_folders(analysis))]
     try:
-        shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        for source in dict.fromkeys(sources):
+            shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error}); choose another folder") from error
     return sorted(path for path in folder.rglob("*") if path.is_file())

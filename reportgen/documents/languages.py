@@ -282,11 +282,11 @@ def load_languages(*templates_directories: Path, analysis: str | None = None) ->
     """Every language found: code -> Language, in the order of the codes.
 
     Later directories have precedence over earlier ones, key by key, so that a user's own folder may change single sentences. With
-    `analysis`, the name of its folder, a key is looked up in its own catalogues (of all directories) first, then in the common ones.
+    `analysis`, the name of its folder, a directory's own catalogues of that analysis have precedence over its common ones.
     """
     merged: dict[str, dict[str, str]] = {}
-    for place in ("languages", *([f"{analysis}/languages"] if analysis else [])):
-        for directory in templates_directories:
+    for directory in templates_directories:
+        for place in ("languages", *([f"{analysis}/languages"] if analysis else [])):
             for folder in sorted((directory / place).glob("*/")):
                 merged.setdefault(folder.name, {}).update(_merge(folder))
     for code in merged:

@@ -21,7 +21,7 @@ from analyses.protocol import Drawing, Results
 from reportgen.documents import Assets, Document, build_document, load_languages, render_html, render_pdf
 from reportgen.documents.languages import PLACEHOLDER, Language
 
-LANGUAGES = load_languages(*Assets.default().directories)
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 NOT_PROSE = ("style", "script", "svg", "math", "pre")
 
 

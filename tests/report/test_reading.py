@@ -11,7 +11,7 @@ from analyses.mi_distance import analysis
 from reportgen.documents import build_document, load_languages, render_html, render_pdf
 from reportgen.documents.assets import Assets
 
-LANGUAGES = load_languages(*Assets.default().directories)
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 # At 30 layers: how many pages the report itself has, before its appendices.
 MOST_PAGES = {("vi",): 16, ("en",): 16, ("vi", "en"): 22}
 FIRST_PAGES = 2

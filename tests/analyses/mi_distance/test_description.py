@@ -4,13 +4,14 @@ import copy
 
 import pytest
 
+from analyses.mi_distance import analysis
 from analyses.mi_distance.facts.description import nat, thresholds
 from analyses.mi_distance.settings import HypothesisSettings
 from analyses.occurrences.facts.description import model_facts, text_segments, token_count
+from reportgen.documents.assets import Assets
 from reportgen.documents.languages import load_languages
-from reportgen.resources import templates_directory
 
-LANGUAGES = load_languages(templates_directory())
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 
 
 def study(**hypotheses):

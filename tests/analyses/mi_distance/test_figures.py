@@ -14,6 +14,7 @@ from matplotlib.text import Text
 
 from analyses.drawing.canvas import _apart
 from analyses.drawing.marks import layer_ticks
+from analyses.mi_distance import analysis
 from analyses.mi_distance.facts.captions import captions
 from analyses.mi_distance.figures import figures
 from analyses.mi_distance.settings import StudySettings
@@ -77,12 +78,12 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
 
 @pytest.fixture(scope="module")
 def languages() -> dict[str, Language]:
-    return load_languages(Assets.default().directories[0])
+    return load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 
 
 @pytest.fixture
 def style() -> Iterator[None]:
-    with figure_style(Assets.default()):
+    with figure_style(Assets.of(analysis)):
         yield
     plt.close("all")
 

@@ -16,8 +16,8 @@ from analyses.occurrences.vectors import StudyInput
 from analyses.progress import SilentProgress
 from analyses.protocol import Results
 from reportgen.documents import render_documents
+from reportgen.documents.assets import export_templates
 from reportgen.documents.languages import PLACEHOLDER
-from reportgen.resources import templates_directory
 
 MARK = "\u0167"  # a letter that neither Vietnamese nor English has
 
@@ -57,8 +57,10 @@ def pseudo(sentence: str) -> str:
 def with_esperanto(tmp_path: Path) -> Path:
     """A user's folder with a third language, made as templates/README.md says."""
     own = tmp_path / "own"
-    shutil.copytree(templates_directory() / "languages" / "en", own / "languages" / "eo")
-    for path in (own / "languages" / "eo").glob("*.po"):
+    export_templates(tmp_path / "all", [analysis])
+    for place in ("languages", "mi_distance/languages", "mi_distance"):
+        shutil.copytree(tmp_path / "all" / place / "en", own / place / "eo")
+    for path in own.rglob("languages/eo/*.po"):
         with path.open("rb") as stream:
             catalogue = read_po(stream)
         for message in catalogue:
@@ -66,7 +68,6 @@ def with_esperanto(tmp_path: Path) -> Path:
                 message.string = pseudo(message.string)
         with path.open("wb") as stream:
             write_po(stream, catalogue, width=10_000)
-    shutil.copytree(templates_directory() / "mi_distance" / "en", own / "mi_distance" / "eo")
     for path in (own / "mi_distance" / "eo").glob("*.j2"):
         path.write_text(path.read_text(encoding="utf-8").replace("<p>", f"<p>{MARK} "), encoding="utf-8")
     return own
