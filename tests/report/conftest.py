@@ -116,7 +116,9 @@ def write_report(results: Results, code: str, *, drawn: bool) -> Report:
     figures = analysis.figures(results)
     if not drawn:
         figures = [replace(figure, draw=_blank) for figure in figures]
-    document = build_document("mi_distance", analysis.facts(results), figures, analysis.tables(results), [LANGUAGES[code]])
+    document = build_document(
+        "mi_distance", analysis.facts(results), figures, analysis.tables(results), [LANGUAGES[code]], assets=Assets.of(analysis)
+    )
     return Report(document, render_html(document))
 
 

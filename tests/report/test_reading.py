@@ -20,7 +20,13 @@ FIRST_PAGES = 2
 def document_of(results, codes, edition="report"):
     languages = [LANGUAGES[code] for code in codes]
     return build_document(
-        "mi_distance", analysis.facts(results), analysis.figures(results), analysis.tables(results), languages, edition=edition
+        "mi_distance",
+        analysis.facts(results),
+        analysis.figures(results),
+        analysis.tables(results),
+        languages,
+        assets=Assets.of(analysis),
+        edition=edition,
     )
 
 

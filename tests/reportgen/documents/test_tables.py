@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
+from analyses.mi_distance import analysis
+from reportgen.documents.assets import Assets
 from reportgen.documents.document import LONG_TABLE, SHORT_TABLE, Section, TableItem
 from reportgen.documents.languages import Language, load_languages
 from reportgen.documents.tables import Grid, TableSpec, build_grid
-from reportgen.resources import templates_directory
 
-KNOWN = load_languages(templates_directory())
+KNOWN = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 ROWS = [
     {"test": test, "estimator": estimator, "verdict": "supported", "value": value}
     for test in ("t", "jackknife")
