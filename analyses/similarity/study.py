@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from analyses.occurrences.bands import depth_bands
+from analyses.occurrences.bands import DepthBands, depth_bands
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.capture import read_input
 from analyses.occurrences.controls import Adjusted, ControlPairs, leave_one_token_out, match_control_pairs, matched_values, plain, subtract
@@ -20,7 +20,7 @@ from analyses.similarity.names import CENTRED, COSINE, MEASURES
 from analyses.similarity.profiles import Interval, Profiles
 from analyses.similarity.settings import SimilaritySettings
 from analyses.similarity.statements import agrees, conclude, falls, removes
-from analyses.similarity.structure import agreement
+from analyses.similarity.structure import Agreement, agreement
 from analyses.statistics.correlation import kendall_tau
 from analyses.statistics.resampling import mantel, relabelled_tau
 from analyses.statistics.verdicts import number_or_none
@@ -31,7 +31,7 @@ LAYER = ("measure", "layer")
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """Similarities of the word's pairs: as they are, and minus different words (None where the text has none to compare with)."""
 
     plain: Adjusted
@@ -40,6 +40,16 @@ class _Measured:
     control_words: int
     control_tokens: int
     matched: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Layer means plain and minus different words (None without them), agreement of the branches by control, and the verdicts."""
+
+    profiles: Profiles
+    excess: Profiles | None
+    structures: dict[str, Agreement]
+    verdicts: list[dict[str, Any]]
 
 
 def run(settings: SimilaritySettings, progress: Progress) -> Results:
@@ -54,21 +64,14 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
     detail_layer = numbers.detail(settings.detail_layer)
     pairs, bands = pairs_of(vectors.token_position), depth_bands(numbers, settings.depth)
     with progress.stage("similarity", 2) as advance:
-        measured = _measured(vectors, pairs, settings)
+        measured = measure(vectors, pairs, settings)
         advance(1)
-        values = measured.plain.values
-        profiles = Profiles.of(values, pairs, measured.plain.replicates)
-        excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates) if measured.excess else None
-        structures = {
-            control: agreement(values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed)
-            for control, distance in (("none", None), ("distance", pairs.distance))
-        }
+        judged = judge(measured, pairs, bands, settings)
         advance(1)
 
-    verdicts = falls(profiles, bands, "none") + (falls(excess, bands, "different_word") if excess else [])
-    verdicts += [removes(profiles)] + [row for control, found in structures.items() for row in agrees(found, control)]
-    variables = _variables(pairs, measured, profiles, excess, settings)
-    for control, found in structures.items():
+    profiles, verdicts = judged.profiles, judged.verdicts
+    variables = _variables(pairs, measured, profiles, judged.excess, settings)
+    for control, found in judged.structures.items():
         name = "structure_agreement" if control == "none" else "structure_agreement_beyond_distance"
         variables[name] = (LAYER, found.by_layer, {"long_name": "rank correlation of the two branches' pair matrices", "units": "1"})
 
@@ -100,7 +103,7 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
                 }
                 for index, measure in enumerate(MEASURES)
             }
-            for control, found in structures.items()
+            for control, found in judged.structures.items()
         },
         "verdicts": verdicts,
         "conclusions": conclude(verdicts),
@@ -109,24 +112,25 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
     return Results(dataset, vectors.to_dataset().assign_attrs(word=settings.word), study)
 
 
-def _measured(vectors: StudyInput, pairs: Pairs, settings: SimilaritySettings) -> _Measured:
+def measure(vectors: StudyInput, pairs: Pairs, settings: SimilaritySettings) -> Measured:
+    """Similarities of the word's pairs, and of the pairs of different words that they are held against."""
     others, position, words = _other_words(vectors)
     if others is None or position is None or not settings.controls.different_word:
-        return _Measured(plain(similarities(vectors.activation, None, pairs.first, pairs.second)), None, None, 0, 0, None)
+        return Measured(plain(similarities(vectors.activation, None, pairs.first, pairs.second)), None, None, 0, 0, None)
     centre, without = centres(others)
     values = similarities(vectors.activation, centre, pairs.first, pairs.second)
     replicates = [] if without is None else [similarities(vectors.activation, each, pairs.first, pairs.second) for each in without]
     own = Adjusted(values, replicates, values, replicates)
     control = match_control_pairs(pairs, position, words, pairs_per_distance=settings.controls.pairs_per_distance)
     if control is None:
-        return _Measured(own, None, None, len(set(words)), len(words), None)
+        return Measured(own, None, None, len(set(words)), len(words), None)
     of_control = of_other_words(others, control.first, control.second)
     excess = subtract(control, of_control, values)
     tokens = np.arange(others.shape[2])
     matched = leave_one_token_out(control, of_control, tokens)
     # Without a token both change: the centre of the word's own vectors, and the pairs they are held against.
     left = [one - other for one, other in zip(replicates, matched, strict=True)] if replicates else [values - other for other in matched]
-    return _Measured(
+    return Measured(
         own,
         Adjusted(excess.values, left, excess.ranked, excess.ranked_replicates),
         control,
@@ -134,6 +138,20 @@ def _measured(vectors: StudyInput, pairs: Pairs, settings: SimilaritySettings) -
         len(words),
         matched_values(control, of_control),
     )
+
+
+def judge(measured: Measured, pairs: Pairs, bands: DepthBands, settings: SimilaritySettings) -> Judged:
+    """The verdicts that the similarities earn, and what they rest on."""
+    values = measured.plain.values
+    profiles = Profiles.of(values, pairs, measured.plain.replicates)
+    excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates) if measured.excess else None
+    structures = {
+        control: agreement(values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed)
+        for control, distance in (("none", None), ("distance", pairs.distance))
+    }
+    verdicts = falls(profiles, bands, "none") + (falls(excess, bands, "different_word") if excess else [])
+    verdicts += [removes(profiles)] + [row for control, found in structures.items() for row in agrees(found, control)]
+    return Judged(profiles, excess, structures, verdicts)
 
 
 def _other_words(vectors: StudyInput) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
@@ -149,7 +167,7 @@ def _other_words(vectors: StudyInput) -> tuple[np.ndarray | None, np.ndarray | N
 
 
 def _variables(
-    pairs: Pairs, measured: _Measured, profiles: Profiles, excess: Profiles | None, settings: SimilaritySettings
+    pairs: Pairs, measured: Measured, profiles: Profiles, excess: Profiles | None, settings: SimilaritySettings
 ) -> dict[str, Variable]:
     values = measured.plain.values
     variables: dict[str, Variable] = {
@@ -222,7 +240,7 @@ def _share_removed(profiles: Profiles) -> dict[str, float | None]:
     }
 
 
-def _control_facts(measured: _Measured) -> dict[str, Any] | None:
+def _control_facts(measured: Measured) -> dict[str, Any] | None:
     if measured.control is None:
         return None
     return {
