@@ -21,7 +21,7 @@ import pydantic
 import xarray
 
 from analyses.errors import InputError
-from analyses.protocol import Analysis, Renamed, Results
+from analyses.protocol import Analysis, Renamed, Results, Toleranced
 from analyses.readers import MEGABYTE, read_text
 from reportgen import registry
 from reportgen.atomic import staging
@@ -41,8 +41,6 @@ class Tolerance(pydantic.BaseModel):
 # bin of a histogram, and a rank or a permutation tips. The defaults let that pass and little more.
 DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
     "*": Tolerance(absolute=1e-3, relative=1e-2),
-    "*mutual_information*": Tolerance(absolute=2e-3, relative=1e-2),
-    "*kendall_tau*": Tolerance(absolute=2e-2),
     "*_p": Tolerance(absolute=1e-2),
     "*_p_*": Tolerance(absolute=1e-2),
     "*activation": Tolerance(absolute=1e-3, relative=1e-3),
@@ -138,11 +136,12 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
             f"{old} is of the analysis {before.study['analysis']} and {new} of {after.study['analysis']}: they cannot be compared"
         )
     formats = (int(before.study["format_version"]), int(after.study["format_version"]))
-    renamed = _renamed(registry.analysis_named(after.study["analysis"], f"{new}/study.json"), *formats)
+    analysis = registry.analysis_named(after.study["analysis"], f"{new}/study.json")
+    renamed = _renamed(analysis, *formats)
     pairs = [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after, renamed), *_tables(old, new)]
-    own = dict(tolerances or {})
+    own, defaults = dict(tolerances or {}), _defaults(analysis)
     _check_patterns(own, [pair.name for pair in pairs], origin)
-    numbers = [movement for pair in pairs if pair.old is not None for movement in pair.movements(_tolerance(pair.name, own))]
+    numbers = [movement for pair in pairs if pair.old is not None for movement in pair.movements(_tolerance(pair.name, own, defaults))]
     return Comparison(
         verdicts=tuple(_verdict_changes(before, after)),
         numbers=tuple(numbers),
@@ -436,9 +435,16 @@ def _distance_beyond(old: numpy.ndarray, new: numpy.ndarray, tolerance: Toleranc
     return numpy.where(same, 0.0, numpy.where(numpy.isnan(beyond), numpy.inf, beyond))
 
 
-def _tolerance(name: str, own: Mapping[str, Tolerance]) -> Tolerance:
+def _defaults(analysis: Analysis) -> dict[str, Tolerance]:
+    """The generator's tolerances, the analysis's behind the one that fits everything and before those of kinds of numbers."""
+    own = analysis.tolerances if isinstance(analysis, Toleranced) else {}
+    whole, *kinds = DEFAULT_TOLERANCES.items()
+    return dict([whole, *((pattern, Tolerance.model_validate(dict(given))) for pattern, given in own.items()), *kinds])
+
+
+def _tolerance(name: str, own: Mapping[str, Tolerance], defaults: Mapping[str, Tolerance] = DEFAULT_TOLERANCES) -> Tolerance:
     """The last of the user's patterns that fits, else the last of the defaults."""
-    for patterns in (own, DEFAULT_TOLERANCES):
+    for patterns in (own, defaults):
         fitting = [tolerance for pattern, tolerance in patterns.items() if fnmatch.fnmatchcase(name, pattern)]
         if fitting:
             return fitting[-1]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.errors import InputError, MissingError
-from analyses.protocol import Analysis, problems
+from analyses.protocol import Analysis, Staged, problems
 from reportgen.notices import warn
 
 GROUP = "reportgen.analyses"
@@ -86,6 +86,11 @@ def studies() -> dict[str, tuple[Analysis, Path]]:
         for name, path in analysis.studies().items():
             found.setdefault(name, (analysis, path))
     return found
+
+
+def stages() -> dict[str, str]:
+    """Return what the analyses call the stages of their work: key -> name."""
+    return {key: name for analysis in analyses().values() if isinstance(analysis, Staged) for key, name in analysis.stages.items()}
 
 
 def choices(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ narrows the panel and nothing has to be read sideways. The margins grow with the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,13 +21,7 @@ ROW = 0.15  # inches a row of labels
 TITLE_ROW = 0.175
 SMALL = 7.6  # points: the smallest text in a figure
 SECOND = 7.6  # points: the rows of the second language
-SEPARATOR = " / "  # between the languages in what `Labels` gives; a line break where they are long
-
-
-class _NumberedLabels(Protocol):
-    def number(self, value: float, digits: int = 2, *, unit: bool = False) -> str: ...
-
-    def integer(self, value: int) -> str: ...
+SEPARATOR = " / "  # between the languages where they share a line
 
 
 class Words:
@@ -35,21 +29,21 @@ class Words:
 
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
-        self.languages = len(self.rows("figure.layer"))
+        self.languages = len(labels.codes)
 
     def rows(self, key: str, **values: Any) -> list[str]:
         """The label in each language; languages that write it alike share a row."""
-        return self._labels(key, **values).replace("\n", SEPARATOR).split(SEPARATOR)
+        return list(dict.fromkeys(text for _, text in self._labels.rows(key, **values)))
 
     def hover(self, key: str, **values: Any) -> str:
         """The text shown over a mark."""
-        return self._labels(key, **values).replace("\n", SEPARATOR)
+        return self._labels(key, **values)
 
     def number(self, value: float, digits: int = 2, *, unit: bool = False) -> str:
-        return cast(_NumberedLabels, self._labels).number(value, digits, unit=unit)
+        return self._labels.number(value, digits, unit=unit)
 
     def integer(self, value: int) -> str:
-        return cast(_NumberedLabels, self._labels).integer(value)
+        return self._labels.integer(value)
 
 
 @dataclass(frozen=True)

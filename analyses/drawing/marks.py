@@ -32,7 +32,7 @@ class Style:
     filled: bool = True
 
 
-BRANCH_STYLE = {"attention": Style("branch:attention", "-", "o"), "mlp": Style("branch:mlp", (0, (5, 1.6)), "D")}
+BRANCH_STYLE = {"attention": Style("series:blue", "-", "o"), "mlp": Style("series:vermilion", (0, (5, 1.6)), "D")}
 
 
 @dataclass

@@ -32,6 +32,24 @@ class MutualInformationAgainstDistance:
     # Format of the bundle -> what has another name in study.json since then.
     renamed: Mapping[int, Mapping[str, str]] = {2: {"controls.untrained.seed": "controls.untrained.seeds"}}
 
+    # How far a quantity may move between two machines: a value falls into the next bin, a rank tips.
+    tolerances: Mapping[str, Mapping[str, float]] = {
+        "*mutual_information*": {"absolute": 2e-3, "relative": 1e-2},
+        "*kendall_tau*": {"absolute": 2e-2},
+    }
+    stages: Mapping[str, str] = {
+        "untrained": "Measuring the untrained twin",
+        "prefix": "Measuring behind the prefix",
+        "prefix_left_out": "Neutral prefix left out: the text would be too long for the model behind it",
+        "mutual_information": "Estimating mutual information",
+        "control": "Measuring the control words",
+        "repeated_words": "Measuring other repeated words",
+        "centred": "Measuring centred vectors",
+        "robustness": "Varying the choices",
+        "calibration": "Calibrating the estimators",
+        "simulation": "Simulating error rates",
+    }
+
     def studies(self) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((Path(__file__).parent / "studies").glob("*.yaml"))}
 
@@ -67,6 +85,11 @@ class MutualInformationAgainstDistance:
         from analyses.mi_distance.figures import figures
 
         return figures(results)
+
+    def comparison_figures(self, before: Results, after: Results) -> Sequence[FigureSpec]:
+        from analyses.drawing.changes import changes
+
+        return [figure for name in ("mean_mutual_information", "kendall_tau") for figure in changes(before, after, name, "estimator")]
 
     def facts(self, results: Results) -> dict[str, Any]:
         from analyses.mi_distance.facts import facts

@@ -28,6 +28,9 @@ class Similarity:
     shared_templates = (TEMPLATES,)
     identity = ("word", "model.source", "model.name")
 
+    tolerances: Mapping[str, Mapping[str, float]] = {"*kendall_tau*": {"absolute": 2e-2}}
+    stages: Mapping[str, str] = {"similarity": "Measuring similarity"}
+
     def studies(self) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((Path(__file__).parent / "studies").glob("*.yaml"))}
 
@@ -63,6 +66,11 @@ class Similarity:
         from analyses.similarity.figures import figures
 
         return figures(results)
+
+    def comparison_figures(self, before: Results, after: Results) -> Sequence[FigureSpec]:
+        from analyses.drawing.changes import changes
+
+        return [figure for name in ("mean_similarity", "kendall_tau") for figure in changes(before, after, name, "measure")]
 
     def facts(self, results: Results) -> dict[str, Any]:
         from analyses.similarity.facts import facts

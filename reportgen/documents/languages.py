@@ -229,8 +229,17 @@ class Labels:
     def __init__(self, languages: Sequence[Language]) -> None:
         self.languages = tuple(languages)
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The document's languages, by their codes."""
+        return tuple(language.code for language in self.languages)
+
+    def rows(self, key: str, **values: Any) -> list[tuple[str, str]]:
+        """The text of a key, a row of (language, text) for each language."""
+        return [(language.code, language.text(key, **values)) for language in self.languages]
+
     def __call__(self, key: str, **values: Any) -> str:
-        return " / ".join(dict.fromkeys(language.text(key, **values) for language in self.languages))
+        return " / ".join(dict.fromkeys(text for _, text in self.rows(key, **values)))
 
     def number(self, value: float, digits: int = 2, *, unit: bool = False) -> str:
         """A number as in the document's first language."""

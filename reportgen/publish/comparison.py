@@ -8,11 +8,10 @@ from typing import Any
 
 import matplotlib.pyplot
 import numpy
-import xarray
 from markupsafe import Markup
 
-from analyses.protocol import Drawing
-from reportgen.bundle import bundle_digest, read_bundle
+from analyses.protocol import Analysis, Compared, Results
+from reportgen.bundle import asking, bundle_digest, read_bundle
 from reportgen.compare import Comparison, Movement, Tolerance, compare_bundles
 from reportgen.documents.assets import Assets
 from reportgen.documents.languages import Labels, Language, load_languages
@@ -20,9 +19,6 @@ from reportgen.documents.svg import Palette, figure_style, follow_scheme, render
 from reportgen.publish.description import describe
 from reportgen.publish.pages import Pages
 
-# Quantities that are drawn, if the bundles have them with these dimensions.
-PROFILES = ("mean_mutual_information", "kendall_tau")
-_DIMENSIONS = {"estimator", "branch", "layer"}
 _LONG = 120
 
 
@@ -76,7 +72,7 @@ def comparison_page(
         new_digest=bundle_digest(new),
         overview=overview,
         verdicts=list(_verdict_rows(comparison, pages)),
-        figures=list(_figures(before.dataset, after.dataset, pages)),
+        figures=list(_figures(before, after, study.analysis, pages)),
         numbers=[_number_row(movement, pages) for movement in comparison.numbers],
         renamed=comparison.renamed,
         added=comparison.added,
@@ -149,16 +145,19 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= _LONG else f"{shown[: _LONG - 1]}…"
 
 
-def _figures(before: xarray.Dataset, after: xarray.Dataset, pages: Pages) -> Iterator[dict[str, Any]]:
+def _figures(before: Results, after: Results, analysis: Analysis, pages: Pages) -> Iterator[dict[str, Any]]:
+    """What the analysis draws of both."""
+    if not isinstance(analysis, Compared):
+        return
     palette = Palette.load(pages.assets)
-    for name in PROFILES:
-        if not all(name in dataset and set(dataset[name].dims) == _DIMENSIONS for dataset in (before, after)):
-            continue
+    with asking(analysis):
+        figures = analysis.comparison_figures(before, after)
+    for figure in figures:
         with figure_style(pages.assets):
-            drawing = _overlay(before[name], after[name], name, Labels(pages.languages))
-            svg = render_svg(drawing, f"compare-{name.replace('_', '-')}", pages.languages[0].decimal_sign)
+            drawing = figure.draw(Labels(pages.languages))
+            svg = render_svg(drawing, f"compare-{figure.id.replace('_', '-')}", pages.languages[0].decimal_sign)
             matplotlib.pyplot.close(drawing.figure)
-        words = {language.code: language.text(f"compare.{name}.caption") for language in pages.languages}
+        words = {language.code: language.text(f"compare.{figure.id}.caption") for language in pages.languages}
         yield {"svg": _scaled(follow_scheme(svg, palette), words, pages.languages), "caption": words, "alt": words}
 
 
@@ -167,34 +166,3 @@ def _scaled(svg: str, words: Mapping[str, str], languages: Sequence[Language]) -
     svg = re.sub(r'^(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     return Markup(svg.replace("<svg ", Markup('<svg aria-label="{}" ').format(words[languages[0].code]), 1))
-
-
-def _overlay(before: xarray.DataArray, after: xarray.DataArray, name: str, labels: Labels) -> Drawing:
-    """Both bundles' profiles: a panel for each estimator that both have, a colour for each branch, dashed before, solid after."""
-    estimators = [str(each) for each in before.estimator.values if each in after.estimator.values]
-    figure, panels = matplotlib.pyplot.subplots(len(estimators), 1, figsize=(6.7, 1.1 + 1.9 * len(estimators)), sharex=True, squeeze=False)
-    figure.subplots_adjust(left=0.1, right=0.98, bottom=0.5 / figure.get_figheight(), top=1 - 1.05 / figure.get_figheight(), hspace=0.32)
-    for axes, estimator in zip(panels[:, 0], estimators, strict=True):
-        for profile, moment, style in ((before, "old", (0, (4, 2))), (after, "new", "solid")):
-            for branch in map(str, profile.branch.values):
-                values = profile.sel(estimator=estimator, branch=branch)
-                # Arrays count layers from 0, people from 1.
-                layers = profile.layer.values + 1
-                label = _in_every_language(labels, f"compare.series_{moment}", branch=f"branch.{branch}")
-                axes.plot(
-                    layers, values.values, color=f"branch:{branch}", linestyle=style, linewidth=1.6 if moment == "new" else 1.2, label=label
-                )
-        axes.set_title(_in_every_language(labels, "compare.panel", estimator=f"estimator.{estimator}"))
-        axes.set_xticks([1, *range(5, int(max(before.layer.max(), after.layer.max())) + 2, 5)])
-    panels[-1, 0].set_xlabel(labels("compare.layer"))
-    figure.text(0.1, 1 - 0.1 / figure.get_figheight(), labels(f"compare.{name}"), va="top")
-    handles, words = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, words, loc="upper left", bbox_to_anchor=(0.09, 1 - 0.25 / figure.get_figheight()), ncols=2, borderaxespad=0)
-    return Drawing(figure)
-
-
-def _in_every_language(labels: Labels, key: str, **keys: str) -> str:
-    """A sentence whose placeholders are themselves sentences, given by their keys."""
-    return " / ".join(
-        dict.fromkeys(language.text(key, **{name: language.text(inner) for name, inner in keys.items()}) for language in labels.languages)
-    )

@@ -32,7 +32,7 @@ DIFFERENCE = ("mi_difference", "mi_difference_low", "mi_difference_high", "mi_di
 DASHED = (0, (4, 2))
 T_STYLE = Style("ink", "-", "o")
 DIFFERENCE_STYLE = Style("ink", "-", "s")
-COURSE = Style("control:different_word", (0, (4, 1.5)), "o", filled=False)
+COURSE = Style("series:grey", (0, (4, 1.5)), "o", filled=False)
 FIELLER = Style("highlight", "-", "s")
 
 

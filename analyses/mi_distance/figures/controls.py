@@ -33,9 +33,9 @@ from analyses.value_specs import number
 CONTROL = ("control_mean_mutual_information", "control_mean_mutual_information_low", "control_mean_mutual_information_high")
 EXCESS = ("word_specific_excess", "word_specific_excess_low", "word_specific_excess_high")
 UNTRAINED = ("untrained_mean_mutual_information", "untrained_mean_mutual_information_low", "untrained_mean_mutual_information_high")
-DIFFERENT_WORD_STYLE = Style("control:different_word", (0, (1, 1.3)), "s", filled=False)
+DIFFERENT_WORD_STYLE = Style("series:grey", (0, (1, 1.3)), "s", filled=False)
 UNTRAINED_TAU = ("untrained_kendall_tau", "untrained_kendall_tau_low", "untrained_kendall_tau_high")
-UNTRAINED_STYLE = Style("control:untrained", (0, (1, 1.3)), "^", filled=False)
+UNTRAINED_STYLE = Style("series:ochre", (0, (1, 1.3)), "^", filled=False)
 
 
 def _series(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, names: Sequence[str], style: Style, text: str) -> float:

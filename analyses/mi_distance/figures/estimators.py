@@ -36,7 +36,7 @@ def estimator_comparison(results: Results) -> FigureSpec:
     data = layer_means(results)
 
     def style(branch: str, name: str) -> Style:
-        colour = {"expected": "expected", "nearest_neighbour": "highlight"}.get(name, BRANCH_STYLE[branch].color)
+        colour = {"expected": "series:slate", "nearest_neighbour": "highlight"}.get(name, BRANCH_STYLE[branch].color)
         return Style(colour, LINE[name], BRANCH_STYLE[branch].marker if name == "histogram" else "", filled=True)
 
     def draw(labels: Labels) -> Drawing:

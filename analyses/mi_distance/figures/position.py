@@ -23,9 +23,9 @@ from analyses.protocol import Drawing, FigureSpec, Labels, Results
 from analyses.value_specs import key, number
 
 STYLES = {
-    "without_first": Style("excess", (0, (1, 1.2)), "s", filled=False),
+    "without_first": Style("series:green", (0, (1, 1.2)), "s", filled=False),
     "prefix": Style("highlight", (0, (5, 1.4, 1, 1.4)), "^", filled=False),
-    "partial": Style("control:untrained", (0, (3, 1.4)), "v", filled=False),
+    "partial": Style("series:ochre", (0, (3, 1.4)), "v", filled=False),
 }
 
 

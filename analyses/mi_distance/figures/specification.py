@@ -19,8 +19,8 @@ from analyses.statistics.verdicts import VERDICTS
 from analyses.value_specs import key, number
 
 VERDICT_STYLE = {
-    "supported": Style("excess", "", "o"),
-    "contradicted": Style("branch:mlp", "", "D"),
+    "supported": Style("series:green", "", "o"),
+    "contradicted": Style("series:vermilion", "", "D"),
     "inconclusive": Style("muted", "", "o", filled=False),
     "not_testable": Style("muted", "", "x"),
 }

@@ -67,10 +67,10 @@ def test_hover_text_without_an_element_is_an_error(assets: Assets) -> None:
 def test_the_style_is_lent_and_given_back(assets: Assets) -> None:
     before = dict(matplotlib.rcParams)
     with figure_style(assets) as palette:
-        assert matplotlib.colors.to_hex("branch:attention") == palette.light["branch:attention"]
+        assert matplotlib.colors.to_hex("series:blue") == palette.light["series:blue"]
         assert matplotlib.colormaps["report_sequential"](0.0) != matplotlib.colormaps["report_sequential"](1.0)
     assert dict(matplotlib.rcParams) == before
-    assert "branch:attention" not in matplotlib.colors.get_named_colors_mapping()
+    assert "series:blue" not in matplotlib.colors.get_named_colors_mapping()
 
 
 def test_a_user_s_own_matplotlib_settings_do_not_show(assets: Assets) -> None:
@@ -82,8 +82,8 @@ def test_a_user_s_own_matplotlib_settings_do_not_show(assets: Assets) -> None:
 def test_colors_of_the_palette_follow_the_scheme_of_the_page(profile: str, assets: Assets) -> None:
     palette = Palette.load(assets)
     turned = follow_scheme(profile, palette)
-    assert "var(--branch-attention)" in turned
-    assert palette.light["branch:attention"] not in turned
+    assert "var(--series-blue)" in turned
+    assert palette.light["series:blue"] not in turned
     assert palette.light["ink"] not in turned
 
 
@@ -99,9 +99,7 @@ def contrast(first: str, second: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize(
-    "name", ["branch:attention", "branch:mlp", "control:different_word", "excess", "highlight", "ink", "muted", "link"]
-)
+@pytest.mark.parametrize("name", ["series:blue", "series:vermilion", "series:grey", "series:green", "highlight", "ink", "muted", "link"])
 @pytest.mark.parametrize("ground", ["paper", "panel"])
 def test_words_in_a_color_can_be_read_on_both_grounds_in_both_schemes(name: str, ground: str, assets: Assets) -> None:
     palette = Palette.load(assets)
