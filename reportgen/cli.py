@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from analyses.errors import InputError, MissingError
+from analyses.memory import keep_free_memory
 
 # What the user gave is not at fault when one of these happens.
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
@@ -234,6 +235,7 @@ def run(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides, languages=language_codes(templates))
     display = _display(quiet)
+    keep_free_memory()
     if accept_licence:
         _accept_licence(settings, display)
     try:
@@ -283,6 +285,7 @@ def analyze(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides)
     display = _display(quiet)
+    keep_free_memory()
     if accept_licence:
         _accept_licence(settings, display)
     bundle, results = pipeline.analyze_to(settings, out, display, _cache(no_cache))

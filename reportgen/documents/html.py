@@ -12,23 +12,13 @@ from markupsafe import Markup, escape
 
 from reportgen.documents.direction import isolated
 from reportgen.documents.document import Document, FigureItem, Item, Section, TableItem, plain_number
+from reportgen.documents.faces import font_faces
 from reportgen.documents.languages import Language
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
 from reportgen.documents.references import Reference, bibtex, entry, family_name, plain_letters
 from reportgen.documents.svg import Palette, follow_scheme
 from reportgen.documents.tables import Cell, Grid, Heading
 from reportgen.documents.writer import fill_formulas
-
-FACES = {
-    "serif-regular": ("Reportgen Serif", 400, "normal"),
-    "serif-italic": ("Reportgen Serif", 400, "italic"),
-    "serif-semibold": ("Reportgen Serif", 600, "normal"),
-    "sans-regular": ("Reportgen Sans", 400, "normal"),
-    "sans-italic": ("Reportgen Sans", 400, "italic"),
-    "sans-semibold": ("Reportgen Sans", 600, "normal"),
-    "mono-regular": ("Reportgen Mono", 400, "normal"),
-    "math-regular": ("Reportgen Math", 400, "normal"),
-}
 
 DrawFormula = Callable[[str, bool, Language], Markup]
 
@@ -38,15 +28,6 @@ def data_uri(content: str | bytes, media_type: str) -> str:
     data = content.encode() if isinstance(content, str) else content
     charset = ";charset=utf-8" if isinstance(content, str) else ""
     return f"data:{media_type}{charset};base64,{base64.b64encode(data).decode('ascii')}"
-
-
-def font_faces(address: Callable[[str], str], style_format: str) -> str:
-    """``@font-face`` rules for the report's fonts."""
-    return "".join(
-        f'@font-face{{font-family:"{family}";font-weight:{weight};font-style:{style};'
-        f'src:url("{address(name)}") format("{style_format}")}}\n'
-        for name, (family, weight, style) in FACES.items()
-    )
 
 
 def _own_reference(document: Document) -> Reference:

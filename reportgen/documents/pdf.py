@@ -1,31 +1,26 @@
 """A document as an archival, tagged PDF: the same page as the HTML, laid out for A4."""
 
 import datetime
-import gc
 import hashlib
-import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from io import BytesIO
 
 import weasyprint
 from markupsafe import Markup
 from weasyprint.text.fonts import FontConfiguration
-from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
-from reportgen.documents.assets import Assets
 from reportgen.documents.direction import directed
 from reportgen.documents.document import Document, FigureItem
+from reportgen.documents.engine import SCHEME, OwnAssetsOnly, laying_out
+from reportgen.documents.faces import font_faces
 from reportgen.documents.formulas import typeset
-from reportgen.documents.html import font_faces, render_page, style_sheet
+from reportgen.documents.html import render_page, style_sheet
 from reportgen.documents.languages import Language
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
 from reportgen.documents.pagination import Arrangement, arrange, draft, in_paragraphs, measure, rearranged
 from reportgen.documents.svg import Palette
 from reportgen.documents.tagging import FORMULA_MARK, finish
 
-SCHEME = "reportgen:"
 DRAFTS = 2
 # Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
 # Such words are kept whole, with what clings to them.
@@ -37,34 +32,6 @@ OPERATOR = re.compile(r"(?<=[\w|)\]]) (=|&lt;|&gt;|≤|≥|\+|×|±) (?=[\w−(.
 WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
 QUOTED = re.compile(r"<blockquote.*?</blockquote>", re.DOTALL)
 WORD = re.compile(r"(?<=[> \n])([^ \n<>]+)[ \n]+(?=[^<>]*<)")
-
-
-class OwnAssetsOnly(URLFetcher):
-    """Gives the report's own files, pictures and data addresses; anything else is an error, not a gap on the page."""
-
-    def __init__(self, assets: Assets, pictures: Mapping[str, str] | None = None, fonts: Mapping[str, bytes] | None = None) -> None:
-        super().__init__(allowed_protocols=("data",))
-        self._assets, self._pictures, self._fonts = assets, pictures or {}, fonts or {}
-
-    def fetch(self, url: str, headers: dict[str, str] | None = None) -> URLFetcherResponse:
-        if url in self._pictures:
-            return URLFetcherResponse(url, self._pictures[url].encode(), {"Content-Type": "image/svg+xml"})
-        if url in self._fonts:
-            return URLFetcherResponse(url, self._fonts[url], {"Content-Type": "font/ttf"})
-        if url.startswith(SCHEME):
-            return URLFetcherResponse(url, self._assets.bytes(url.removeprefix(SCHEME)))
-        if url.startswith("data:"):
-            return super().fetch(url, headers)
-        raise FatalURLFetchingError(f"the report may not load {url}")
-
-
-class _Complaints(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
 
 
 class _Press:
@@ -149,38 +116,6 @@ def _attachments(document: Document) -> list[weasyprint.Attachment]:
         weasyprint.Attachment(string=csv, name=name, description=name, created=midnight, modified=midnight, relationship="Data")
         for name, csv in document.data.items()
     ]
-
-
-@contextmanager
-def complaints_of_layout() -> Iterator[list[str]]:
-    """What the layout engine complains of in the meantime."""
-    complaints = _Complaints()
-    logger = logging.getLogger("weasyprint")
-    logger.addHandler(complaints)
-    try:
-        yield complaints.lines
-    finally:
-        logger.removeHandler(complaints)
-
-
-@contextmanager
-def laying_out() -> Iterator[None]:
-    """What any use of the layout engine needs: its complaints are errors, and no time goes into looking for garbage.
-
-    A layout makes millions of objects and drops few before its end: the collector finds nothing and takes a sixth of the time.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        with complaints_of_layout() as complaints:
-            yield
-    except FatalURLFetchingError as error:
-        raise RuntimeError(str(error)) from error
-    finally:
-        if collecting:
-            gc.enable()
-    if complaints:
-        raise RuntimeError(f"PDF: {complaints[0]}" + (f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""))
 
 
 def plan_pdf(document: Document) -> Arrangement:

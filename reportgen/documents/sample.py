@@ -10,8 +10,8 @@ from markupsafe import escape
 from weasyprint.text.fonts import FontConfiguration
 
 from reportgen.documents.assets import Assets
-from reportgen.documents.html import FACES, font_faces
-from reportgen.documents.pdf import SCHEME, OwnAssetsOnly, complaints_of_layout, laying_out
+from reportgen.documents.engine import SCHEME, OwnAssetsOnly, complaints_of_layout, laying_out
+from reportgen.documents.faces import FACES, font_faces
 from reportgen.documents.tagging import finish
 
 _PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'%3E%3Cpath d='M0 0h9v9z'/%3E%3C/svg%3E"

@@ -7,7 +7,8 @@ from markupsafe import Markup, escape
 
 from analyses.errors import InputError
 from reportgen.documents.assets import Assets
-from reportgen.documents.html import data_uri, font_faces
+from reportgen.documents.faces import font_faces
+from reportgen.documents.html import data_uri
 from reportgen.documents.languages import Language
 from reportgen.documents.svg import Palette
 from reportgen.documents.writer import inline_markup, verdict_mark

@@ -52,7 +52,8 @@ def test_the_page_gives_the_quotation_its_own_direction_and_isolates_the_word(re
 
 
 def test_on_paper_the_words_follow_one_another_from_right_to_left(report):
-    from reportgen.documents.pdf import _Press, laying_out
+    from reportgen.documents.engine import laying_out
+    from reportgen.documents.pdf import _Press
 
     if printing.obstacle(foreign(TEXT)):
         pytest.skip("no font for Arabic here")

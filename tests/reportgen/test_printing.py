@@ -27,7 +27,7 @@ def test_the_sample_has_every_font_of_the_report_and_no_other():
 
     from pypdf import PdfReader
 
-    from reportgen.documents.html import FACES
+    from reportgen.documents.faces import FACES
     from reportgen.documents.sample import print_sample
 
     (page,) = PdfReader(BytesIO(print_sample())).pages
@@ -38,7 +38,7 @@ def test_the_sample_has_every_font_of_the_report_and_no_other():
 
 
 def test_fonts_that_are_missing_are_no_matter_of_system_libraries(monkeypatch, tmp_path, renderer, letters):
-    from reportgen.documents.html import FACES
+    from reportgen.documents.faces import FACES
 
     assert tuple(FACES) == printing.FACES
     monkeypatch.setattr(printing, "templates_directory", lambda: tmp_path)

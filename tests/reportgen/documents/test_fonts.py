@@ -5,7 +5,7 @@ import string
 import pytest
 from fontTools.ttLib import TTFont
 
-from reportgen.documents.html import FACES
+from reportgen.documents.faces import FACES
 from reportgen.resources import templates_directory
 
 FONTS = templates_directory() / "fonts"

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from reportgen.documents import Assets, Document, render_html
 from reportgen.documents.document import TextItem
-from reportgen.documents.html import FACES
+from reportgen.documents.faces import FACES
 
 CODES = ["en", "vi", "vi-en"]
 VOID = {"meta", "br", "img", "link", "input", "hr", "wbr", "col", "path", "use"}

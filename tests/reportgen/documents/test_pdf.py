@@ -13,7 +13,8 @@ from pypdf.generic import DictionaryObject, NullObject
 
 from reportgen.documents import Assets, Document, render_pdf
 from reportgen.documents.document import TextItem
-from reportgen.documents.pdf import OPERATOR, WHOLE, OwnAssetsOnly
+from reportgen.documents.engine import OwnAssetsOnly
+from reportgen.documents.pdf import OPERATOR, WHOLE
 
 WORDS = {
     "vi": ("Khoảng cách có làm phai một từ không?", "được ủng hộ", "Giảng viên", "Trích dẫn báo cáo này"),
