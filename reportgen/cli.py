@@ -336,7 +336,7 @@ def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The bundle to compare with, such as last week's.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The bundle to look at.")],
     tolerances: Annotated[
-        Path | None, typer.Option(metavar="FILE", help='YAML with tolerances per quantity: "kendall_tau": {absolute: 0.05}.')
+        Path | None, typer.Option(metavar="FILE", help='YAML with tolerances per quantity: "*_p": {absolute: 0.05}.')
     ] = None,
     update: Annotated[bool, typer.Option("--update", help="Accept NEW: OLD becomes a copy of it, and the exit code is 0.")] = False,
     html: Annotated[
@@ -382,7 +382,7 @@ def compare(
 @app.command()
 def verify(
     bundle: BundleArgument,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Estimate mutual information in every N-th layer only, to be faster.")] = 1,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Estimate in every N-th layer only, to be faster.")] = 1,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:

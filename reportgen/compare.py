@@ -37,8 +37,8 @@ class Tolerance(pydantic.BaseModel):
     relative: float = pydantic.Field(0.0, ge=0, allow_inf_nan=False)
 
 
-# Another processor adds in another order: activations then differ in the sixth digit, now and then one falls into the next
-# bin of a histogram, and a rank or a permutation tips. The defaults let that pass and little more.
+# Another processor adds in another order: activations then differ in the sixth digit, now and then a value falls into
+# the next bin, and a rank or a permutation tips. The defaults let that pass and little more.
 DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
     "*": Tolerance(absolute=1e-3, relative=1e-2),
     "*_p": Tolerance(absolute=1e-2),
@@ -155,7 +155,7 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
 
 
 def read_tolerances(file: Path) -> dict[str, Tolerance]:
-    """Read tolerances from a YAML file such as ``"kendall_tau": {absolute: 0.05}``; names may be patterns (``"*_p"``).
+    """Read tolerances from a YAML file such as ``"mean_length": {absolute: 0.05}``; names may be patterns (``"*_p"``).
 
     Raises
     ------

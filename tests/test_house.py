@@ -85,7 +85,15 @@ WORDS = re.compile(
     re.IGNORECASE,
 )
 # File -> what in it is allowed, and why.
-ALLOWED: dict[str, tuple[str, str]] = {}
+ALLOWED: dict[str, tuple[str, str]] = {
+    "reportgen/cli.py": (
+        r"layer  attention x MLP x|attention, mlp = row|row\['attention'\]|attention:>11|mlp:>5|\['mlp'\]",
+        "`models verify` shows where any model keeps the two parts of its layers; no analysis is asked",
+    ),
+    "reportgen/models.py": (r'"attention": check|"mlp": check', "the same"),
+    "reportgen/documents/formulas.py": (r"\}mi\b", "an element of MathML"),
+    "reportgen/pipeline.py": (r'(?s)Examples\n.*?"""', "the example of a public function, which a test runs"),
+}
 
 
 def common_files() -> Iterator[Path]:

@@ -112,7 +112,7 @@ class Language:
     def number(self, value: float, digits: int = 2, *, unit: bool = False) -> str:
         """A number with a fixed count of decimals.
 
-        `unit` marks a quantity that cannot exceed 1 (p, r, tau): where the language drops the leading zero of those, it is dropped.
+        `unit` marks a quantity that cannot exceed 1 (p, r): where the language drops the leading zero of those, it is dropped.
         """
         rounded = round(Decimal(repr(_finite(value))), _digits(digits))
         if rounded == 0:

@@ -15,8 +15,8 @@ from reportgen.documents.faces import FACES, font_faces
 from reportgen.documents.tagging import finish
 
 _PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'%3E%3Cpath d='M0 0h9v9z'/%3E%3C/svg%3E"
-_TABLE = '<table><thead><tr><th scope="col">MI</th></tr></thead><tbody><tr><th scope="row">1</th><td>0.5</td></tr></tbody></table>'
-_LINES = ("Thông tin tương hỗ giữa các lần xuất hiện: ạểữỹđƯ", "Mutual information between occurrences: 0.05 ≤ p − 1")
+_TABLE = '<table><thead><tr><th scope="col">N</th></tr></thead><tbody><tr><th scope="row">1</th><td>0.5</td></tr></tbody></table>'
+_LINES = ("Số liệu và hình vẽ của bản báo cáo: ạểữỹđƯ", "Numbers and figures of the report: 0.05 ≤ p − 1")
 
 
 def print_sample(assets: Assets | None = None) -> bytes:
@@ -34,7 +34,7 @@ def print_sample(assets: Assets | None = None) -> bytes:
         for line in (_LINES if "Math" not in family else _LINES[1:])
     )
     head = f"<head><title>reportgen</title><style>{css}table{{font-family:'Reportgen Sans'}}</style></head>"
-    source = f'<html lang="vi">{head}<body>{body}{_TABLE}<img alt="MI" src="{_PICTURE}"></body></html>'
+    source = f'<html lang="vi">{head}<body>{body}{_TABLE}<img alt="N" src="{_PICTURE}"></body></html>'
     with laying_out():
         page = weasyprint.HTML(string=source, url_fetcher=OwnAssetsOnly(assets or Assets.default()))
         target = BytesIO()

@@ -83,7 +83,7 @@ def comparison_page(
 
 def _verdict_rows(comparison: Comparison, pages: Pages) -> Iterator[dict[str, Any]]:
     for change in comparison.verdicts:
-        # A statement is shown as "1 early_layers" where it has a number and a name.
+        # A statement is shown as "1 its_name" where it has a number and a name.
         number, _, name = change.statement.partition(" ")
         yield {
             "statement": pages.named([f"statement.{name or number}.short"], name or number),
