@@ -1,9 +1,9 @@
 """The contract of an analysis with the report generator, which finds it by the entry point group ``reportgen.analyses``.
 
 Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`,
-`SharedTemplates`, `Renamed`, `Identified`, `Compared`, `Toleranced`, `Staged`), and what its results hold (`Results`, `Study`,
-`VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is asked when an analysis is loaded, so that
-what is missing is said then and not after minutes of computing.
+`SharedTemplates`, `Renamed`, `Identified`, `Compared`, `Toleranced`, `Staged`, `Exampled`), and what its results hold (`Results`,
+`Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is asked when an analysis is loaded,
+so that what is missing is said then and not after minutes of computing.
 """
 
 from __future__ import annotations
@@ -235,6 +235,15 @@ class Staged(Protocol):
     """An analysis that says what the stages of its `Progress` are called, in English, for whoever waits at the terminal."""
 
     stages: Mapping[str, str]
+
+
+@runtime_checkable
+class Exampled(Protocol):
+    """An analysis whose studies need a model or minutes, and that has results to try it on without either (`reportgen.testing`)."""
+
+    def example(self) -> Results:
+        """Small results of made-up data, the same at every call."""
+        ...
 
 
 @runtime_checkable

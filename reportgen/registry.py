@@ -40,6 +40,13 @@ def analyses() -> dict[str, Analysis]:
     return loaded
 
 
+def registered() -> dict[str, str]:
+    """Return every entry point's name -> what is wrong with its analysis; an empty string where it can be loaded."""
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    loaded, broken = _loaded_and_broken(found)
+    return dict.fromkeys(loaded, "") | broken
+
+
 def _loaded_and_broken(points: Mapping[str, EntryPoint]) -> tuple[dict[str, Analysis], dict[str, str]]:
     loaded: dict[str, Analysis] = {}
     broken: dict[str, str] = {}

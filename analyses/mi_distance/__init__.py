@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from analyses.mi_distance.settings import StudySettings
+from analyses.mi_distance.settings import RobustnessSettings, StudySettings
 from analyses.occurrences import TEMPLATES
 from analyses.progress import Progress
 from analyses.protocol import Analysis, FigureSpec, Results
@@ -90,6 +90,15 @@ class MutualInformationAgainstDistance:
         from analyses.drawing.changes import changes
 
         return [figure for name in ("mean_mutual_information", "kendall_tau") for figure in changes(before, after, name, "estimator")]
+
+    def example(self) -> Results:
+        from analyses.mi_distance.study import analyse
+        from analyses.occurrences.example import example_vectors
+        from analyses.progress import SilentProgress
+
+        no_others = RobustnessSettings(enabled=False)
+        settings = StudySettings(name="example", word="example", activations_file="example.npz", permutations=199, robustness=no_others)
+        return analyse(example_vectors(), settings, SilentProgress())
 
     def facts(self, results: Results) -> dict[str, Any]:
         from analyses.mi_distance.facts import facts

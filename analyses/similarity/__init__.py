@@ -72,6 +72,14 @@ class Similarity:
 
         return [figure for name in ("mean_similarity", "kendall_tau") for figure in changes(before, after, name, "measure")]
 
+    def example(self) -> Results:
+        from analyses.occurrences.example import example_vectors
+        from analyses.progress import SilentProgress
+        from analyses.similarity.study import analyse
+
+        settings = SimilaritySettings(name="example", word="example", activations_file="example.npz", permutations=199)
+        return analyse(example_vectors(), settings, SilentProgress())
+
     def facts(self, results: Results) -> dict[str, Any]:
         from analyses.similarity.facts import facts
 
