@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -496,6 +496,7 @@ def _step(name: str) -> Iterator[None]:
 
 @contextmanager
 def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
+    there = out.exists()
     try:
         if is_file(out):
             raise InputError(f"--out {out} is a file; expected a folder")
@@ -511,6 +512,11 @@ def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
         raise InputError(f"--out {out}: {error.filename}: {error.strerror}; move it, or choose another --out") from error
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); choose another folder") from error
+    finally:
+        # A folder that was made for what then failed is nobody's.
+        if not there:
+            with suppress(OSError):
+                out.rmdir()
 
 
 def _documents_in(out: Path, templates: Path | None) -> list[str]:

@@ -40,6 +40,7 @@ class Measured:
     control_words: int
     control_tokens: int
     matched: np.ndarray | None
+    control_parts: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,23 @@ def measure(vectors: StudyInput, pairs: Pairs, settings: SimilaritySettings) -> 
         len(set(words)),
         len(words),
         matched_values(control, of_control),
+        _parts(control, of_control),
     )
+
+
+def _parts(control: ControlPairs, values: np.ndarray) -> np.ndarray:
+    """What each of C control pairs contributes to the mean of what is taken off: (C, measure, branch, layer) of values (..., C)."""
+    weight = control.weight.mean(axis=0)
+    return np.moveaxis(weight * (values - (values @ weight)[..., None]), -1, 0)
 
 
 def judge(measured: Measured, pairs: Pairs, bands: DepthBands, settings: SimilaritySettings) -> Judged:
     """The verdicts that the similarities earn, and what they rest on."""
     values = measured.plain.values
     profiles = Profiles.of(values, pairs, measured.plain.replicates)
-    excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates) if measured.excess else None
+    excess: Profiles | None = None
+    if measured.excess:
+        excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates, measured.control_parts)
     structures = {
         control: agreement(values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed)
         for control, distance in (("none", None), ("distance", pairs.distance))
