@@ -211,21 +211,25 @@ def type_one(row: dict[str, Any]) -> list[float]:
     return [shares["supported"] + shares["contradicted"] for source, shares in row["verdicts"].items() if source != "conclusion"]
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _decided(row: dict[str, Any]) -> str:
+    share = row["verdicts"]["conclusion"]
+    return f"{_percent(share['supported'])} | {_percent(share['contradicted'])}"
+
+
 def table(results: dict[str, Any]) -> str:
     """The results as Markdown."""
     lines = ["| statement | data | T | supported | contradicted | a part decided |", "|---|---|---:|---:|---:|---:|"]
     for row in results["null"]:
-        share, parts = row["verdicts"]["conclusion"], type_one(row)
-        decided = " and ".join(f"{part:.1%}" for part in parts)
-        lines.append(
-            f"| {row['statement']} | {row['effect']} | {row['occurrences']} | {share['supported']:.1%} | {share['contradicted']:.1%} "
-            f"| {decided} |"
-        )
+        decided = " and ".join(map(_percent, type_one(row)))
+        lines.append(f"| {row['statement']} | {row['effect']} | {row['occurrences']} | {_decided(row)} | {decided} |")
     lines += ["", "| statement | planted | T | supported | contradicted |", "|---|---|---:|---:|---:|"]
     for row in results["planted"]:
-        share = row["verdicts"]["conclusion"]
         effect = f"{row['effect']} ({'true' if row['true'] else 'false'})"
-        lines.append(f"| {row['statement']} | {effect} | {row['occurrences']} | {share['supported']:.1%} | {share['contradicted']:.1%} |")
+        lines.append(f"| {row['statement']} | {effect} | {row['occurrences']} | {_decided(row)} |")
     return "\n".join(lines)
 
 
