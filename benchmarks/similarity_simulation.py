@@ -17,7 +17,6 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -30,8 +29,8 @@ from analyses.occurrences.layer_numbers import LayerNumbers
 from analyses.occurrences.pairs import pairs_of
 from analyses.occurrences.vectors import StudyInput
 from analyses.similarity.settings import SimilaritySettings
-from analyses.similarity.statements import STATEMENTS, conclude, removed
-from analyses.similarity.study import Judged, judge, measure
+from analyses.similarity.statements import STATEMENTS, removed
+from analyses.similarity.study import judge_means, judge_structures, measure
 from analyses.statistics.verdicts import VERDICTS
 
 Array = npt.NDArray[np.float64]
@@ -77,11 +76,13 @@ def flat(share: float) -> Array:
 # `removed_in_the_mean`, and held by a test.
 EDGE = Case("centring takes off exactly half", common=0.4, word=flat(0.158))
 
-NULL: tuple[tuple[Case, tuple[str, ...]], ...] = (
-    (Case("similarity is the same in all layers"), (FALLS,)),
-    (EDGE, (REMOVES,)),
-    (Case("structures drawn independently"), (AGREES,)),
-    (Case("both structures fall with distance", structure="distance"), (AGREES,)),
+# Of these numbers of occurrences each.
+SIZES = (7, 12)
+NULL: tuple[tuple[Case, str], ...] = (
+    (Case("similarity is the same in all layers"), FALLS),
+    (EDGE, REMOVES),
+    (Case("structures drawn independently"), AGREES),
+    (Case("both structures fall with distance", structure="distance"), AGREES),
 )
 # What is planted, the statement, and whether it is true.
 PLANTED: tuple[tuple[Case, str, bool], ...] = (
@@ -155,53 +156,56 @@ def data_set(generator: np.random.Generator, case: Case) -> StudyInput:
     )
 
 
-def judged(vectors: StudyInput) -> Judged:
+def verdicts(vectors: StudyInput, name: str) -> dict[str, Any]:
+    """The row of study.json that the conclusion on a statement rests on."""
+    (statement,) = (each for each in STATEMENTS if each.name == name)
     pairs = pairs_of(vectors.token_position)
-    return judge(measure(vectors, pairs, SETTINGS), pairs, BANDS, SETTINGS)
+    if name == AGREES:
+        # Different words have no part in it, and take most of the time.
+        alone = replace(vectors, control_activation=None, control_token_position=None, control_token_word=None)
+        _, rows = judge_structures(measure(alone, pairs, SETTINGS).plain.values, pairs, SETTINGS)
+    else:
+        _, _, rows = judge_means(measure(vectors, pairs, SETTINGS), pairs, BANDS)
+    wanted = (name, statement.measure, statement.control)
+    return next(row for row in rows if (row["name"], row["estimator"], row["control"]) == wanted)
 
 
 def removed_in_the_mean(case: Case, data_sets: int, seed: int) -> list[float]:
     """What the second statement is judged by, the mean over data sets, of each branch: zero at the edge."""
-    found = [removed(judged(data_set(np.random.default_rng([seed, 9, index]), case)).profiles.mean) for index in range(data_sets)]
+    found = []
+    for index in range(data_sets):
+        vectors = data_set(np.random.default_rng([seed, 9, index]), case)
+        pairs = pairs_of(vectors.token_position)
+        profiles, _, _ = judge_means(measure(vectors, pairs, SETTINGS), pairs, BANDS)
+        found.append(removed(profiles.mean))
     return [float(value) for value in np.mean(found, axis=0)]
 
 
-def simulate(case: Case, data_sets: int, seed: list[int], names: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
-    """Statement -> its conclusion ("conclusion") and each of its parts -> verdict -> share of the data sets."""
-
-    def runs() -> Iterator[dict[str, dict[str, str]]]:
-        for index in range(data_sets):
-            rows = conclude(judged(data_set(np.random.default_rng([*seed, index]), case)).verdicts)
-            yield {
-                row["name"]: {"conclusion": row["verdict"]} | {part["measure"]: part["verdict"] for part in row["parts"]} for row in rows
-            }
-
-    counts: dict[str, dict[str, Counter[str]]] = {name: {} for name in names}
-    for found in runs():
-        for name in names:
-            for source, verdict in found[name].items():
-                counts[name].setdefault(source, Counter())[verdict] += 1
-    return {
-        name: {source: {verdict: round(counter[verdict] / data_sets, 4) for verdict in VERDICTS} for source, counter in sources.items()}
-        for name, sources in counts.items()
-    }
+def simulate(case: Case, data_sets: int, seed: list[int], name: str) -> dict[str, dict[str, float]]:
+    """The statement ("conclusion") and each of its parts -> verdict -> share of the data sets."""
+    counts: dict[str, Counter[str]] = {}
+    for index in range(data_sets):
+        row = verdicts(data_set(np.random.default_rng([*seed, index]), case), name)
+        for source, verdict in [("conclusion", row["verdict"]), *((part["measure"], part["verdict"]) for part in row["parts"])]:
+            counts.setdefault(source, Counter())[verdict] += 1
+    return {source: {verdict: round(counter[verdict] / data_sets, 4) for verdict in VERDICTS} for source, counter in counts.items()}
 
 
 def null(data_sets: int, seed: int) -> list[dict[str, Any]]:
     """What is decided where nothing is to be found."""
-    return [
-        {"statement": name, "effect": case.effect, "occurrences": occurrences, "verdicts": shares}
-        for index, (case, names) in enumerate(NULL)
-        for occurrences in (7, 12)
-        for name, shares in simulate(replace(case, occurrences=occurrences), data_sets, [seed, 1, index, occurrences], names).items()
-    ]
+    rows = []
+    for index, (case, name) in enumerate(NULL):
+        for occurrences in SIZES:
+            shares = simulate(replace(case, occurrences=occurrences), data_sets, [seed, 1, index, occurrences], name)
+            rows.append({"statement": name, "effect": case.effect, "occurrences": occurrences, "verdicts": shares})
+    return rows
 
 
 def planted(data_sets: int, seed: int) -> list[dict[str, Any]]:
     """Verdicts where a statement is true, and where its opposite is."""
     rows = []
     for index, (case, name, true) in enumerate(PLANTED):
-        shares = simulate(case, data_sets, [seed, 2, index], (name,))[name]
+        shares = simulate(case, data_sets, [seed, 2, index], name)
         rows.append({"statement": name, "true": true, "effect": case.effect, "occurrences": case.occurrences, "verdicts": shares})
     return rows
 

@@ -150,18 +150,28 @@ def _parts(control: ControlPairs, values: np.ndarray) -> np.ndarray:
 
 def judge(measured: Measured, pairs: Pairs, bands: DepthBands, settings: SimilaritySettings) -> Judged:
     """The verdicts that the similarities earn, and what they rest on."""
-    values = measured.plain.values
-    profiles = Profiles.of(values, pairs, measured.plain.replicates)
-    excess: Profiles | None = None
+    profiles, excess, of_means = judge_means(measured, pairs, bands)
+    structures, of_structures = judge_structures(measured.plain.values, pairs, settings)
+    return Judged(profiles, excess, structures, of_means + of_structures)
+
+
+def judge_means(measured: Measured, pairs: Pairs, bands: DepthBands) -> tuple[Profiles, Profiles | None, list[dict[str, Any]]]:
+    """Layer means plain and minus different words, and the verdicts on them: of depth, and of centring."""
+    profiles, excess = Profiles.of(measured.plain.values, pairs, measured.plain.replicates), None
+    verdicts = falls(profiles, bands, "none")
     if measured.excess:
         excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates, measured.control_parts)
+        verdicts += falls(excess, bands, "different_word")
+    return profiles, excess, [*verdicts, removes(profiles)]
+
+
+def judge_structures(values: np.ndarray, pairs: Pairs, settings: SimilaritySettings) -> tuple[dict[str, Agreement], list[dict[str, Any]]]:
+    """How the branches' structures agree, as they are and without distance, and the verdicts on that; values (measure, branch, ...)."""
     structures = {
         control: agreement(values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed)
         for control, distance in (("none", None), ("distance", pairs.distance))
     }
-    verdicts = falls(profiles, bands, "none") + (falls(excess, bands, "different_word") if excess else [])
-    verdicts += [removes(profiles)] + [row for control, found in structures.items() for row in agrees(found, control)]
-    return Judged(profiles, excess, structures, verdicts)
+    return structures, [row for control, found in structures.items() for row in agrees(found, control)]
 
 
 def _other_words(vectors: StudyInput) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
