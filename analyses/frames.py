@@ -26,7 +26,7 @@ def select(frame: pandas.DataFrame, **values: Any) -> pandas.DataFrame:
 
 def over(dataset: xr.Dataset, dimensions: tuple[str, ...]) -> pandas.DataFrame:
     """All variables over exactly these dimensions as columns, one row a combination, `layer` numbered from 1."""
-    names = [str(name) for name, variable in dataset.data_vars.items() if variable.dims == dimensions]
+    names = [str(name) for name, variable in dataset.data_vars.items() if set(variable.dims) == set(dimensions)]
     frame = dataset[names].to_dataframe(dim_order=list(dimensions))[names].reset_index()
     frame["layer"] = frame["layer"] + 1
     return frame

@@ -280,7 +280,7 @@ def _aligned(old: xarray.DataArray, new: xarray.DataArray) -> xarray.DataArray:
     if set(old.dims) != set(new.dims):
         return new
     for name in old.dims:
-        if name in old.coords and name in new.coords and name != old.name:
+        if name in old.coords and name in new.coords:
             labels, others = old[name].values.tolist(), new[name].values.tolist()
             if labels != others and sorted(map(str, labels)) == sorted(map(str, others)) and len(set(map(str, labels))) == len(labels):
                 new = new.sel({name: labels})
@@ -364,14 +364,17 @@ def _of_leaves(leaves: list[tuple[tuple[int, ...], Any]] | None) -> _Values | No
 
 
 def _tables(old: Path, new: Path) -> Iterator[_Pair]:
-    one, other = (_columns(path) for path in (old, new))
+    before, after = _rows_of(old), _rows_of(new)
+    for name in before.keys() & after.keys():
+        after[name] = _in_order(before[name], after[name])
+    one, other = _columns(before), _columns(after)
     for table, column in dict.fromkeys([*one, *other]):
         yield _Pair(f"{table}.{column}", f"table {table}: {column}", *(columns.get((table, column)) for columns in (one, other)))
 
 
-def _columns(path: Path) -> dict[tuple[str, str], _Values]:
-    """The columns of a bundle's tables."""
-    found: dict[tuple[str, str], _Values] = {}
+def _rows_of(path: Path) -> dict[str, list[list[str]]]:
+    """The rows of a bundle's tables, heads first."""
+    found = {}
     for name in sorted(files_of(path)):
         if not name.startswith("tables/") or not name.endswith(".csv"):
             continue
@@ -380,9 +383,32 @@ def _columns(path: Path) -> dict[tuple[str, str], _Values]:
             rows = list(csv.reader(io.StringIO(read_text(path / name, "table", _TABLE_LIMIT), newline=""), strict=True))
         except csv.Error as error:
             raise InputError(f"{path / name} is no CSV ({error}); make the bundle again") from None
-        head, body = (rows[0], rows[1:]) if rows else ([], [])
-        if any(len(row) != len(head) for row in body):
+        if any(len(row) != len(rows[0]) for row in rows):
             raise InputError(f"{path / name} is no CSV (its rows differ in length); make the bundle again")
+        found[table] = rows
+    return found
+
+
+def _in_order(old: list[list[str]], new: list[list[str]]) -> list[list[str]]:
+    """The new table's rows in the order of the old one's, where both name the same rows by their first columns."""
+    if not old or not new or old[0] != new[0]:
+        return new
+    width = 0
+    for column in range(len(old[0])):
+        cells = [row[column] for row in (*old[1:], *new[1:])]
+        if not _names_rows(cells, _numbers(cells)):
+            break
+        width += 1
+    place = {tuple(row[:width]): row for row in new[1:]}
+    names = [tuple(row[:width]) for row in old[1:]]
+    return [new[0], *(place[name] for name in names)] if len(place) == len(new) - 1 and place.keys() == set(names) else new
+
+
+def _columns(tables: Mapping[str, list[list[str]]]) -> dict[tuple[str, str], _Values]:
+    """The columns of tables."""
+    found: dict[tuple[str, str], _Values] = {}
+    for table, rows in tables.items():
+        head, body = (rows[0], rows[1:]) if rows else ([], [])
         columns = {column: [row[number] for row in body] for number, column in enumerate(head)}
         numeric = {column: _numbers(cells) for column, cells in columns.items()}
         for column, cells in columns.items():
