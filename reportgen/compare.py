@@ -390,18 +390,19 @@ def _rows_of(path: Path) -> dict[str, list[list[str]]]:
 
 
 def _in_order(old: list[list[str]], new: list[list[str]]) -> list[list[str]]:
-    """The new table's rows in the order of the old one's, where both name the same rows by their first columns."""
+    """The new table's rows in the order of the old one's, where both name the same rows by words and whole numbers."""
     if not old or not new or old[0] != new[0]:
         return new
-    width = 0
-    for column in range(len(old[0])):
-        cells = [row[column] for row in (*old[1:], *new[1:])]
-        if not _names_rows(cells, _numbers(cells)):
-            break
-        width += 1
-    place = {tuple(row[:width]): row for row in new[1:]}
-    names = [tuple(row[:width]) for row in old[1:]]
-    return [new[0], *(place[name] for name in names)] if len(place) == len(new) - 1 and place.keys() == set(names) else new
+    cells = [[row[column] for row in (*old[1:], *new[1:])] for column in range(len(old[0]))]
+    naming = [column for column, each in enumerate(cells) if _names_rows(each, _numbers(each))]
+    first = next((column for column in range(len(cells)) if column not in naming), len(cells))
+    # Further right a whole number may be a count, which moves.
+    for columns in (range(first), naming):
+        place = {tuple(row[column] for column in columns): row for row in new[1:]}
+        names = [tuple(row[column] for column in columns) for row in old[1:]]
+        if len(place) == len(new) - 1 and place.keys() == set(names):
+            return [new[0], *(place[name] for name in names)]
+    return new
 
 
 def _columns(tables: Mapping[str, list[list[str]]]) -> dict[tuple[str, str], _Values]:
