@@ -23,7 +23,8 @@ def keep_free_memory() -> None:
 
     Left alone it gives such memory back to the system or not as it happens to lie, and what goes back costs a page fault per
     4 KiB when it is needed again: a twentieth of the time of a GPT-2 XL's forward pass, a fifth of that of histograms in NumPy.
-    The choice stays for the whole process.
+    The choice stays for the whole process: it is for the command line and the capture of a model to make, and not for a function that
+    somebody else's program calls.
     """
     choose = getattr(c_library(), "mallopt", None) if sys.platform == "linux" else None
     if choose is not None:

@@ -1,8 +1,9 @@
 """The contract of an analysis with the report generator, which finds it by the entry point group ``reportgen.analyses``.
 
-Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`, `Renamed`,
-`Identified`), and what its results hold (`Results`, `Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an
-example. `problems` is asked when an analysis is loaded, so that what is missing is said then and not after minutes of computing.
+Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`,
+`SharedTemplates`, `Renamed`, `Identified`, `Compared`, `Toleranced`, `Staged`, `Exampled`), and what its results hold (`Results`,
+`Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is asked when an analysis is loaded,
+so that what is missing is said then and not after minutes of computing.
 """
 
 from __future__ import annotations
@@ -24,8 +25,41 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-# Gives the label for a catalogue key in the language (or languages) of the document, with named values filled in.
-Labels = Callable[..., str]
+
+class Labels(Protocol):
+    """The words of a figure, in the language or languages of its document, with named values filled in.
+
+    A value is a string, an int, or a value spec (`analyses.value_specs`). Numbers are written as in the document's first language.
+    """
+
+    @property
+    def codes(self) -> Sequence[str]:
+        """The document's languages, by their codes."""
+        ...
+
+    def rows(self, key: str, **values: Any) -> list[tuple[str, str]]:
+        """The label of a catalogue key, a row of (language, text) for each language, the first one first."""
+        ...
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """The same in one line; what several languages write alike stands there once."""
+        ...
+
+    def number(self, value: float, digits: int = 2, *, unit: bool = False) -> str:
+        """A number; `unit` marks a quantity that cannot exceed 1."""
+        ...
+
+    def integer(self, value: int) -> str:
+        """A whole number."""
+        ...
+
+    def p(self, value: float) -> str:
+        """A p-value."""
+        ...
+
+    def format(self, spec: Any) -> str:
+        """A value spec."""
+        ...
 
 
 Verdict = Literal["supported", "contradicted", "inconclusive", "not_testable"]
@@ -160,10 +194,56 @@ class OwnTemplates(Protocol):
 
 
 @runtime_checkable
+class SharedTemplates(Protocol):
+    """An analysis that shares templates with others: folders of the same form, behind its own and in front of what is built in.
+
+    Their ``languages/<language>/*.po`` say what several analyses say alike.
+    """
+
+    shared_templates: Sequence[Path]
+
+
+@runtime_checkable
 class Renamed(Protocol):
     """An analysis that gave something in ``study.json`` another name: format of the bundle -> former name -> name since then."""
 
     renamed: Mapping[int, Mapping[str, str]]
+
+
+@runtime_checkable
+class Compared(Protocol):
+    """An analysis that draws two bundles over each other for the page that compares them."""
+
+    def comparison_figures(self, before: Results, after: Results) -> Sequence[FigureSpec]:
+        """The figures of what both bundles have; the caption of each is the catalogue's ``compare.<id>.caption``."""
+        ...
+
+
+@runtime_checkable
+class Toleranced(Protocol):
+    """An analysis that knows how far its quantities may move: pattern of their names -> ``absolute``, ``relative``.
+
+    A later pattern has precedence over an earlier one, all over the generator's ``*``; the generator's patterns for kinds of numbers
+    (p-values, activations, verdicts) and a reader's tolerance file have precedence over these.
+    """
+
+    tolerances: Mapping[str, Mapping[str, float]]
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """An analysis that says what the stages of its `Progress` are called, in English, for whoever waits at the terminal."""
+
+    stages: Mapping[str, str]
+
+
+@runtime_checkable
+class Exampled(Protocol):
+    """An analysis whose studies need a model or minutes, and that has results to try it on without either (`reportgen.testing`)."""
+
+    def example(self) -> Results:
+        """Small results of made-up data, the same at every call."""
+        ...
 
 
 @runtime_checkable
@@ -182,9 +262,10 @@ _METHODS = {"studies": 0, "run": 2, "tables": 1, "figures": 1, "facts": 1}
 _STEPS = {"capture_settings": 1, "capture": 2, "compute": 4}
 
 
-def template_folder(analysis: Analysis) -> Path | None:
-    """The folder of templates that an analysis brings along; None where its templates are built in."""
-    return analysis.template_folder if isinstance(analysis, OwnTemplates) else None
+def template_folders(analysis: Analysis) -> list[Path]:
+    """The folders of templates that an analysis brings along, those that it shares before its own."""
+    shared = analysis.shared_templates if isinstance(analysis, SharedTemplates) else ()
+    return [*shared, *([analysis.template_folder] if isinstance(analysis, OwnTemplates) else [])]
 
 
 def problems(analysis: object) -> list[str]:

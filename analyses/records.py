@@ -1,12 +1,19 @@
 """What every study writes down of itself beside its numbers: its settings, and the versions of what computed it."""
 
 import importlib.metadata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydantic
 
 from analyses.installation import DISTRIBUTION
+
+# A study as its study.json says it.
+Study = Mapping[str, Any]
+# A variable of the bundle: its dimensions, its values, and what it is.
+Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
 
 
 def portable_settings(settings: pydantic.BaseModel) -> dict[str, Any]:

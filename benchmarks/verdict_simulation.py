@@ -31,16 +31,17 @@ import numpy.typing as npt
 
 from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude
-from analyses.mi_distance.controls import plain
-from analyses.mi_distance.hypotheses import STATEMENTS, Interval, decide, judge, measure_with_intervals
-from analyses.mi_distance.inputs import from_file
+from analyses.mi_distance.hypotheses import STATEMENTS, decide, judge, measure_with_intervals
 from analyses.mi_distance.measures import measure_taus
-from analyses.mi_distance.names import ESTIMATORS, VERDICTS
-from analyses.mi_distance.pairs import Pairs, pairs_of
+from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.controls import plain
+from analyses.occurrences.pairs import Pairs, pairs_of
+from analyses.occurrences.vectors import from_file
 from analyses.progress import SilentProgress
 from analyses.statistics import jackknife, kendall_tau
+from analyses.statistics.verdicts import VERDICTS, Interval
 
 Array = npt.NDArray[np.float64]
 

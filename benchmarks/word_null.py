@@ -21,13 +21,14 @@ import numpy.typing as npt
 from analyses.mi_distance import analysis
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.conclusions import conclude
-from analyses.mi_distance.controls import match_control_pairs, plain, subtract
 from analyses.mi_distance.hypotheses import judge, measure_with_intervals
-from analyses.mi_distance.names import ESTIMATORS, VERDICTS
-from analyses.mi_distance.pairs import pairs_of
+from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_mutual_information
+from analyses.occurrences.controls import match_control_pairs, plain, subtract
+from analyses.occurrences.pairs import pairs_of
 from analyses.progress import SilentProgress
+from analyses.statistics.verdicts import VERDICTS
 from reportgen.settings import load_study
 
 Array = npt.NDArray[np.float64]

@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from analyses.errors import InputError, MissingError
+from analyses.memory import keep_free_memory
 
 # What the user gave is not at fault when one of these happens.
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
@@ -234,6 +235,7 @@ def run(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides, languages=language_codes(templates))
     display = _display(quiet)
+    keep_free_memory()
     if accept_licence:
         _accept_licence(settings, display)
     try:
@@ -283,6 +285,7 @@ def analyze(
     overrides = option_overrides(model=model, text=text, activations=activations, word=word, seed=seed, offline=offline, device=device)
     _, settings = load_study(study, overrides)
     display = _display(quiet)
+    keep_free_memory()
     if accept_licence:
         _accept_licence(settings, display)
     bundle, results = pipeline.analyze_to(settings, out, display, _cache(no_cache))
@@ -333,7 +336,7 @@ def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The bundle to compare with, such as last week's.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The bundle to look at.")],
     tolerances: Annotated[
-        Path | None, typer.Option(metavar="FILE", help='YAML with tolerances per quantity: "kendall_tau": {absolute: 0.05}.')
+        Path | None, typer.Option(metavar="FILE", help='YAML with tolerances per quantity: "*_p": {absolute: 0.05}.')
     ] = None,
     update: Annotated[bool, typer.Option("--update", help="Accept NEW: OLD becomes a copy of it, and the exit code is 0.")] = False,
     html: Annotated[
@@ -379,7 +382,7 @@ def compare(
 @app.command()
 def verify(
     bundle: BundleArgument,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Estimate mutual information in every N-th layer only, to be faster.")] = 1,
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Estimate in every N-th layer only, to be faster.")] = 1,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> int:
@@ -400,7 +403,7 @@ def verify(
 
 def _write_comparison(html: Path, old: Path, new: Path, own: Any, templates: Path | None) -> None:
     from reportgen.atomic import write_atomically
-    from reportgen.comparison_page import comparison_page
+    from reportgen.publish.comparison import comparison_page
 
     page = comparison_page(old, new, own, templates=templates).encode()
     try:
@@ -645,9 +648,10 @@ def templates_export(
     as_json: Json = False,
 ) -> int:
     """Copy the built-in templates to DIR: change some, remove the rest, and render with --templates DIR."""
-    from reportgen.render.assets import export_templates
+    from reportgen import registry
+    from reportgen.documents.assets import export_templates
 
-    files = export_templates(folder)
+    files = export_templates(folder, registry.analyses().values())
     if not quiet:
         _say(f"{folder}: {len(files)} files; {folder / 'README.md'} says what they are", err=True)
     _result(as_json, DONE, folder=folder, files=files)

@@ -21,7 +21,7 @@ import pydantic
 import xarray
 
 from analyses.errors import InputError
-from analyses.protocol import Analysis, Renamed, Results
+from analyses.protocol import Analysis, Renamed, Results, Toleranced
 from analyses.readers import MEGABYTE, read_text
 from reportgen import registry
 from reportgen.atomic import staging
@@ -37,12 +37,10 @@ class Tolerance(pydantic.BaseModel):
     relative: float = pydantic.Field(0.0, ge=0, allow_inf_nan=False)
 
 
-# Another processor adds in another order: activations then differ in the sixth digit, now and then one falls into the next
-# bin of a histogram, and a rank or a permutation tips. The defaults let that pass and little more.
+# Another processor adds in another order: activations then differ in the sixth digit, now and then a value falls into
+# the next bin, and a rank or a permutation tips. The defaults let that pass and little more.
 DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
     "*": Tolerance(absolute=1e-3, relative=1e-2),
-    "*mutual_information*": Tolerance(absolute=2e-3, relative=1e-2),
-    "*kendall_tau*": Tolerance(absolute=2e-2),
     "*_p": Tolerance(absolute=1e-2),
     "*_p_*": Tolerance(absolute=1e-2),
     "*activation": Tolerance(absolute=1e-3, relative=1e-3),
@@ -138,11 +136,12 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
             f"{old} is of the analysis {before.study['analysis']} and {new} of {after.study['analysis']}: they cannot be compared"
         )
     formats = (int(before.study["format_version"]), int(after.study["format_version"]))
-    renamed = _renamed(registry.analysis_named(after.study["analysis"], f"{new}/study.json"), *formats)
+    analysis = registry.analysis_named(after.study["analysis"], f"{new}/study.json")
+    renamed = _renamed(analysis, *formats)
     pairs = [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after, renamed), *_tables(old, new)]
-    own = dict(tolerances or {})
+    own, defaults = dict(tolerances or {}), _defaults(analysis)
     _check_patterns(own, [pair.name for pair in pairs], origin)
-    numbers = [movement for pair in pairs if pair.old is not None for movement in pair.movements(_tolerance(pair.name, own))]
+    numbers = [movement for pair in pairs if pair.old is not None for movement in pair.movements(_tolerance(pair.name, own, defaults))]
     return Comparison(
         verdicts=tuple(_verdict_changes(before, after)),
         numbers=tuple(numbers),
@@ -156,7 +155,7 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
 
 
 def read_tolerances(file: Path) -> dict[str, Tolerance]:
-    """Read tolerances from a YAML file such as ``"kendall_tau": {absolute: 0.05}``; names may be patterns (``"*_p"``).
+    """Read tolerances from a YAML file such as ``"mean_length": {absolute: 0.05}``; names may be patterns (``"*_p"``).
 
     Raises
     ------
@@ -281,7 +280,7 @@ def _aligned(old: xarray.DataArray, new: xarray.DataArray) -> xarray.DataArray:
     if set(old.dims) != set(new.dims):
         return new
     for name in old.dims:
-        if name in old.coords and name in new.coords and name != old.name:
+        if name in old.coords and name in new.coords:
             labels, others = old[name].values.tolist(), new[name].values.tolist()
             if labels != others and sorted(map(str, labels)) == sorted(map(str, others)) and len(set(map(str, labels))) == len(labels):
                 new = new.sel({name: labels})
@@ -365,14 +364,17 @@ def _of_leaves(leaves: list[tuple[tuple[int, ...], Any]] | None) -> _Values | No
 
 
 def _tables(old: Path, new: Path) -> Iterator[_Pair]:
-    one, other = (_columns(path) for path in (old, new))
+    before, after = _rows_of(old), _rows_of(new)
+    for name in before.keys() & after.keys():
+        after[name] = _in_order(before[name], after[name])
+    one, other = _columns(before), _columns(after)
     for table, column in dict.fromkeys([*one, *other]):
         yield _Pair(f"{table}.{column}", f"table {table}: {column}", *(columns.get((table, column)) for columns in (one, other)))
 
 
-def _columns(path: Path) -> dict[tuple[str, str], _Values]:
-    """The columns of a bundle's tables."""
-    found: dict[tuple[str, str], _Values] = {}
+def _rows_of(path: Path) -> dict[str, list[list[str]]]:
+    """The rows of a bundle's tables, heads first."""
+    found = {}
     for name in sorted(files_of(path)):
         if not name.startswith("tables/") or not name.endswith(".csv"):
             continue
@@ -381,9 +383,33 @@ def _columns(path: Path) -> dict[tuple[str, str], _Values]:
             rows = list(csv.reader(io.StringIO(read_text(path / name, "table", _TABLE_LIMIT), newline=""), strict=True))
         except csv.Error as error:
             raise InputError(f"{path / name} is no CSV ({error}); make the bundle again") from None
-        head, body = (rows[0], rows[1:]) if rows else ([], [])
-        if any(len(row) != len(head) for row in body):
+        if any(len(row) != len(rows[0]) for row in rows):
             raise InputError(f"{path / name} is no CSV (its rows differ in length); make the bundle again")
+        found[table] = rows
+    return found
+
+
+def _in_order(old: list[list[str]], new: list[list[str]]) -> list[list[str]]:
+    """The new table's rows in the order of the old one's, where both name the same rows by words and whole numbers."""
+    if not old or not new or old[0] != new[0]:
+        return new
+    cells = [[row[column] for row in (*old[1:], *new[1:])] for column in range(len(old[0]))]
+    naming = [column for column, each in enumerate(cells) if _names_rows(each, _numbers(each))]
+    first = next((column for column in range(len(cells)) if column not in naming), len(cells))
+    # Further right a whole number may be a count, which moves.
+    for columns in (range(first), naming):
+        place = {tuple(row[column] for column in columns): row for row in new[1:]}
+        names = [tuple(row[column] for column in columns) for row in old[1:]]
+        if len(place) == len(new) - 1 and place.keys() == set(names):
+            return [new[0], *(place[name] for name in names)]
+    return new
+
+
+def _columns(tables: Mapping[str, list[list[str]]]) -> dict[tuple[str, str], _Values]:
+    """The columns of tables."""
+    found: dict[tuple[str, str], _Values] = {}
+    for table, rows in tables.items():
+        head, body = (rows[0], rows[1:]) if rows else ([], [])
         columns = {column: [row[number] for row in body] for number, column in enumerate(head)}
         numeric = {column: _numbers(cells) for column, cells in columns.items()}
         for column, cells in columns.items():
@@ -436,9 +462,16 @@ def _distance_beyond(old: numpy.ndarray, new: numpy.ndarray, tolerance: Toleranc
     return numpy.where(same, 0.0, numpy.where(numpy.isnan(beyond), numpy.inf, beyond))
 
 
-def _tolerance(name: str, own: Mapping[str, Tolerance]) -> Tolerance:
+def _defaults(analysis: Analysis) -> dict[str, Tolerance]:
+    """The generator's tolerances, the analysis's behind the one that fits everything and before those of kinds of numbers."""
+    own = analysis.tolerances if isinstance(analysis, Toleranced) else {}
+    whole, *kinds = DEFAULT_TOLERANCES.items()
+    return dict([whole, *((pattern, Tolerance.model_validate(dict(given))) for pattern, given in own.items()), *kinds])
+
+
+def _tolerance(name: str, own: Mapping[str, Tolerance], defaults: Mapping[str, Tolerance] = DEFAULT_TOLERANCES) -> Tolerance:
     """The last of the user's patterns that fits, else the last of the defaults."""
-    for patterns in (own, DEFAULT_TOLERANCES):
+    for patterns in (own, defaults):
         fitting = [tolerance for pattern, tolerance in patterns.items() if fnmatch.fnmatchcase(name, pattern)]
         if fitting:
             return fitting[-1]

@@ -114,7 +114,7 @@ def _other_scripts(pdf: Finding) -> Iterator[Finding]:
     """Which scripts a text may be in besides the report's own, if it is to be printed; tried only where anything can be."""
     if pdf.state != "ok":
         return
-    from reportgen.render import other_scripts
+    from reportgen.documents import other_scripts
 
     name, characters = "other scripts", frozenset(_SCRIPTS.values())
     missing = set(other_scripts.without_font(characters))

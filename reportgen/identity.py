@@ -7,16 +7,17 @@ from typing import Any
 
 import pydantic
 
-import analyses
-import reportgen
 from analyses.errors import InputError
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
-from analyses.protocol import Analysis, template_folder
+from analyses.protocol import Analysis, template_folders
 from reportgen.cache import code_version
 from reportgen.resources import templates_directory
 from reportgen.settings import PRESENTATION
+
+# The folder of the package `analyses`: its code computes with every analysis.
+_SCIENCE = Path(inspect.getfile(Progress)).parent
 
 
 def inputs_of(settings: pydantic.BaseModel, progress: Progress) -> dict[str, Any]:
@@ -48,13 +49,13 @@ def inputs_of(settings: pydantic.BaseModel, progress: Progress) -> dict[str, Any
 
 def computation_code(analysis: Analysis) -> str:
     """Return the version of the code that computes a study and writes its bundle."""
-    return code_version([_folder(analyses), _folder_of(analysis)])
+    return code_version([_SCIENCE, _folder_of(analysis)])
 
 
 def rendering_code(analysis: Analysis, own_templates: Path | None) -> str:
     """Return the version of the code and the templates that make a study's documents."""
-    folders = [_folder(analyses), _folder_of(analysis), _folder(reportgen), templates_directory()]
-    return code_version([*folders, *(folder for folder in (template_folder(analysis), own_templates) if folder)])
+    folders = [_SCIENCE, _folder_of(analysis), Path(__file__).parent, templates_directory()]
+    return code_version([*folders, *template_folders(analysis), *([own_templates] if own_templates else [])])
 
 
 def _model_files(model: ModelSettings, progress: Progress) -> dict[str, Any]:
@@ -88,10 +89,6 @@ def _file_hash(file: Path, key: str) -> str:
     if not file.is_file():
         raise InputError(f"{key}: there is no file {file}")
     return sha256(file)
-
-
-def _folder(package: Any) -> Path:
-    return Path(package.__file__).parent
 
 
 def _folder_of(analysis: Analysis) -> Path:

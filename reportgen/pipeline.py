@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,8 +82,8 @@ class Rendering:
 
     def check(self) -> None:
         """Raise InputError or MissingError for what could be wrong, before anything is computed or drawn."""
-        from reportgen.render import Assets, load_languages
-        from reportgen.render import members as members_of
+        from reportgen.documents import Assets, load_languages
+        from reportgen.documents import members as members_of
 
         check_fonts()
         known = load_languages(*Assets.default(self.templates).directories)
@@ -119,7 +119,7 @@ class Rendering:
 def _check_edition(analysis: Analysis, rendering: Rendering) -> None:
     """Raise InputError for an edition that the analysis does not have, before anything is computed."""
     if rendering.edition != EDITION:
-        from reportgen.render import Assets, files_of
+        from reportgen.documents import Assets, files_of
 
         files_of(Assets.of(analysis, rendering.templates), analysis.templates, rendering.edition)
 
@@ -311,7 +311,7 @@ def run(
 
 def _foreign(values: Mapping[str, Any]) -> frozenset[str]:
     """The characters of settings or of a study that the report's own fonts lack."""
-    from reportgen.render.other_scripts import characters_of
+    from reportgen.documents.other_scripts import characters_of
 
     return characters_of(values)
 
@@ -435,7 +435,7 @@ def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Render
     choices: dict[str, Any] = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
     code = rendering_code(analysis, rendering.templates)
     if characters := _foreign(read_study(path)):
-        from reportgen.render.other_scripts import installed
+        from reportgen.documents.other_scripts import installed
 
         # With other fonts the same text is another document.
         choices["fonts"] = installed()
@@ -452,7 +452,7 @@ def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Render
 def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
     # Only now: documents that are kept need none of the libraries that draw.
     rendering.check()
-    from reportgen.render import render_documents
+    from reportgen.documents import render_documents
 
     results = read_bundle(bundle)
     rendering = rendering.possible(_foreign(results.study))
@@ -496,6 +496,7 @@ def _step(name: str) -> Iterator[None]:
 
 @contextmanager
 def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
+    there = out.exists()
     try:
         if is_file(out):
             raise InputError(f"--out {out} is a file; expected a folder")
@@ -511,6 +512,11 @@ def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
         raise InputError(f"--out {out}: {error.filename}: {error.strerror}; move it, or choose another --out") from error
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); choose another folder") from error
+    finally:
+        # A folder that was made for what then failed is nobody's.
+        if not there:
+            with suppress(OSError):
+                out.rmdir()
 
 
 def _documents_in(out: Path, templates: Path | None) -> list[str]:

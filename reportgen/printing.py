@@ -40,11 +40,11 @@ def obstacle(characters: frozenset[str] = frozenset()) -> str:
     Parameters
     ----------
     characters : frozenset of str
-        Those of the text that the report's own fonts lack (`reportgen.render.other_scripts.characters_of`).
+        Those of the text that the report's own fonts lack (`reportgen.documents.other_scripts.characters_of`).
     """
     if (problem := _of_the_machine()) or not characters:
         return problem
-    from reportgen.render import other_scripts
+    from reportgen.documents import other_scripts
 
     found = other_scripts.obstacle(characters)
     return f"{PREFIX}{found[0]}{TO_REMEDY}{found[1]}" if found else ""
@@ -56,7 +56,7 @@ def _of_the_machine() -> str:
         check_fonts()
         # WeasyPrint prints a paragraph of its own about a library that it does not find.
         with redirect_stdout(StringIO()):
-            from reportgen.render.sample import print_sample
+            from reportgen.documents.sample import print_sample
 
             print_sample()
     except MissingError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.errors import InputError, MissingError
-from analyses.protocol import Analysis, problems
+from analyses.protocol import Analysis, Staged, problems
 from reportgen.notices import warn
 
 GROUP = "reportgen.analyses"
@@ -38,6 +38,13 @@ def analyses() -> dict[str, Analysis]:
     if not loaded:
         raise MissingError(next(iter(broken.values())))
     return loaded
+
+
+def registered() -> dict[str, str]:
+    """Return every entry point's name -> what is wrong with its analysis; an empty string where it can be loaded."""
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    loaded, broken = _loaded_and_broken(found)
+    return dict.fromkeys(loaded, "") | broken
 
 
 def _loaded_and_broken(points: Mapping[str, EntryPoint]) -> tuple[dict[str, Analysis], dict[str, str]]:
@@ -86,6 +93,11 @@ def studies() -> dict[str, tuple[Analysis, Path]]:
         for name, path in analysis.studies().items():
             found.setdefault(name, (analysis, path))
     return found
+
+
+def stages() -> dict[str, str]:
+    """Return what the analyses call the stages of their work: key -> name."""
+    return {key: name for analysis in analyses().values() if isinstance(analysis, Staged) for key, name in analysis.stages.items()}
 
 
 def choices(names: Iterable[str]) -> str:

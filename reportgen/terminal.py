@@ -13,18 +13,8 @@ _STAGES = {
     "convert": "Converting the model",
     "load": "Loading the model",
     "capture": "Capturing activations",
-    "untrained": "Measuring the untrained twin",
-    "prefix": "Measuring behind the prefix",
-    "prefix_left_out": "Neutral prefix left out: the text would be too long for the model behind it",
-    "mutual_information": "Estimating mutual information",
     "statistics": "Computing statistics",
-    "control": "Measuring the control words",
-    "repeated_words": "Measuring other repeated words",
     "verify": "Recomputing the slow way",
-    "centred": "Measuring centred vectors",
-    "robustness": "Varying the choices",
-    "calibration": "Calibrating the estimators",
-    "simulation": "Simulating error rates",
     "render": "Rendering documents",
     "capture_kept": "Activations: kept from before",
     "results_kept": "Results: kept from before",
@@ -46,7 +36,9 @@ def visible(text: str) -> str:
 
 def stage_name(key: str) -> str:
     """Return a stage's name in words."""
-    return _STAGES.get(key, key.replace("_", " ").capitalize())
+    from reportgen import registry
+
+    return _STAGES.get(key) or registry.stages().get(key, key.replace("_", " ").capitalize())
 
 
 class Display:

@@ -23,9 +23,9 @@ PLACES = {
     "report": "render",
     "report/test_templates.py": None,
     "reportgen/publish": "render",
-    "reportgen/render/test_helpers.py": "render",
-    "reportgen/render/test_real_analysis.py": "render",
-    "reportgen/render/test_render.py": "render",
+    "reportgen/documents/test_helpers.py": "render",
+    "reportgen/documents/test_real_analysis.py": "render",
+    "reportgen/documents/test_render.py": "render",
     "documentation/test_build.py": "slow",
 }
 # Fixture -> mark of every test that uses it, by way of other fixtures too.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from analyses.mi_distance.settings import StudySettings
+from analyses.mi_distance.settings import RobustnessSettings, StudySettings
+from analyses.occurrences import TEMPLATES
 from analyses.progress import Progress
 from analyses.protocol import Analysis, FigureSpec, Results
 
@@ -18,20 +19,36 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-# Settings that no captured vector depends on. What is added to the settings counts for the capture until it is named here.
-_OF_THE_COMPUTATION = ("estimation", "controls", "hypotheses", "robustness", "alpha", "permutations", "detail_layer", "document")
-
-
 class MutualInformationAgainstDistance:
     """Implements `analyses.protocol.Analysis`; what computes or draws is imported only when it is called for."""
 
     name = "mi_distance"
     settings_type: type[pydantic.BaseModel] = StudySettings
     templates = "mi_distance"
+    template_folder = Path(__file__).parent / "templates"
+    shared_templates = (TEMPLATES,)
     # Settings by which a study is another one, not the same one made again.
     identity = ("word", "model.source", "model.name")
     # Format of the bundle -> what has another name in study.json since then.
     renamed: Mapping[int, Mapping[str, str]] = {2: {"controls.untrained.seed": "controls.untrained.seeds"}}
+
+    # How far a quantity may move between two machines: a value falls into the next bin, a rank tips.
+    tolerances: Mapping[str, Mapping[str, float]] = {
+        "*mutual_information*": {"absolute": 2e-3, "relative": 1e-2},
+        "*kendall_tau*": {"absolute": 2e-2},
+    }
+    stages: Mapping[str, str] = {
+        "untrained": "Measuring the untrained twin",
+        "prefix": "Measuring behind the prefix",
+        "prefix_left_out": "Neutral prefix left out: the text would be too long for the model behind it",
+        "mutual_information": "Estimating mutual information",
+        "control": "Measuring the control words",
+        "repeated_words": "Measuring other repeated words",
+        "centred": "Measuring centred vectors",
+        "robustness": "Varying the choices",
+        "calibration": "Calibrating the estimators",
+        "simulation": "Simulating error rates",
+    }
 
     def studies(self) -> Mapping[str, Path]:
         return {path.stem: path for path in sorted((Path(__file__).parent / "studies").glob("*.yaml"))}
@@ -42,32 +59,19 @@ class MutualInformationAgainstDistance:
         return run(settings, progress)
 
     def capture_settings(self, settings: StudySettings) -> Mapping[str, Any]:
-        """What the captured vectors depend on; with the rest changed they serve again without the model."""
-        from analyses.mi_distance.prefixes import control_prefix, study_prefix
+        from analyses.occurrences.capture_settings import capture_settings
 
-        relevant = settings.model_dump(
-            mode="json",
-            exclude={"name", "prefix", *_OF_THE_COMPUTATION},
-        )
-        # Which letters are the same depends on the language: in Turkish i and ı are two.
-        relevant["text_language"] = settings.document.text_language
-        relevant["model"].pop("offline")
-        # The texts themselves, for which of the built-in ones is taken depends on the word and on the language of the text.
-        prefixes = {"study": study_prefix(settings), "control": control_prefix(settings)}
-        return relevant | {
-            "prefixes": {name: prefix and prefix.text for name, prefix in prefixes.items()},
-            "controls": settings.controls.model_dump(include={"different_word", "untrained", "untrained_seeds"}),
-        }
+        return capture_settings(settings)
 
     def capture(self, settings: StudySettings, progress: Progress) -> tuple[xr.Dataset, dict[str, Any]]:
-        from analyses.mi_distance.inputs import read_input
+        from analyses.occurrences.capture import read_input
 
         vectors = read_input(settings, progress)
         return vectors.to_dataset(), {"text": vectors.text, "provenance": vectors.provenance}
 
     def compute(self, settings: StudySettings, captured: xr.Dataset, facts: Mapping[str, Any], progress: Progress) -> Results:
-        from analyses.mi_distance.inputs import from_arrays
         from analyses.mi_distance.study import analyse
+        from analyses.occurrences.vectors import from_arrays
 
         arrays = {str(name): captured[name].values for name in captured.variables}
         return analyse(from_arrays(arrays, "captured activations", facts["text"], facts["provenance"]), settings, progress)
@@ -81,6 +85,20 @@ class MutualInformationAgainstDistance:
         from analyses.mi_distance.figures import figures
 
         return figures(results)
+
+    def comparison_figures(self, before: Results, after: Results) -> Sequence[FigureSpec]:
+        from analyses.drawing.changes import changes
+
+        return [figure for name in ("mean_mutual_information", "kendall_tau") for figure in changes(before, after, name, "estimator")]
+
+    def example(self) -> Results:
+        from analyses.mi_distance.study import analyse
+        from analyses.occurrences.example import example_vectors
+        from analyses.progress import SilentProgress
+
+        no_others = RobustnessSettings(enabled=False)
+        settings = StudySettings(name="example", word="example", activations_file="example.npz", permutations=199, robustness=no_others)
+        return analyse(example_vectors(), settings, SilentProgress())
 
     def facts(self, results: Results) -> dict[str, Any]:
         from analyses.mi_distance.facts import facts

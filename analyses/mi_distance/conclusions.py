@@ -3,12 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analyses.mi_distance.hypotheses import conjunction
-from analyses.mi_distance.names import CONTROLS
-
-# The course's estimator and the one without its bias: a conclusion needs both. Statement 5 compares the two, so it has one verdict.
-CO_PRIMARY = ("histogram", "nearest_neighbour")
-LESSON = "none"
+from analyses.mi_distance.names import CO_PRIMARY, CONTROLS, LESSON
+from analyses.statistics.verdicts import conjunction
 
 
 def primary_control(verdicts: Sequence[Mapping[str, Any]]) -> str:

@@ -14,8 +14,8 @@ import pandas as pd
 import xarray as xr
 from scipy import stats
 
-from analyses.mi_distance.names import ATTENTION, MLP
-from analyses.mi_distance.pairs import Pairs
+from analyses.occurrences.branches import ATTENTION, MLP
+from analyses.occurrences.pairs import Pairs
 from analyses.statistics.correlation import clip_tau, fisher_z, kendall_tau
 from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import (

@@ -9,7 +9,6 @@ later parts give it up to five more ways to fail, which together get no more of 
 alone (Bonferroni).
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +17,6 @@ import numpy as np
 import scipy.stats
 
 from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.controls import Adjusted
 from analyses.mi_distance.measures import (
     OF_TAUS,
     agreeing_layers,
@@ -28,11 +26,14 @@ from analyses.mi_distance.measures import (
     shift_slopes_without_a_layer,
     tau_weights,
 )
-from analyses.mi_distance.names import BRANCHES, ESTIMATORS
-from analyses.mi_distance.pairs import Pairs
+from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.settings import HypothesisSettings
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.controls import Adjusted
+from analyses.occurrences.pairs import Pairs
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import jackknife, relabelled_tau
+from analyses.statistics.verdicts import Interval, above_zero, conjunction, number_or_none, verdict_of
 
 Rule = Literal["positive", "negative", "tau_range", "separated", "level", "constant_shift"]
 
@@ -208,19 +209,6 @@ def _ends_of_means(
     return ends
 
 
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with the ends of its interval; NaN where there is none."""
-
-    estimate: float
-    low: float
-    high: float
-
-    @property
-    def exists(self) -> bool:
-        return all(math.isfinite(value) for value in (self.estimate, self.low, self.high))
-
-
 def decide(rule: Rule, found: Interval, settings: HypothesisSettings, *, before: Interval | None = None, layers_deep: int = 0) -> str:
     """The verdict of one part: the only place where numbers become one of the four words.
 
@@ -228,45 +216,29 @@ def decide(rule: Rule, found: Interval, settings: HypothesisSettings, *, before:
     """
     if not found.exists:
         return "not_testable"
-    low, high = found.low, found.high
     if rule == "positive":
-        return _verdict(low > 0, high < 0)
+        return above_zero(found)
+    low, high = found.low, found.high
     if rule == "negative":
-        return _verdict(high < 0, low > 0)
+        return verdict_of(high < 0, low > 0)
     if rule == "separated":
         apart = low > 0 or high < 0
-        return _verdict(apart, -settings.same_tau_margin < low and high < settings.same_tau_margin and not apart)
+        return verdict_of(apart, -settings.same_tau_margin < low and high < settings.same_tau_margin and not apart)
     if rule == "level":
         if before is None or not before.exists:
             return "not_testable"
         margin = level_margin(layers_deep, settings)
-        return _verdict(-margin <= low and high <= margin and before.high < 0, high < -margin or low > margin or before.low > 0)
+        return verdict_of(-margin <= low and high <= margin and before.high < 0, high < -margin or low > margin or before.low > 0)
     range_low, range_high = settings.tau_range if rule == "tau_range" else settings.shift_slope_range
     # An interval that is wider than the range could never lie inside it, whatever the truth: the data cannot answer.
     if rule == "tau_range" and high - low > range_high - range_low:
         return "not_testable"
-    return _verdict(range_low <= low and high <= range_high, high < range_low or low > range_high)
+    return verdict_of(range_low <= low and high <= range_high, high < range_low or low > range_high)
 
 
 def level_margin(layers_deep: int, settings: HypothesisSettings) -> float:
     """The steepest slope, nats a layer, that counts as level."""
     return settings.level_change / max(layers_deep - 1, 1)
-
-
-def _verdict(in_favour: bool, against: bool) -> str:
-    if against:
-        return "contradicted"
-    return "supported" if in_favour else "inconclusive"
-
-
-def conjunction(parts: Sequence[Mapping[str, Any]]) -> str:
-    """The verdict of a statement that claims all of its parts {verdict, firm} at once."""
-    if any(part["firm"] for part in parts):
-        return "contradicted"
-    verdicts = {part["verdict"] for part in parts}
-    if verdicts == {"supported"}:
-        return "supported"
-    return "not_testable" if "not_testable" in verdicts else "inconclusive"
 
 
 def judge(measured: Measured, control: str, settings: HypothesisSettings) -> list[dict[str, Any]]:
@@ -384,8 +356,3 @@ def _side(rule: Rule, verdict: str, found: Interval, settings: HypothesisSetting
         _, high = settings.tau_range if rule == "tau_range" else settings.shift_slope_range
         return "above" if found.low > high else "below"
     return None
-
-
-def number_or_none(value: float) -> float | None:
-    """JSON has no NaN: what does not exist is null."""
-    return value if math.isfinite(value) else None

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analyses.mi_distance.names import ATTENTION, MLP
-from analyses.mi_distance.pairs import Pairs
+from analyses.occurrences.branches import ATTENTION, MLP
+from analyses.occurrences.pairs import Pairs
+from analyses.records import Variable
 from analyses.statistics.comparison import independent_t_test
 from analyses.statistics.correlation import clip_tau, fisher_z, kendall, kendall_interval, kendall_tau
 from analyses.statistics.multiplicity import adjust
@@ -18,9 +19,6 @@ from analyses.statistics.resampling import (
     mantel,
     mantel_difference,
 )
-
-# A variable of the bundle: its dimensions, its values, and what it is.
-Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
 
 BRANCH_LAYER = ("estimator", "branch", "layer")
 LAYER = ("estimator", "layer")

@@ -5,11 +5,13 @@ import pandas as pd
 import xarray as xr
 
 from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.layer_statistics import Variable, over_occurrences
-from analyses.mi_distance.names import BRANCHES, ESTIMATORS
-from analyses.mi_distance.pairs import Pairs
+from analyses.mi_distance.layer_statistics import over_occurrences
+from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information.linear import linear_correlation, linear_information
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.pairs import Pairs
+from analyses.records import Variable
 
 DEPTHS = ("early", "middle", "deep", "all")
 _TEXTS = {

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.names import ATTENTION, ESTIMATORS, MLP
+from analyses.mi_distance.names import ESTIMATORS
+from analyses.occurrences.branches import ATTENTION, MLP
 from analyses.statistics.correlation import concordance, kendall_tau, spearman
 
 NEAREST_NEIGHBOUR = ESTIMATORS.index("nearest_neighbour")

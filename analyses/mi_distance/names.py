@@ -2,7 +2,6 @@
 
 from typing import Final, Literal
 
-BRANCHES = ("attention", "mlp")
 ESTIMATORS: Final[tuple[Literal["histogram"], Literal["corrected"], Literal["nearest_neighbour"]]] = (
     "histogram",
     "corrected",
@@ -12,6 +11,7 @@ ESTIMATORS: Final[tuple[Literal["histogram"], Literal["corrected"], Literal["nea
 # version), minus pairs of the text's other repeated words, and plain MI of vectors centred over the text's other words.
 CONTROLS = ("different_word", "none", "repeated_words", "centred")
 CORRECTIONS = ("none", "bonferroni", "fdr_bh", "fdr_by")
-VERDICTS = ("supported", "contradicted", "inconclusive", "not_testable")
 
-ATTENTION, MLP = 0, 1
+# The course's estimator and the one without its bias: a conclusion needs both. Statement 5 compares the two, so it has one verdict.
+CO_PRIMARY = ("histogram", "nearest_neighbour")
+LESSON = "none"

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.controls import Adjusted, ControlPairs, plain, subtract
 from analyses.mi_distance.hypotheses import Measured, judge
-from analyses.mi_distance.inputs import StudyInput
-from analyses.mi_distance.layer_statistics import BRANCH_LAYER, Variable
-from analyses.mi_distance.pairs import Pairs, pairs_of
+from analyses.mi_distance.layer_statistics import BRANCH_LAYER
 from analyses.mi_distance.settings import StudySettings
+from analyses.occurrences.controls import Adjusted, ControlPairs, plain, subtract
+from analyses.occurrences.pairs import Pairs, pairs_of
+from analyses.occurrences.vectors import StudyInput
+from analyses.records import Variable
 from analyses.statistics.correlation import kendall_tau, partial_kendall_tau
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import jackknife, relabelled_partial_tau, relabelled_tau

@@ -5,12 +5,12 @@ import numpy as np
 from analyses.mi_distance.bands import Bands
 from analyses.mi_distance.calibration import CORRELATIONS, REPETITIONS, calibration_variables
 from analyses.mi_distance.error_rates import TESTS, error_rate_variables
-from analyses.mi_distance.inputs import StudyInput
-from analyses.mi_distance.layer_statistics import Variable
-from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.specification_curve import Control, Representation, Vectors, specification_variables, steps
+from analyses.occurrences.pairs import Pairs
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import Progress
+from analyses.records import Variable
 
 
 def robustness_variables(

@@ -1,20 +1,13 @@
 """What one study of mutual information against token distance needs to know. Read from YAML by the caller."""
 
-import datetime
-import re
-import unicodedata
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from analyses.models.settings import ModelSettings
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from analyses.occurrences.settings import CaptureSettings, DocumentSettings, Section
 
 
-class EstimatorSettings(_Section):
+class EstimatorSettings(Section):
     """How the mutual information of one pair of vectors is estimated."""
 
     bins: int = Field(15, ge=2, le=200, description="Equal-width bins per axis of the histogram estimator.")
@@ -22,7 +15,7 @@ class EstimatorSettings(_Section):
     neighbours: int = Field(3, ge=1, le=50, description="Neighbours k of the nearest-neighbour (KSG) estimator.")
 
 
-class ControlSettings(_Section):
+class ControlSettings(Section):
     """What the study of one word is held against."""
 
     different_word: bool = Field(True, description="Pairs of different words at the same token distances.")
@@ -34,7 +27,7 @@ class ControlSettings(_Section):
     prefix: bool = Field(True, description="The text once more behind the built-in neutral paragraph: positions shift, distances stay.")
 
 
-class HypothesisSettings(_Section):
+class HypothesisSettings(Section):
     """The thresholds of the five statements; the course's unless a study changes them."""
 
     early_until: float = Field(1 / 3, gt=0, lt=1, description="The early layers: this first part of the depth.")
@@ -62,7 +55,7 @@ class HypothesisSettings(_Section):
         return self
 
 
-class RobustnessSettings(_Section):
+class RobustnessSettings(Section):
     """The choices that the specification curve varies."""
 
     enabled: bool = Field(True, description="Repeat the study under every combination of the choices below; false saves the time.")
@@ -86,70 +79,6 @@ class RobustnessSettings(_Section):
             if choice != "fd":
                 EstimatorSettings.model_validate({str(info.field_name): choice})
         return choices
-
-
-class DocumentSettings(_Section):
-    """What the title block says. Language codes are the keys of the texts."""
-
-    title: dict[str, str] = Field(default_factory=dict, description="A title per language code; computed from the word if absent.")
-    course: dict[str, str] = Field(default_factory=dict, description="The course that the report is for, per language code.")
-    lecturer: str | None = Field(None, description="Who teaches the course; printed under its name.")
-    institution: dict[str, str] = Field(default_factory=dict, description="The school or the institute, per language code.")
-    authors: tuple[str, ...] = Field((), description="Who is named as author, in the order given; also in the citation files.")
-    licence: str | None = Field(None, description="Under what terms the report may be used, such as CC BY 4.0.")
-    text_language: str | None = Field(
-        None,
-        description="Code of the language that the text is in (BCP 47, such as en or vi), for screen readers.",
-    )
-    date: datetime.date | None = Field(None, description="The date on the title page. There is none unless given: same input, same bytes.")
-
-    @field_validator("text_language")
-    @classmethod
-    def _is_a_code(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
-            raise ValueError(f"expected the code of a language such as en, vi or pt-BR, found {value!r}")
-        return value
-
-
-class CaptureSettings(_Section):
-    """Which word is studied, in which text, and the model that reads it: what every analysis of a word's vectors needs to know."""
-
-    name: str = Field(
-        min_length=1,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        description="What the study is called in files and addresses: letters, digits, dot, hyphen and underscore.",
-    )
-    word: str = Field(min_length=1, description="The target word, as it stands in the text.")
-    text: str | None = Field(None, description="The text. In a YAML file give either text or text_file; none with ready activations.")
-    prefix: str | None = Field(
-        None,
-        description="Text that the model reads first and that is not studied; neutral: the built-in paragraph in the text's language.",
-    )
-    case_sensitive: bool = Field(False, description="Let Coffee and coffee be two words.")
-    plural: bool = Field(False, description="Let the English plural in -s or -es count as the word too.")
-    inside_words: bool = Field(False, description="Let the word count inside longer words too (Korean particles, suffixes).")
-    except_in: tuple[str, ...] = Field((), description="Longer expressions in which the word is another one (coffee table).")
-    representative_token: Literal["last", "mean"] = Field("last", description="Which vector stands for a word of several tokens.")
-    model: ModelSettings = Field(default_factory=ModelSettings)
-    activations_file: str | None = Field(None, description="Ready activations (.npz or .nc) instead of model and text.")
-
-    @field_validator("word", "text", "prefix")
-    @classmethod
-    def _normalised(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        value = unicodedata.normalize("NFC", value).strip()
-        if not value:
-            raise ValueError("must not be empty")
-        return value
-
-    @model_validator(mode="after")
-    def _has_a_source(self) -> Self:
-        if self.text is None and self.activations_file is None:
-            raise ValueError("text: expected a text (key text or text_file), or ready activations (key activations_file)")
-        if self.prefix is not None and self.activations_file is not None:
-            raise ValueError("prefix: ready activations have no text that it could stand before; leave prefix or activations_file out")
-        return self
 
 
 class StudySettings(CaptureSettings):

@@ -12,12 +12,12 @@ import pandas as pd
 import xarray as xr
 
 from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.controls import Adjusted, ControlPairs, plain, subtract, thinned, tokens_of
 from analyses.mi_distance.hypotheses import STATEMENTS, Statement, judge_statement, measure_with_intervals
 from analyses.mi_distance.names import ESTIMATORS
-from analyses.mi_distance.pairs import Pairs
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_under_choices
+from analyses.occurrences.controls import Adjusted, ControlPairs, plain, subtract, thinned, tokens_of
+from analyses.occurrences.pairs import Pairs
 from analyses.statistics.correlation import kendall_tau
 
 Choice = TypeVar("Choice")

@@ -7,7 +7,25 @@ import numpy as np
 
 from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude, primary_control
-from analyses.mi_distance.controls import (
+from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals
+from analyses.mi_distance.layer_statistics import (
+    BRANCH_LAYER,
+    branch_intervals,
+    comparison_statistics,
+    correlation_statistics,
+    over_occurrences,
+)
+from analyses.mi_distance.linear_share import linear_variables
+from analyses.mi_distance.measures import least_squares_shift
+from analyses.mi_distance.names import ESTIMATORS
+from analyses.mi_distance.position import position_of
+from analyses.mi_distance.robustness import control_vectors, robustness_variables
+from analyses.mi_distance.settings import StudySettings
+from analyses.mi_distance.specification_curve import Control
+from analyses.mutual_information import pairwise_mutual_information, share_of_ties
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.capture import read_input, untrained_seeds
+from analyses.occurrences.controls import (
     Adjusted,
     ControlPairs,
     leave_one_token_out,
@@ -17,31 +35,15 @@ from analyses.mi_distance.controls import (
     subtract,
     tokens_of,
 )
-from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals, number_or_none
-from analyses.mi_distance.inputs import StudyInput, read_input, untrained_seeds
-from analyses.mi_distance.layer_numbers import LayerNumbers
-from analyses.mi_distance.layer_statistics import (
-    BRANCH_LAYER,
-    Variable,
-    branch_intervals,
-    comparison_statistics,
-    correlation_statistics,
-    over_occurrences,
-)
-from analyses.mi_distance.linear_share import linear_variables
-from analyses.mi_distance.measures import least_squares_shift
-from analyses.mi_distance.names import BRANCHES, ESTIMATORS
-from analyses.mi_distance.pairs import Pairs, pairs_of
-from analyses.mi_distance.position import position_of
-from analyses.mi_distance.robustness import control_vectors, robustness_variables
-from analyses.mi_distance.settings import StudySettings
-from analyses.mi_distance.specification_curve import Control
-from analyses.mutual_information import pairwise_mutual_information, share_of_ties
+from analyses.occurrences.layer_numbers import LayerNumbers
+from analyses.occurrences.pairs import Pairs, pairs_of
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import Progress
 from analyses.protocol import Results
-from analyses.records import portable_settings, versions
+from analyses.records import Variable, portable_settings, versions
 from analyses.statistics.correlation import kendall_tau
 from analyses.statistics.resampling import Jackknife, jackknife
+from analyses.statistics.verdicts import number_or_none
 
 PAIR = ("estimator", "branch", "layer", "pair")
 CONFIDENCE = 0.95

@@ -6,11 +6,12 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
+from analyses.frames import over
 from analyses.mi_distance.calibration import calibration_table
 from analyses.mi_distance.error_rates import error_rate_table
-from analyses.mi_distance.layer_numbers import studied
 from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.specification_curve import specification_table
+from analyses.occurrences.layer_numbers import studied
 from analyses.protocol import Results
 
 _VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "part", "estimate", "low", "high", "agreeing_layers", "layers")
@@ -36,17 +37,9 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     return found
 
 
-def tidy(dataset: xr.Dataset, dimensions: tuple[str, ...]) -> pd.DataFrame:
-    """All variables over exactly these dimensions as columns, one row a combination, `layer` numbered from 1."""
-    names = [str(name) for name, variable in dataset.data_vars.items() if variable.dims == dimensions]
-    frame = dataset[names].to_dataframe(dim_order=list(dimensions))[names].reset_index()
-    frame["layer"] = frame["layer"] + 1
-    return frame
-
-
 def _layers(dataset: xr.Dataset) -> pd.DataFrame:
     """Both branches of a layer beside each other with everything that compares them: estimator x layer."""
-    frame = tidy(dataset, ("estimator", "layer"))
+    frame = over(dataset, ("estimator", "layer"))
     for branch in dataset.branch.values.tolist():
         here = dataset.sel(branch=branch)
         for name in ("mean_mutual_information", "kendall_tau", "kendall_p", "mantel_p"):
@@ -55,11 +48,11 @@ def _layers(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def _branches(dataset: xr.Dataset) -> pd.DataFrame:
-    return tidy(dataset, ("estimator", "branch", "layer"))
+    return over(dataset, ("estimator", "branch", "layer"))
 
 
 def _pairs(dataset: xr.Dataset) -> pd.DataFrame:
-    frame = tidy(dataset, ("estimator", "branch", "layer", "pair"))
+    frame = over(dataset, ("estimator", "branch", "layer", "pair"))
     for position, name in enumerate(("first_occurrence", "second_occurrence", "token_distance"), start=4):
         frame.insert(position, name, dataset[name].values[frame["pair"]])
     # Occurrences, like layers, are numbered from 1 where people read them.

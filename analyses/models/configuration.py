@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from analyses.errors import InputError
-from analyses.models.sources import ModelFolder, missing_library, quiet_transformers
+from analyses.models.quiet import quiet_transformers
+from analyses.models.sources import ModelFolder, missing_library
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
 

@@ -124,7 +124,7 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
     import transformers
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-    from analyses.models.sources import quiet_transformers
+    from analyses.models.quiet import quiet_transformers
 
     header = read_header(file)
     try:

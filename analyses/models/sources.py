@@ -1,8 +1,7 @@
 """From model settings to a folder on this machine with configuration, tokenizer and safetensors weights."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,20 +147,3 @@ def _require_libraries(settings: ModelSettings) -> None:
     absent = sorted(name for name in needed if not is_installed(name))
     if absent:
         raise MissingError(f"a model needs Python packages that are not installed ({', '.join(absent)}): {install_line(absent)}")
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Keep transformers' bars and warnings off the screen; how it was set is restored."""
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

@@ -6,8 +6,9 @@ from typing import Any
 from analyses.errors import InputError
 from analyses.installation import install_line
 from analyses.models.configuration import context_length, load_configuration
+from analyses.models.quiet import quiet_transformers
 from analyses.models.settings import ModelSettings
-from analyses.models.sources import ModelFolder, quiet_transformers, resolve
+from analyses.models.sources import ModelFolder, resolve
 
 # What stands for a space in the tokens of SentencePiece and of byte-level tokenizers.
 _SPACE_SIGNS = "▁Ġ "

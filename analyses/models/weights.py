@@ -20,7 +20,8 @@ from transformers.initialization import no_init_weights
 from analyses.errors import InputError
 from analyses.memory import return_free_memory
 from analyses.models.paging import MappedWeights
-from analyses.models.sources import ModelFolder, quiet_transformers
+from analyses.models.quiet import quiet_transformers
+from analyses.models.sources import ModelFolder
 from analyses.models.weight_files import FLOATS, StoredTensor, WeightHeaders, read_headers, refuse_scales
 
 # A base model may have a pooler for classification that no language model's file holds; nothing here reads it.

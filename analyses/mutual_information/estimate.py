@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.errors import InputError
-from analyses.memory import keep_free_memory
 from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
 from analyses.mutual_information.histogram import histograms
@@ -225,7 +224,6 @@ def _of_blocks(
     advance: Callable[[int], None] | None = None,
 ) -> dict[_Key, Array]:
     """The pairs' estimates in each block, (count, P)."""
-    keep_free_memory()
     left, right = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
     values: dict[_Key, Array] = {name: np.empty((blocks.number, len(left))) for name in names}
     histogram_only = {estimator for estimator, _ in names} == {"histogram"}

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.facts.common import common_facts
-from analyses.mi_distance.facts.statements import conclusion_lists
-from analyses.mi_distance.layer_counts import where
-from analyses.mi_distance.layer_numbers import detail_layer, places, studied
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import Spec, interval, is_number, key, number, percent
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.facts.common import common_facts, conclusion_lists
+from analyses.occurrences.facts.counts import where
+from analyses.occurrences.layer_numbers import detail_layer, places, studied
 from analyses.protocol import Results
 from analyses.similarity.names import CONTROLS, MEASURES
 from analyses.similarity.statements import MOST
+from analyses.value_specs import Spec, interval, is_number, key, number, percent
 
 Study = Mapping[str, Any]
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas
 from matplotlib.axes import Axes
 
-from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import Canvas, EndLabel, Row
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
@@ -23,14 +23,13 @@ from analyses.mi_distance.figures.marks import (
     marked_points,
     note_if_empty,
     p_or_nothing,
-    select,
     shade_bands,
-    tidy,
 )
-from analyses.mi_distance.layer_numbers import detail_layer
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import number
+from analyses.frames import select, tidy
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.layer_numbers import detail_layer
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import number
 
 # Pearson's r is in the tables: over so many dimensions it is the cosine again, but for the third decimal.
 SHOWN = ("cosine", "centred")

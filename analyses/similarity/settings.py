@@ -1,14 +1,14 @@
 """What one study of similarity needs to know: the capture's settings, and few of its own."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import ClassVar
 
-from analyses.mi_distance.settings import CaptureSettings, DocumentSettings, HypothesisSettings, StudySettings
+from pydantic import Field
+
+from analyses.occurrences.settings import CaptureSettings, DocumentSettings, Section
 
 
-class SimilarityControls(BaseModel):
+class SimilarityControls(Section):
     """What the similarity of one word is held against."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     different_word: bool = Field(
         True, description="Pairs of different words at the same token distances; their tokens give the centre too."
@@ -16,12 +16,14 @@ class SimilarityControls(BaseModel):
     pairs_per_distance: int | None = Field(
         None, ge=2, le=100_000, description="Different-word pairs measured at each distance, at the most, evenly over the text; null: all."
     )
+    # Nothing else is captured: no untrained model and no neutral prefix.
+    untrained: ClassVar[bool] = False
+    untrained_seeds: ClassVar[int] = 0
+    prefix: ClassVar[bool] = False
 
 
-class DepthSettings(BaseModel):
+class DepthSettings(Section):
     """Which layers the statement on depth speaks of."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     early_until: float = Field(1 / 3, gt=0, le=0.5, description="The early layers: this first part of the depth.")
     deep_from: float = Field(2 / 3, ge=0.5, lt=1, description="The deep layers: from this part of the depth on.")
@@ -39,13 +41,3 @@ class SimilaritySettings(CaptureSettings):
     )
     seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of the sampled relabellings; the same seed gives the same bytes.")
     document: DocumentSettings = Field(default_factory=DocumentSettings)
-
-    def of_capture(self) -> StudySettings:
-        """The same study for the capture, without the vectors that only mutual information asks for."""
-        taken = {name: getattr(self, name) for name in CaptureSettings.model_fields}
-        controls = {"different_word": self.controls.different_word, "untrained": False, "prefix": False}
-        return StudySettings.model_validate(taken | {"controls": controls, "seed": self.seed, "document": self.document})
-
-    def bands(self) -> HypothesisSettings:
-        """The depths as the function that divides layers into bands takes them."""
-        return HypothesisSettings(early_until=self.depth.early_until, deep_from=self.depth.deep_from)

@@ -10,20 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.bands import Bands
-from analyses.mi_distance.hypotheses import Interval as Decidable
-from analyses.mi_distance.hypotheses import conjunction, decide, number_or_none
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.settings import HypothesisSettings
+from analyses.occurrences.bands import DepthBands
+from analyses.occurrences.branches import BRANCHES
 from analyses.similarity.names import CENTRED, COSINE, MEASURES
 from analyses.similarity.profiles import Interval, Profiles
 from analyses.similarity.structure import Agreement
+from analyses.statistics.verdicts import Interval as Decidable
+from analyses.statistics.verdicts import above_zero, conjunction, number_or_none
 
 CONFIDENCE = 0.95
 # "Centring removes most of it": more than this share.
 MOST = 0.5
-# No statement's part needs a threshold but zero.
-_RULES = HypothesisSettings()
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ STATEMENTS = (
 FALLS, REMOVES, AGREES = STATEMENTS
 
 
-def falls(profiles: Profiles, bands: Bands, control: str) -> list[dict[str, Any]]:
+def falls(profiles: Profiles, bands: DepthBands, control: str) -> list[dict[str, Any]]:
     """Statement 1 by every measure: the mean over the early layers minus that over the deep ones, above zero in both branches."""
 
     def fall(mean: np.ndarray) -> np.ndarray:
@@ -131,8 +128,8 @@ def _part(name: str, intervals: Interval, wide: Interval, place: tuple[int, ...]
     found, wider = (Decidable(*(float(values[place]) for values in (each.estimate, each.low, each.high))) for each in (intervals, wide))
     return {
         "measure": name,
-        "verdict": decide("positive", found, _RULES),
-        "firm": decide("positive", wider, _RULES) == "contradicted",
+        "verdict": above_zero(found),
+        "firm": above_zero(wider) == "contradicted",
         "estimate": number_or_none(found.estimate),
         "low": number_or_none(found.low),
         "high": number_or_none(found.high),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from analyses.mi_distance.pairs import Pairs
+from analyses.occurrences.pairs import Pairs
 from analyses.statistics.relabelling import Relabelling
 
 _BLOCK = 4096

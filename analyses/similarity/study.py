@@ -5,25 +5,25 @@ from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.bands import bands_of
-from analyses.mi_distance.controls import Adjusted, ControlPairs, leave_one_token_out, match_control_pairs, matched_values, plain, subtract
-from analyses.mi_distance.hypotheses import number_or_none
-from analyses.mi_distance.inputs import StudyInput, read_input
-from analyses.mi_distance.layer_numbers import LayerNumbers
-from analyses.mi_distance.layer_statistics import Variable
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.pairs import Pairs, pairs_of
+from analyses.occurrences.bands import DepthBands, depth_bands
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.capture import read_input
+from analyses.occurrences.controls import Adjusted, ControlPairs, leave_one_token_out, match_control_pairs, matched_values, plain, subtract
+from analyses.occurrences.layer_numbers import LayerNumbers
+from analyses.occurrences.pairs import Pairs, pairs_of
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import Progress
 from analyses.protocol import Results
-from analyses.records import portable_settings, versions
+from analyses.records import Variable, portable_settings, versions
 from analyses.similarity.measures import centres, of_other_words, similarities
 from analyses.similarity.names import CENTRED, COSINE, MEASURES
 from analyses.similarity.profiles import Interval, Profiles
 from analyses.similarity.settings import SimilaritySettings
 from analyses.similarity.statements import agrees, conclude, falls, removes
-from analyses.similarity.structure import agreement
+from analyses.similarity.structure import Agreement, agreement
 from analyses.statistics.correlation import kendall_tau
 from analyses.statistics.resampling import mantel, relabelled_tau
+from analyses.statistics.verdicts import number_or_none
 
 PAIR = ("measure", "branch", "layer", "pair")
 BRANCH_LAYER = ("measure", "branch", "layer")
@@ -31,7 +31,7 @@ LAYER = ("measure", "layer")
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """Similarities of the word's pairs: as they are, and minus different words (None where the text has none to compare with)."""
 
     plain: Adjusted
@@ -40,11 +40,22 @@ class _Measured:
     control_words: int
     control_tokens: int
     matched: np.ndarray | None
+    control_parts: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Layer means plain and minus different words (None without them), agreement of the branches by control, and the verdicts."""
+
+    profiles: Profiles
+    excess: Profiles | None
+    structures: dict[str, Agreement]
+    verdicts: list[dict[str, Any]]
 
 
 def run(settings: SimilaritySettings, progress: Progress) -> Results:
     """Capture and compute; raises InputError and MissingError as `read_input` does."""
-    return analyse(read_input(settings.of_capture(), progress), settings, progress)
+    return analyse(read_input(settings, progress), settings, progress)
 
 
 def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progress) -> Results:
@@ -52,23 +63,16 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
     layers = vectors.activation.shape[1]
     numbers = LayerNumbers.of(vectors.provenance, layers)
     detail_layer = numbers.detail(settings.detail_layer)
-    pairs, bands = pairs_of(vectors.token_position), bands_of(numbers, settings.bands())
+    pairs, bands = pairs_of(vectors.token_position), depth_bands(numbers, settings.depth)
     with progress.stage("similarity", 2) as advance:
-        measured = _measured(vectors, pairs, settings)
+        measured = measure(vectors, pairs, settings)
         advance(1)
-        values = measured.plain.values
-        profiles = Profiles.of(values, pairs, measured.plain.replicates)
-        excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates) if measured.excess else None
-        structures = {
-            control: agreement(values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed)
-            for control, distance in (("none", None), ("distance", pairs.distance))
-        }
+        judged = judge(measured, pairs, bands, settings)
         advance(1)
 
-    verdicts = falls(profiles, bands, "none") + (falls(excess, bands, "different_word") if excess else [])
-    verdicts += [removes(profiles)] + [row for control, found in structures.items() for row in agrees(found, control)]
-    variables = _variables(pairs, measured, profiles, excess, settings)
-    for control, found in structures.items():
+    profiles, verdicts = judged.profiles, judged.verdicts
+    variables = _variables(pairs, measured, profiles, judged.excess, settings)
+    for control, found in judged.structures.items():
         name = "structure_agreement" if control == "none" else "structure_agreement_beyond_distance"
         variables[name] = (LAYER, found.by_layer, {"long_name": "rank correlation of the two branches' pair matrices", "units": "1"})
 
@@ -100,7 +104,7 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
                 }
                 for index, measure in enumerate(MEASURES)
             }
-            for control, found in structures.items()
+            for control, found in judged.structures.items()
         },
         "verdicts": verdicts,
         "conclusions": conclude(verdicts),
@@ -109,31 +113,65 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
     return Results(dataset, vectors.to_dataset().assign_attrs(word=settings.word), study)
 
 
-def _measured(vectors: StudyInput, pairs: Pairs, settings: SimilaritySettings) -> _Measured:
+def measure(vectors: StudyInput, pairs: Pairs, settings: SimilaritySettings) -> Measured:
+    """Similarities of the word's pairs, and of the pairs of different words that they are held against."""
     others, position, words = _other_words(vectors)
     if others is None or position is None or not settings.controls.different_word:
-        return _Measured(plain(similarities(vectors.activation, None, pairs.first, pairs.second)), None, None, 0, 0, None)
+        return Measured(plain(similarities(vectors.activation, None, pairs.first, pairs.second)), None, None, 0, 0, None)
     centre, without = centres(others)
     values = similarities(vectors.activation, centre, pairs.first, pairs.second)
     replicates = [] if without is None else [similarities(vectors.activation, each, pairs.first, pairs.second) for each in without]
     own = Adjusted(values, replicates, values, replicates)
     control = match_control_pairs(pairs, position, words, pairs_per_distance=settings.controls.pairs_per_distance)
     if control is None:
-        return _Measured(own, None, None, len(set(words)), len(words), None)
+        return Measured(own, None, None, len(set(words)), len(words), None)
     of_control = of_other_words(others, control.first, control.second)
     excess = subtract(control, of_control, values)
     tokens = np.arange(others.shape[2])
     matched = leave_one_token_out(control, of_control, tokens)
     # Without a token both change: the centre of the word's own vectors, and the pairs they are held against.
     left = [one - other for one, other in zip(replicates, matched, strict=True)] if replicates else [values - other for other in matched]
-    return _Measured(
+    return Measured(
         own,
         Adjusted(excess.values, left, excess.ranked, excess.ranked_replicates),
         control,
         len(set(words)),
         len(words),
         matched_values(control, of_control),
+        _parts(control, of_control),
     )
+
+
+def _parts(control: ControlPairs, values: np.ndarray) -> np.ndarray:
+    """What each of C control pairs contributes to the mean of what is taken off: (C, measure, branch, layer) of values (..., C)."""
+    weight = control.weight.mean(axis=0)
+    return np.moveaxis(weight * (values - (values @ weight)[..., None]), -1, 0)
+
+
+def judge(measured: Measured, pairs: Pairs, bands: DepthBands, settings: SimilaritySettings) -> Judged:
+    """The verdicts that the similarities earn, and what they rest on."""
+    profiles, excess, of_means = judge_means(measured, pairs, bands)
+    structures, of_structures = judge_structures(measured.plain.values, pairs, settings)
+    return Judged(profiles, excess, structures, of_means + of_structures)
+
+
+def judge_means(measured: Measured, pairs: Pairs, bands: DepthBands) -> tuple[Profiles, Profiles | None, list[dict[str, Any]]]:
+    """Layer means plain and minus different words, and the verdicts on them: of depth, and of centring."""
+    profiles, excess = Profiles.of(measured.plain.values, pairs, measured.plain.replicates), None
+    verdicts = falls(profiles, bands, "none")
+    if measured.excess:
+        excess = Profiles.of(measured.excess.values, pairs, measured.excess.replicates, measured.control_parts)
+        verdicts += falls(excess, bands, "different_word")
+    return profiles, excess, [*verdicts, removes(profiles)]
+
+
+def judge_structures(values: np.ndarray, pairs: Pairs, settings: SimilaritySettings) -> tuple[dict[str, Agreement], list[dict[str, Any]]]:
+    """How the branches' structures agree, as they are and without distance, and the verdicts on that; values (measure, branch, ...)."""
+    structures = {
+        control: agreement(values[:, 0], values[:, 1], pairs, distance=distance, relabellings=settings.permutations, seed=settings.seed)
+        for control, distance in (("none", None), ("distance", pairs.distance))
+    }
+    return structures, [row for control, found in structures.items() for row in agrees(found, control)]
 
 
 def _other_words(vectors: StudyInput) -> tuple[np.ndarray | None, np.ndarray | None, tuple[str, ...]]:
@@ -149,7 +187,7 @@ def _other_words(vectors: StudyInput) -> tuple[np.ndarray | None, np.ndarray | N
 
 
 def _variables(
-    pairs: Pairs, measured: _Measured, profiles: Profiles, excess: Profiles | None, settings: SimilaritySettings
+    pairs: Pairs, measured: Measured, profiles: Profiles, excess: Profiles | None, settings: SimilaritySettings
 ) -> dict[str, Variable]:
     values = measured.plain.values
     variables: dict[str, Variable] = {
@@ -222,7 +260,7 @@ def _share_removed(profiles: Profiles) -> dict[str, float | None]:
     }
 
 
-def _control_facts(measured: _Measured) -> dict[str, Any] | None:
+def _control_facts(measured: Measured) -> dict[str, Any] | None:
     if measured.control is None:
         return None
     return {

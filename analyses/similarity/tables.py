@@ -3,7 +3,7 @@
 import pandas as pd
 import xarray as xr
 
-from analyses.mi_distance.tables import tidy
+from analyses.frames import over
 from analyses.protocol import Results
 
 _VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "part", "estimate", "low", "high", "agreeing_layers", "layers")
@@ -17,7 +17,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     numbers = dict.fromkeys(("estimate", "low", "high"), "float64")
     return {
         "layers": _layers(dataset),
-        "branches": tidy(dataset, ("measure", "branch", "layer")),
+        "branches": over(dataset, ("measure", "branch", "layer")),
         "pairs": _pairs(dataset),
         "verdicts": verdicts.astype(counts | numbers),
     }
@@ -25,7 +25,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
 
 def _layers(dataset: xr.Dataset) -> pd.DataFrame:
     """Both branches of a layer beside each other, by every measure: what the report's appendix shows."""
-    frame = tidy(dataset, ("measure", "layer"))
+    frame = over(dataset, ("measure", "layer"))
     for branch in dataset.branch.values.tolist():
         here = dataset.sel(branch=branch)
         for name in ("mean_similarity", "selectivity", "selectivity_low", "selectivity_high", "kendall_tau", "mantel_p"):
@@ -35,7 +35,7 @@ def _layers(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def _pairs(dataset: xr.Dataset) -> pd.DataFrame:
-    frame = tidy(dataset, ("measure", "branch", "layer", "pair"))
+    frame = over(dataset, ("measure", "branch", "layer", "pair"))
     for name in ("first_occurrence", "second_occurrence", "token_distance"):
         frame[name] = dataset[name].values[frame["pair"]] + (0 if name == "token_distance" else 1)
     return frame.drop(columns="pair")

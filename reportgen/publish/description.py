@@ -10,9 +10,9 @@ from analyses.errors import InputError
 from analyses.protocol import Analysis, Results
 from reportgen import registry
 from reportgen.bundle import IncompleteResultsError, asking, bundle_digest, read_bundle
-from reportgen.render.assets import Assets
-from reportgen.render.document import DocumentSpec, read_spec, title_block
-from reportgen.render.languages import Language, load_languages
+from reportgen.documents.assets import Assets
+from reportgen.documents.document import DocumentSpec, read_spec, title_block
+from reportgen.documents.languages import Language, load_languages
 from reportgen.settings import RESERVED_NAMES, site_folder
 
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")

@@ -12,7 +12,7 @@ from markupsafe import escape
 
 from analyses.errors import InputError
 from analyses.readers import is_file, read_text
-from reportgen.render.languages import Language
+from reportgen.documents.languages import Language
 from reportgen.yaml_files import read_yaml
 
 

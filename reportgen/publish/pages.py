@@ -6,11 +6,12 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from analyses.errors import InputError
-from reportgen.render.assets import Assets
-from reportgen.render.html import data_uri, font_faces
-from reportgen.render.languages import Language
-from reportgen.render.svg import Palette
-from reportgen.render.writer import inline_markup, verdict_mark
+from reportgen.documents.assets import Assets
+from reportgen.documents.faces import font_faces
+from reportgen.documents.html import data_uri
+from reportgen.documents.languages import Language
+from reportgen.documents.svg import Palette
+from reportgen.documents.writer import inline_markup, verdict_mark
 
 # The faces that these pages use; the others would only make them larger.
 _FACES = ("serif-regular", "serif-semibold", "sans-regular", "sans-semibold")

@@ -10,11 +10,11 @@ import matplotlib.pyplot
 import numpy
 
 from analyses.protocol import FigureSpec
+from reportgen.documents.assets import Assets
+from reportgen.documents.document import DocumentSpec, SectionSpec
+from reportgen.documents.languages import Labels, Language
+from reportgen.documents.svg import figure_style, localise_ticks
 from reportgen.publish.description import Study
-from reportgen.render.assets import Assets
-from reportgen.render.document import DocumentSpec, SectionSpec
-from reportgen.render.languages import Labels, Language
-from reportgen.render.svg import figure_style, localise_ticks
 
 SIZE = (1200, 630)
 _DPI = 100

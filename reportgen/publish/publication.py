@@ -16,6 +16,8 @@ from reportgen import pipeline, registry
 from reportgen.atomic import alone
 from reportgen.bundle import bundle_digest, read_study, verify_bundle
 from reportgen.cache import Cache
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import Language, load_languages
 from reportgen.publish.description import Study, describe
 from reportgen.publish.history import Regeneration, history_json, read_history, regeneration, timeline, with_entry
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
@@ -24,8 +26,6 @@ from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
 from reportgen.publish.reports import bibliography, place_of, report_page
 from reportgen.publish.site import Site, manifest_text, read_manifest
-from reportgen.render.assets import Assets
-from reportgen.render.languages import Language, load_languages
 
 _MANIFEST = "manifest.json"
 _SITE_MANIFEST = "reports/manifest.json"
@@ -300,7 +300,7 @@ class _Publication:
 
     def _changes(self, study: Study, pages: Pages) -> str | None:
         """The comparison with what the site has now, if that is another bundle."""
-        from reportgen.comparison_page import comparison_page
+        from reportgen.publish.comparison import comparison_page
 
         there = self._place(f"{study.slug}/data")
         if study.slug not in self.manifests or not (there / "SHA256SUMS").is_file() or bundle_digest(there) == study.digest:

@@ -35,3 +35,15 @@ def test_memory_is_kept_for_the_next_need_until_it_is_returned():
     assert first > 0.9 * pages
     assert second < 0.1 * pages
     assert returned > 2 * 2**20
+
+
+def test_estimating_leaves_the_choice_to_whoever_calls():
+    code = (
+        "import numpy as np\nfrom analyses import memory\n"
+        "def chosen(): raise AssertionError('a library function set malloc for the whole process')\n"
+        "memory.keep_free_memory = chosen\n"
+        "from analyses.mutual_information import mutual_information\n"
+        "x = np.random.default_rng(0).normal(size=(2, 64))\n"
+        "mutual_information(x, x[::-1])\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 
 from analyses.mi_distance.error_rates import occurrence_variance
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.pairs import pairs_of
 from benchmarks import verdict_simulation
 from benchmarks.verdict_simulation import (
     BANDS,

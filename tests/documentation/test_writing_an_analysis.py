@@ -3,9 +3,9 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,24 +15,20 @@ GUIDE = ROOT / "docs" / "writing-an-analysis.md"
 FILE = re.compile(r"^`([\w./-]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def installed(folder: Path) -> Path:
-    """Put the guide's files where an installed distribution has them, with its entry point."""
-    files = dict(FILE.findall(GUIDE.read_text(encoding="utf-8")))
-    project = tomllib.loads(files.pop("pyproject.toml"))["project"]
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(content, encoding="utf-8")
-    data = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    data.mkdir()
-    (data / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
-    points = project["entry-points"]["reportgen.analyses"]
-    (data / "entry_points.txt").write_text("[reportgen.analyses]\n" + "".join(f"{name} = {value}\n" for name, value in points.items()))
-    return folder
-
-
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    return installed(tmp_path_factory.mktemp("site-packages"))
+    """The guide's package, built as a wheel and installed into a folder of its own: what another distribution brings."""
+    source, wheels, target = (tmp_path_factory.mktemp(name) for name in ("source", "wheels", "site-packages"))
+    for name, content in FILE.findall(GUIDE.read_text(encoding="utf-8")):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(content, encoding="utf-8")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    offline = ["--no-index", "--no-deps"]
+    build = [*pip, "wheel", "--no-build-isolation", *offline, "--wheel-dir", str(wheels), str(source)]
+    subprocess.run(build, check=True, capture_output=True, text=True)
+    (wheel,) = wheels.glob("*.whl")
+    subprocess.run([*pip, "install", *offline, "--target", str(target), str(wheel)], check=True, capture_output=True, text=True)
+    return target
 
 
 def reportgen(place: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -65,6 +61,14 @@ def test_the_example_runs_renders_compares_and_is_published(place, tmp_path):
     shown = reportgen(place, tmp_path, "compare", "out/bundle", "other/bundle", "--html", "changes.html")
     assert shown.returncode == 1, shown.stderr
     assert "Do the words become shorter?" in (tmp_path / "changes.html").read_text(encoding="utf-8")
+
+    # Without it everything else is there, and its bundle is refused in one line that says what is missing.
+    (tmp_path / "nothing").mkdir()
+    alone = reportgen(tmp_path / "nothing", tmp_path, "render", "out/bundle", "--out", "again")
+    assert alone.returncode in (2, 3)
+    (line,) = alone.stderr.strip().splitlines()
+    assert "word_length" in line
+    assert not (tmp_path / "again").exists()
 
     published = reportgen(place, tmp_path, "publish", "out/bundle", "--to", "plain", "--out", "site")
     assert published.returncode == 0, published.stderr
@@ -105,9 +109,9 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("case", BREAKS)
-def test_breaking_it_leaves_the_others_whole(tmp_path, case):
+def test_breaking_it_leaves_the_others_whole(place, tmp_path, case):
     """One warning names it and says why; the built-in studies are there as before."""
-    broken = installed(tmp_path / "broken")
+    broken = shutil.copytree(place, tmp_path / "broken")
     name, change, reason = BREAKS[case]
     if change is None:
         (broken / name).unlink()
@@ -121,3 +125,12 @@ def test_breaking_it_leaves_the_others_whole(tmp_path, case):
     assert line.startswith("reportgen: warning: the analysis word_length (word_length:analysis) cannot be loaded: ")
     assert reason in line
     assert reportgen(broken, tmp_path, "study", "check", "coffee").returncode == 0
+
+
+@pytest.mark.slow
+def test_its_author_can_hold_it_against_what_every_analysis_must_keep(place, tmp_path):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(place), str(ROOT)]), "REPORTGEN_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "reportgen.testing", "-k", "word_length"]
+    done = subprocess.run(command, text=True, capture_output=True, cwd=tmp_path, env=environment, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"\b\d+ passed", done.stdout)

@@ -43,7 +43,7 @@ def netcdf(data: bytes) -> None:
 def template(data: bytes) -> None:
     import jinja2
 
-    from reportgen.render.sandbox import TemplateEnvironment
+    from reportgen.documents.sandbox import TemplateEnvironment
 
     environment = TemplateEnvironment(jinja2.DictLoader({"page": data.decode("utf-8", "replace")}))
     environment.render("page", {"a": "tea", "b": ["x", "y"]})

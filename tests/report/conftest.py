@@ -13,15 +13,15 @@ import pytest
 import xarray
 
 from analyses.mi_distance import analysis
-from analyses.mi_distance.inputs import StudyInput
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import SilentProgress
 from analyses.protocol import Drawing, Results
-from reportgen.render import Assets, Document, build_document, load_languages, render_html, render_pdf
-from reportgen.render.languages import PLACEHOLDER, Language
+from reportgen.documents import Assets, Document, build_document, load_languages, render_html, render_pdf
+from reportgen.documents.languages import PLACEHOLDER, Language
 
-LANGUAGES = load_languages(*Assets.default().directories)
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 NOT_PROSE = ("style", "script", "svg", "math", "pre")
 
 
@@ -116,7 +116,9 @@ def write_report(results: Results, code: str, *, drawn: bool) -> Report:
     figures = analysis.figures(results)
     if not drawn:
         figures = [replace(figure, draw=_blank) for figure in figures]
-    document = build_document("mi_distance", analysis.facts(results), figures, analysis.tables(results), [LANGUAGES[code]])
+    document = build_document(
+        "mi_distance", analysis.facts(results), figures, analysis.tables(results), [LANGUAGES[code]], assets=Assets.of(analysis)
+    )
     return Report(document, render_html(document))
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from analyses.mi_distance.layer_numbers import LayerNumbers
 from analyses.mi_distance.settings import StudySettings
 from analyses.models import tokenize
+from analyses.occurrences.layer_numbers import LayerNumbers
 from analyses.words import find_occurrences
 from reportgen.pipeline import analyze
 from reportgen.settings import load_study, option_overrides

@@ -10,7 +10,7 @@ from analyses.mi_distance import analysis
 from analyses.models.embedded import embedded_folder
 from analyses.progress import SilentProgress
 from analyses.words import find_occurrences
-from reportgen.render import Assets, build_document, load_languages, render_html
+from reportgen.documents import Assets, build_document, load_languages, render_html
 from reportgen.settings import load_study, option_overrides, study_name
 
 WORDS = {"ca-phe": "cà phê", "river": "river"}
@@ -60,8 +60,8 @@ def documents(request, tiny_gpt2):
     beginning = " ".join(settings.text.split()[:60])
     small = settings.model_copy(update={"text": beginning, "model": tiny_gpt2, "robustness": robustness, "permutations": 99})
     results = analysis.run(small, SilentProgress())
-    facts, figures, tables, assets = analysis.facts(results), analysis.figures(results), analysis.tables(results), Assets.default()
-    languages = load_languages(*assets.directories)
+    facts, figures, tables, assets = analysis.facts(results), analysis.figures(results), analysis.tables(results), Assets.of(analysis)
+    languages = load_languages(*assets.directories, analysis=analysis.templates)
     return settings, {
         code: build_document(analysis.templates, facts, figures, tables, [languages[code]], assets=assets) for code in ("vi", "en")
     }

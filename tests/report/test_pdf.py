@@ -90,7 +90,7 @@ def test_vietnamese_pdf_has_no_english_sentence(pages, coffee, coffee_reports, w
 
 
 def document_heading(name, code):
-    from reportgen.render import Assets, load_languages
+    from reportgen.documents import Assets, load_languages
 
     return load_languages(*Assets.default().directories)[code].text(f"interface.{name}")
 

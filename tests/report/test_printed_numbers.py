@@ -170,10 +170,11 @@ def csv_rows(coffee):
 
 
 def columns_of(name):
-    from reportgen.render import Assets
-    from reportgen.render.document import read_spec
+    from analyses.mi_distance import analysis
+    from reportgen.documents import Assets
+    from reportgen.documents.document import read_spec
 
-    return read_spec(Assets.default(), "mi_distance").tables[name].columns
+    return read_spec(Assets.of(analysis), analysis.templates).tables[name].columns
 
 
 # What must stand in each column of the per-layer tables, whatever document.yaml says it takes the values from.

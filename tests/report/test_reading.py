@@ -8,10 +8,10 @@ import pypdf
 import pytest
 
 from analyses.mi_distance import analysis
-from reportgen.render import build_document, load_languages, render_html, render_pdf
-from reportgen.render.assets import Assets
+from reportgen.documents import build_document, load_languages, render_html, render_pdf
+from reportgen.documents.assets import Assets
 
-LANGUAGES = load_languages(*Assets.default().directories)
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 # At 30 layers: how many pages the report itself has, before its appendices.
 MOST_PAGES = {("vi",): 16, ("en",): 16, ("vi", "en"): 22}
 FIRST_PAGES = 2
@@ -20,7 +20,13 @@ FIRST_PAGES = 2
 def document_of(results, codes, edition="report"):
     languages = [LANGUAGES[code] for code in codes]
     return build_document(
-        "mi_distance", analysis.facts(results), analysis.figures(results), analysis.tables(results), languages, edition=edition
+        "mi_distance",
+        analysis.facts(results),
+        analysis.figures(results),
+        analysis.tables(results),
+        languages,
+        assets=Assets.of(analysis),
+        edition=edition,
     )
 
 

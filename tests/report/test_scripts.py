@@ -11,8 +11,8 @@ import pytest
 from analyses.protocol import Results
 from analyses.words import look_for
 from reportgen import printing
-from reportgen.render.other_scripts import foreign
-from reportgen.render.pagination import Arrangement
+from reportgen.documents.other_scripts import foreign
+from reportgen.documents.pagination import Arrangement
 
 WORD = "قهوة"
 TEXT = "شربت قهوة ثم قهوة ثم قهوة. قال: قهوة! وبعدها قهوة، ثم قهوة (3) ثم قهوة."
@@ -52,7 +52,8 @@ def test_the_page_gives_the_quotation_its_own_direction_and_isolates_the_word(re
 
 
 def test_on_paper_the_words_follow_one_another_from_right_to_left(report):
-    from reportgen.render.pdf import _Press, laying_out
+    from reportgen.documents.engine import laying_out
+    from reportgen.documents.pdf import _Press
 
     if printing.obstacle(foreign(TEXT)):
         pytest.skip("no font for Arabic here")

@@ -1,17 +1,17 @@
 """No template states a result: numbers in prose come from the facts, and those that stand there as typed are listed here with a reason."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 
-import reportgen
-from reportgen.render.languages import load_languages
+from analyses.mi_distance import analysis
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import load_languages
 
-TEMPLATES = Path(reportgen.__file__).parent.parent / "templates"
+TEMPLATES = analysis.template_folder
 PROSE = sorted((TEMPLATES / "mi_distance").rglob("*.html.j2"))
-LANGUAGES = load_languages(TEMPLATES)
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 
 DECIMAL = re.compile(r"(?<![\w.,])\d*[.,]\d+(?![\w])")
 WHOLE = re.compile(r"(?<![\w.,])(?<!\w-)\d+(?!\w|[,.]\d)")

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from reportgen.render import Assets
+from analyses.mi_distance import analysis
+from reportgen.documents import Assets
 
 # A program that anyone may run again with other settings cannot know what was fixed when, and no power is computed after the fact.
 NEVER = {
@@ -15,9 +16,10 @@ NEVER = {
 
 
 def sources(code):
-    folder = Assets.default().directories[0]
-    yield from (folder / "mi_distance" / code).glob("*.j2")
-    yield from (folder / "languages" / code).glob("*.po")
+    for folder in Assets.of(analysis).directories:
+        yield from (folder / analysis.templates / code).glob("*.j2")
+        yield from (folder / analysis.templates / "languages" / code).glob("*.po")
+        yield from (folder / "languages" / code).glob("*.po")
 
 
 @pytest.mark.parametrize("code", NEVER)

@@ -62,7 +62,7 @@ def summed_again():
 @pytest.fixture
 def renderer(monkeypatch):
     """A renderer that writes one file per document, so that these tests need neither fonts nor PDF libraries."""
-    import reportgen.render
+    import reportgen.documents
 
     calls = []
 
@@ -76,7 +76,7 @@ def renderer(monkeypatch):
             for kind in formats:
                 (folder / f"report.{kind}").write_text(f"{language} {results.study['verdicts'][0]['verdict']}")
 
-    monkeypatch.setattr(reportgen.render, "render_documents", render_documents, raising=False)
+    monkeypatch.setattr(reportgen.documents, "render_documents", render_documents, raising=False)
     return calls
 
 

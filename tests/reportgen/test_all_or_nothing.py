@@ -136,7 +136,7 @@ def scene(tmp_path, results, letters, renderer):
         "file": (lambda: atomic.write_atomically(root / "page.html", b"old"), lambda: atomic.write_atomically(root / "page.html", b"new")),
     }  # fmt: skip
     # The renderer writes what tells the bundles apart.
-    import reportgen.render
+    import reportgen.documents
 
     def render_documents(results, analysis, out, languages, formats, progress, templates, edition):
         (out / "figures").mkdir()
@@ -145,7 +145,7 @@ def scene(tmp_path, results, letters, renderer):
             (out / language).mkdir()
             (out / language / "report.html").write_text(f"{language} {results.study['provenance']}{results.study['settings']['seed']}")
 
-    reportgen.render.render_documents = render_documents
+    reportgen.documents.render_documents = render_documents
 
     def prepare(command):
         shutil.rmtree(place, ignore_errors=True)

@@ -558,7 +558,7 @@ def test_histories(tmp_path, content):
 
 @pytest.mark.parametrize("date", ["someday", "2026-13-01", "", "2026-03-02T00:00:00", 5, ["2026-03-02"]])
 def test_dates_of_a_bundle(date):
-    from reportgen.render.document import _date
+    from reportgen.documents.document import _date
 
     with pytest.raises(InputError, match="expected a date such as 2026-03-02"):
         _date(date)

@@ -170,7 +170,7 @@ def test_a_failed_rendering_is_4_and_keeps_the_old_documents(call, renderer, tmp
         (out / "report.html").write_text("half")
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr("reportgen.render.render_documents", broken)
+    monkeypatch.setattr("reportgen.documents.render_documents", broken)
     done = call("run", "letters", "--seed", "5")
     assert done.exit_code == 4
     assert "the rendering failed: RuntimeError: no ink" in one_line(done.stderr.replace("Estimating mutual information\n", ""))
@@ -261,7 +261,7 @@ def test_study_new_asks(call, tmp_path, monkeypatch):
 
 
 def test_templates_export_gives_what_a_rendering_takes(call, tmp_path):
-    from reportgen.render.assets import Assets
+    from reportgen.documents.assets import Assets
 
     done = call("templates", "export", "mine")
     assert done.exit_code == 0, done.output

@@ -283,7 +283,7 @@ def test_a_page_that_cannot_be_made_hides_nothing(bundle, results, changed, tmp_
     def fail(*arguments, **options):
         raise AttributeError("no such variable")
 
-    monkeypatch.setattr("reportgen.comparison_page.comparison_page", fail)
+    monkeypatch.setattr("reportgen.publish.comparison.comparison_page", fail)
     dataset = results.dataset.copy(deep=True)
     dataset["mean_length"][0] += 5
     new = changed(dataset)
@@ -320,3 +320,19 @@ def test_exit_codes(bundle, results, changed, tmp_path):
     assert call(bundle, new).exit_code == 2
     assert call(bundle, new, "--update").exit_code == 0
     assert call(bundle, new).exit_code == 0
+
+
+def test_labels_in_another_order_are_the_same_bundle(bundle, results, changed):
+    """Another program may write the labels of a dimension, and with them the rows of a table, in another order."""
+    (name,) = [name for name in results.dataset.dims if name in results.dataset.coords and results.dataset.sizes[name] > 1][:1]
+    backwards = results.dataset.isel({name: slice(None, None, -1)})
+    assert backwards[name].values.tolist() != results.dataset[name].values.tolist()
+    found = compare_bundles(bundle, changed(backwards))
+    assert [movement.quantity for movement in found.numbers] == []
+
+
+def test_rows_of_a_table_are_known_by_what_they_name():
+    old = [["branch", "layer", "value"], ["a", "1", "0.5"], ["b", "1", "0.25"]]
+    assert compare._in_order(old, [old[0], old[2], old[1]]) == old
+    other = [old[0], ["c", "1", "0.5"], old[1]]
+    assert compare._in_order(old, other) == other

@@ -65,7 +65,7 @@ def test_fonts_that_are_missing(tmp_path, monkeypatch, damage):
 
 
 def test_scripts_without_a_font_are_named_with_what_brings_one(tmp_path, monkeypatch):
-    from reportgen.render import other_scripts
+    from reportgen.documents import other_scripts
 
     monkeypatch.setattr(other_scripts, "without_font", lambda characters: sorted({"ก", "咖"} & characters))
     monkeypatch.setattr(other_scripts, "_folder", lambda package: None)

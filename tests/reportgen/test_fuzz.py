@@ -198,7 +198,7 @@ TEMPLATE = st.lists(st.sampled_from(PARTS), max_size=25).map(" ".join)
 def test_templates(source):
     import jinja2
 
-    from reportgen.render.sandbox import TemplateEnvironment
+    from reportgen.documents.sandbox import TemplateEnvironment
 
     environment = TemplateEnvironment(jinja2.DictLoader({"page": source}))
     fails_in_one_line(lambda: environment.render("page", {"a": "tea", "b": ["x", "y"]}))
@@ -207,7 +207,7 @@ def test_templates(source):
 @QUICK
 @given(st.text(max_size=200))
 def test_catalogues(tmp_path, text):
-    from reportgen.render.languages import load_languages
+    from reportgen.documents.languages import load_languages
 
     folder = tmp_path / "languages" / "en"
     folder.mkdir(parents=True, exist_ok=True)

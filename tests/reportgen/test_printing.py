@@ -27,8 +27,8 @@ def test_the_sample_has_every_font_of_the_report_and_no_other():
 
     from pypdf import PdfReader
 
-    from reportgen.render.html import FACES
-    from reportgen.render.sample import print_sample
+    from reportgen.documents.faces import FACES
+    from reportgen.documents.sample import print_sample
 
     (page,) = PdfReader(BytesIO(print_sample())).pages
     fonts = {str(font.get_object()["/BaseFont"]).partition("+")[2] for font in page["/Resources"]["/Font"].values()}
@@ -38,7 +38,7 @@ def test_the_sample_has_every_font_of_the_report_and_no_other():
 
 
 def test_fonts_that_are_missing_are_no_matter_of_system_libraries(monkeypatch, tmp_path, renderer, letters):
-    from reportgen.render.html import FACES
+    from reportgen.documents.faces import FACES
 
     assert tuple(FACES) == printing.FACES
     monkeypatch.setattr(printing, "templates_directory", lambda: tmp_path)
@@ -77,7 +77,7 @@ def test_a_library_that_is_missing_is_named_with_its_remedy(library):
 
 def test_html_needs_none_of_the_libraries(tmp_path, bundle):
     code = WITHOUT.format(library="pango-1.0") + (
-        "import logging, reportgen.render\nassert 'weasyprint' not in sys.modules\nreportgen.render.load_languages\nprint('fine')"
+        "import logging, reportgen.documents\nassert 'weasyprint' not in sys.modules\nreportgen.documents.load_languages\nprint('fine')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "fine\n", done.stderr
@@ -168,7 +168,7 @@ def test_pdf_alone_stops_before_anything_is_computed_for_a_missing_glyph(study, 
 
 def test_documents_are_made_again_where_other_fonts_are_installed(study, renderer, tmp_path, monkeypatch):
     from reportgen.cache import Cache
-    from reportgen.render import other_scripts
+    from reportgen.documents import other_scripts
 
     for fonts in ({}, {}, {"manimgx-fonts": "1"}, {"manimgx-fonts": "2"}):
         monkeypatch.setattr(other_scripts, "installed", lambda fonts=fonts: fonts)

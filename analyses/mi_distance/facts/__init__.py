@@ -6,7 +6,7 @@ Nothing here is worded. A sentence's key is built from a verdict, so that what t
 from typing import Any
 
 from analyses.mi_distance.facts.answers import abstract_sentences, answers_table
-from analyses.mi_distance.facts.common import common_facts
+from analyses.mi_distance.facts.captions import captions as figure_captions
 from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import (
     nat,
@@ -21,22 +21,15 @@ from analyses.mi_distance.facts.layers import (
     significant_counts,
     tau_description,
 )
+from analyses.mi_distance.facts.linear import linear_facts
 from analyses.mi_distance.facts.position import position_facts
-from analyses.mi_distance.facts.statements import (
-    conclusion_lists,
-    lesson_sentences,
-    other_verdicts,
-    part_table,
-    statement_facts,
-    verdict_table,
-)
+from analyses.mi_distance.facts.robustness import robustness_facts
+from analyses.mi_distance.facts.statements import lesson_sentences, other_verdicts, part_table, statement_facts, verdict_table
 from analyses.mi_distance.facts.untrained import untrained_facts
-from analyses.mi_distance.figure_captions import captions as figure_captions
-from analyses.mi_distance.layer_counts import counted
-from analyses.mi_distance.linear_facts import linear_facts
-from analyses.mi_distance.names import VERDICTS
-from analyses.mi_distance.robustness_facts import robustness_facts
+from analyses.occurrences.facts.common import common_facts, conclusion_lists
+from analyses.occurrences.facts.counts import counted
 from analyses.protocol import Results
+from analyses.statistics.verdicts import VERDICTS
 
 
 def facts(results: Results) -> dict[str, Any]:

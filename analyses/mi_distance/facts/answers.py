@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study, part_of, verdict_row
-from analyses.mi_distance.names import VERDICTS
-from analyses.mi_distance.value_specs import Spec, key, listed
+from analyses.mi_distance.facts.rows import part_of, verdict_row
+from analyses.mi_distance.names import CO_PRIMARY
+from analyses.records import Study
+from analyses.statistics.verdicts import VERDICTS
+from analyses.value_specs import Spec, key, listed
 
 # What was found instead is said of these, beside the verdict's own word.
 _SAID = ("contradicted", "supported")

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
-from analyses.mi_distance.layer_counts import where
-from analyses.mi_distance.layer_numbers import places
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import interval, is_number, key, listed, number, percent
+from analyses.mi_distance.facts.rows import band_values, part_of, verdict_row
+from analyses.mi_distance.names import CO_PRIMARY
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.facts.counts import where
+from analyses.occurrences.layer_numbers import places
+from analyses.records import Study
+from analyses.value_specs import interval, is_number, key, listed, number, percent
 
 
 def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:

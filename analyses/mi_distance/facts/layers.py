@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study, verdict_row
-from analyses.mi_distance.layer_counts import where
-from analyses.mi_distance.layer_numbers import studied
-from analyses.mi_distance.names import CORRECTIONS, ESTIMATORS
-from analyses.mi_distance.value_specs import is_number, key, number, percent
+from analyses.mi_distance.facts.rows import verdict_row
+from analyses.mi_distance.names import CO_PRIMARY, CORRECTIONS, ESTIMATORS
+from analyses.occurrences.facts.counts import where
+from analyses.occurrences.layer_numbers import studied
+from analyses.records import Study
+from analyses.value_specs import is_number, key, number, percent
 
 # The correction that the text quotes; the others are in the table.
 _QUOTED_CORRECTION = "fdr_bh"

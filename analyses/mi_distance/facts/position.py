@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analyses.mi_distance.conclusions import CO_PRIMARY, LESSON, shared_parts
-from analyses.mi_distance.facts.rows import Study, part_of, verdict_row
+from analyses.mi_distance.conclusions import shared_parts
+from analyses.mi_distance.facts.rows import part_of, verdict_row
+from analyses.mi_distance.names import CO_PRIMARY, LESSON
 from analyses.mi_distance.position import EXCESS, PLAIN, control_name
-from analyses.mi_distance.value_specs import interval, is_number, key, listed, number
+from analyses.records import Study
+from analyses.value_specs import interval, is_number, key, listed, number
 
 _STATEMENT, _MEASURE = "negative_tau", "mean_tau"
 # What each statement on distance is judged by, as far as it speaks of the sign.

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from analyses.mi_distance.layer_numbers import studied
-
-Study = Mapping[str, Any]
+from analyses.occurrences.layer_numbers import studied
+from analyses.records import Study
 
 
 def verdict_row(study: Study, name: str, estimator: str, control: str = "none") -> Mapping[str, Any] | None:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
+from analyses.mi_distance.facts.rows import band_values, part_of, verdict_row
 from analyses.mi_distance.hypotheses import ONE_BRANCH
-from analyses.mi_distance.layer_counts import where
-from analyses.mi_distance.names import CONTROLS, VERDICTS
-from analyses.mi_distance.value_specs import Spec, interval, is_number, key, listed, number
+from analyses.mi_distance.names import CO_PRIMARY, CONTROLS
+from analyses.occurrences.facts.counts import where
+from analyses.records import Study
+from analyses.statistics.verdicts import VERDICTS
+from analyses.value_specs import Spec, interval, is_number, key, listed, number
 
 # How each measure is printed: digits, and whether it is bounded by 1.
 _PRINTED = {"mean_tau": (2, True), "tau_half": (2, True), "tau_difference": (2, True), "shift_slope": (2, False), "mlp_level": (4, False)}
@@ -194,24 +195,6 @@ def other_verdicts(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, An
 
 def _numbered(numbers: Sequence[int]) -> Spec:
     return {"key": f"answers.numbered.{'one' if len(numbers) == 1 else 'other'}", "as": "key", "values": {"numbers": listed(list(numbers))}}
-
-
-def conclusion_lists(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One sentence for each verdict that was reached: which statements reached it."""
-    lists = []
-    for verdict in VERDICTS:
-        names = [
-            {
-                "key": "conclusion.item",
-                "as": "key",
-                "values": {"number": statement["number"], "statement": key(f"statement.{statement['name']}.short")},
-            }
-            for statement in statements
-            if statement["verdict"] == verdict
-        ]
-        if names:
-            lists.append({"verdict": verdict, "key": f"conclusion.{verdict}", "values": {"names": listed(names)}})
-    return lists
 
 
 def verdict_table(study: Study) -> list[dict[str, Any]]:

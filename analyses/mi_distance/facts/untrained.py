@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from analyses.mi_distance.conclusions import CO_PRIMARY, LESSON
-from analyses.mi_distance.facts.rows import Study, band_values, part_of, verdict_row
-from analyses.mi_distance.layer_numbers import places
-from analyses.mi_distance.names import ATTENTION, BRANCHES, MLP
-from analyses.mi_distance.value_specs import is_number, key, number
+from analyses.mi_distance.facts.rows import band_values, part_of, verdict_row
+from analyses.mi_distance.names import CO_PRIMARY, LESSON
+from analyses.occurrences.branches import ATTENTION, BRANCHES, MLP
+from analyses.occurrences.layer_numbers import places
+from analyses.records import Study
 from analyses.statistics.correlation import kendall_tau
+from analyses.value_specs import is_number, key, number
 
 _BANDS = {"early": ("early_layers", "early_difference"), "deep": ("deep_layers", "deep_difference")}
 

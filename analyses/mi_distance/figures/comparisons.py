@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pandas
-import scipy.stats
 
-from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row, Words
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import Canvas, EndLabel, Row, Words
+from analyses.drawing.marks import (
     Hover,
     Style,
     Text,
@@ -19,21 +18,21 @@ from analyses.mi_distance.figures.marks import (
     marked_points,
     note_if_empty,
     p_or_nothing,
-    select,
     shade_bands,
-    tidy,
 )
-from analyses.mi_distance.figures.profiles import CO_PRIMARY
-from analyses.mi_distance.layer_numbers import of_model
-from analyses.mi_distance.value_specs import number
+from analyses.frames import select, tidy
+from analyses.mi_distance.names import CO_PRIMARY
+from analyses.mi_distance.shown import bonferroni_threshold, critical_z
+from analyses.occurrences.layer_numbers import of_model
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import number
 
 T = ("t_statistic", "t_p_bonferroni", "t_p_fdr_bh")
 DIFFERENCE = ("mi_difference", "mi_difference_low", "mi_difference_high", "mi_difference_p_fdr_bh")
 DASHED = (0, (4, 2))
 T_STYLE = Style("ink", "-", "o")
 DIFFERENCE_STYLE = Style("ink", "-", "s")
-COURSE = Style("control:different_word", (0, (4, 1.5)), "o", filled=False)
+COURSE = Style("series:grey", (0, (4, 1.5)), "o", filled=False)
 FIELLER = Style("highlight", "-", "s")
 
 
@@ -123,11 +122,6 @@ def _z_texts(words: Words, name: str, layer: np.ndarray, z: np.ndarray, p: np.nd
     return text
 
 
-def bonferroni_threshold(alpha: float, layers: int, pairs: int) -> float:
-    """The absolute t above which p < alpha after Bonferroni over the layers, 2N - 2 degrees of freedom; NaN for a single pair."""
-    return float(scipy.stats.t.isf(alpha / layers / 2, 2 * pairs - 2)) if pairs > 1 else math.nan
-
-
 def z_profile(results: Results) -> FigureSpec:
     """Z of the difference of the two taus over the layers, with the course's variance and with Fieller's."""
     study = results.study
@@ -182,8 +176,3 @@ def z_profile(results: Results) -> FigureSpec:
         return hover.drawing(canvas)
 
     return FigureSpec("z_profile", draw, data)
-
-
-def critical_z(alpha: float) -> float:
-    """The absolute Z above which a two-sided p lies below alpha."""
-    return float(scipy.stats.norm.isf(alpha / 2))

@@ -7,8 +7,8 @@ import numpy as np
 import pandas
 from matplotlib.axes import Axes
 
-from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import Canvas, EndLabel, Row
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
@@ -21,22 +21,21 @@ from analyses.mi_distance.figures.marks import (
     layer_axis,
     limits,
     note_if_empty,
-    select,
     shade_bands,
-    tidy,
     value_texts,
 )
+from analyses.frames import select, tidy
 from analyses.mi_distance.figures.profiles import MEAN
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import number
+from analyses.occurrences.branches import BRANCHES
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import number
 
 CONTROL = ("control_mean_mutual_information", "control_mean_mutual_information_low", "control_mean_mutual_information_high")
 EXCESS = ("word_specific_excess", "word_specific_excess_low", "word_specific_excess_high")
 UNTRAINED = ("untrained_mean_mutual_information", "untrained_mean_mutual_information_low", "untrained_mean_mutual_information_high")
-DIFFERENT_WORD_STYLE = Style("control:different_word", (0, (1, 1.3)), "s", filled=False)
+DIFFERENT_WORD_STYLE = Style("series:grey", (0, (1, 1.3)), "s", filled=False)
 UNTRAINED_TAU = ("untrained_kendall_tau", "untrained_kendall_tau_low", "untrained_kendall_tau_high")
-UNTRAINED_STYLE = Style("control:untrained", (0, (1, 1.3)), "^", filled=False)
+UNTRAINED_STYLE = Style("series:ochre", (0, (1, 1.3)), "^", filled=False)
 
 
 def _series(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, names: Sequence[str], style: Style, text: str) -> float:

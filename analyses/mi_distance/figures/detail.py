@@ -1,7 +1,5 @@
 """One layer pair by pair: the matrix of mutual information, its relation to token distance, and one pair's activations."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -15,39 +13,17 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-from analyses.mi_distance.figures.layout import SMALL, Canvas, Row
-from analyses.mi_distance.figures.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points, select
-from analyses.mi_distance.layer_numbers import detail_layer
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import number
+from analyses.drawing.canvas import SMALL, Canvas, Row
+from analyses.drawing.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points
+from analyses.frames import select
+from analyses.mi_distance.shown import compressed_beyond, first_pair, pair_values
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.layer_numbers import detail_layer
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import number
 
 # Not colours of the palette on purpose: cells of the matrix keep their colours on a dark screen, so do the numbers on them.
 DARK_ON_LIGHT, LIGHT_ON_DARK = "#12171d", "#fafbfc"
-
-
-def pair_values(results: Results) -> pandas.DataFrame:
-    """One row a branch and pair of the detail layer, histogram estimator; occurrences numbered from 1."""
-    layer, place = detail_layer(results.study)
-    chosen = results.dataset.sel(estimator="histogram").isel(layer=place)
-    position = results.dataset["token_position"].to_numpy()
-    first, second = chosen["first_occurrence"].to_numpy(), chosen["second_occurrence"].to_numpy()
-    frames = [
-        pandas.DataFrame(
-            {
-                "branch": branch,
-                "layer": layer,
-                "first_occurrence": first + 1,
-                "second_occurrence": second + 1,
-                "first_token_position": position[first],
-                "second_token_position": position[second],
-                "token_distance": chosen["token_distance"].to_numpy(),
-                "mutual_information": chosen["mutual_information"].sel(branch=branch).to_numpy(),
-            }
-        )
-        for branch in BRANCHES
-    ]
-    return pandas.concat(frames, ignore_index=True)
 
 
 def mutual_information_matrix(results: Results) -> FigureSpec:
@@ -186,47 +162,6 @@ def _tau_rows(canvas: Canvas, tested: Any) -> list[str]:
     if not np.isfinite(p):
         return canvas.words.rows("figure.distance_scatter.tau", **values)
     return canvas.words.rows("figure.distance_scatter.tau_p", p={"value": p, "as": "p_value"}, **values)
-
-
-@dataclass(frozen=True)
-class PairOfVectors:
-    """The first two occurrences in the detail layer: activations in standard deviations, and what the trimming drops."""
-
-    frame: pandas.DataFrame
-    trimmed: Mapping[str, int]
-
-
-def first_pair(results: Results) -> PairOfVectors:
-    """One row a branch and dimension: activations of occurrences 1 and 2, raw and as z-scores over the dimensions (sample sd)."""
-    (layer, place), trim = detail_layer(results.study), results.study["settings"]["estimation"]["trim"]
-    frames, trimmed = [], {}
-    for index, branch in enumerate(BRANCHES):
-        vectors = results.dataset["activation"].to_numpy()[index, place, :2].astype(np.float64)
-        spread = vectors.std(axis=-1, ddof=1, keepdims=True)
-        z = (vectors - vectors.mean(axis=-1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
-        outlier = np.zeros(vectors.shape[-1], dtype=bool) if trim is None else (np.abs(z) > trim).any(axis=0)
-        trimmed[branch] = int(outlier.sum())
-        frames.append(
-            pandas.DataFrame(
-                {
-                    "branch": branch,
-                    "layer": layer,
-                    "dimension": np.arange(vectors.shape[-1]),
-                    "first_activation": vectors[0],
-                    "second_activation": vectors[1],
-                    "first_z": z[0],
-                    "second_z": z[1],
-                    "trimmed": outlier,
-                }
-            )
-        )
-    return PairOfVectors(pandas.concat(frames, ignore_index=True), trimmed)
-
-
-def compressed_beyond(pair: PairOfVectors, trim: float | None) -> float | None:
-    """The absolute z beyond which the axes are logarithmic; None where a linear axis shows every point well."""
-    linear = 3.0 if trim is None else trim
-    return linear if float(pair.frame[["first_z", "second_z"]].abs().to_numpy().max()) > 2.5 * linear else None
 
 
 def activation_scatter(results: Results) -> FigureSpec:

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas
 from matplotlib.ticker import MaxNLocator
-from scipy import stats
 
-from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import Canvas, EndLabel, Row
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
@@ -17,43 +16,19 @@ from analyses.mi_distance.figures.marks import (
     branch_name,
     curve,
     hover_points,
-    key,
     last_finite,
     layer_axis,
     limits,
     marked_points,
-    select,
-    tidy,
 )
-from analyses.mi_distance.layer_numbers import studied
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import number
+from analyses.frames import select
+from analyses.mi_distance.shown import SERIES, fitted_line, layer_means
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.layer_numbers import studied
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import key, number
 
-SERIES = ("histogram", "corrected", "expected", "nearest_neighbour")
 LINE = {"histogram": "-", "corrected": (0, (5, 1.6)), "expected": (0, (1, 1.3)), "nearest_neighbour": (0, (6, 1.5, 1, 1.5))}
-
-
-def layer_means(results: Results) -> pandas.DataFrame:
-    """One row a branch and layer: the means by each estimator, the expected one (histogram minus corrected), and its share."""
-    means = tidy(results.dataset, ("mean_mutual_information",))
-    wide = means.pivot(index=["branch", "layer"], columns="estimator", values="mean_mutual_information").reset_index()
-    wide.columns.name = None
-    wide["expected"] = wide["histogram"] - wide["corrected"]
-    wide["expected_share"] = np.where(wide["histogram"] > 0, wide["expected"] / wide["histogram"].where(wide["histogram"] > 0), np.nan)
-    return wide[["branch", "layer", *SERIES, "expected_share"]]
-
-
-def fitted_line(frame: pandas.DataFrame) -> tuple[float, float] | None:
-    """Slope and intercept of the nearest-neighbour means on the histogram means, both branches together; None without spread.
-
-    Theil and Sen's line, whose slope the statement on the estimators is judged by.
-    """
-    x, y = frame["histogram"].to_numpy(), frame["nearest_neighbour"].to_numpy()
-    if len(x) < 2 or not np.ptp(x) > 0:
-        return None
-    line = stats.theilslopes(y, x)
-    return float(line.slope), float(line.intercept)
 
 
 def estimator_comparison(results: Results) -> FigureSpec:
@@ -61,7 +36,7 @@ def estimator_comparison(results: Results) -> FigureSpec:
     data = layer_means(results)
 
     def style(branch: str, name: str) -> Style:
-        colour = {"expected": "expected", "nearest_neighbour": "highlight"}.get(name, BRANCH_STYLE[branch].color)
+        colour = {"expected": "series:slate", "nearest_neighbour": "highlight"}.get(name, BRANCH_STYLE[branch].color)
         return Style(colour, LINE[name], BRANCH_STYLE[branch].marker if name == "histogram" else "", filled=True)
 
     def draw(labels: Labels) -> Drawing:

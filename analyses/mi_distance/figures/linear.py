@@ -2,30 +2,25 @@
 
 from matplotlib.ticker import PercentFormatter
 
-from analyses.mi_distance.figures.layout import Canvas, Row
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import Canvas, Row
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     branch_labels,
     branch_name,
     curve,
     hover_points,
-    key,
     last_finite,
     layer_axis,
     limits,
     note_if_empty,
-    select,
     shade_bands,
-    tidy,
 )
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import is_number, percent
+from analyses.frames import select, tidy
+from analyses.mi_distance.shown import AXIS, SHARE
+from analyses.occurrences.branches import BRANCHES
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
-
-SHARE = ("linear_share", "linear_share_low", "linear_share_high")
-# Where MI is next to nothing a share can be anything: what lies beyond is cut off.
-AXIS = (-0.5, 2.5)
+from analyses.value_specs import is_number, key, percent
 
 
 def linear_share(results: Results) -> FigureSpec:

@@ -2,47 +2,31 @@
 
 import numpy as np
 
-from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import Canvas, EndLabel, Row
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
     branch_name,
     curve,
     hover_points,
-    key,
     last_finite,
     layer_axis,
     limits,
     note_if_empty,
-    select,
     shade_bands,
-    tidy,
 )
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.position import EXCESS, PLAIN
-from analyses.mi_distance.value_specs import number
+from analyses.frames import select, tidy
+from analyses.mi_distance.shown import SUBJECTS, drawn
+from analyses.occurrences.branches import BRANCHES
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import key, number
 
-# What is drawn, by the variable that holds it (behind the name of its subject); "all" has the look of its branch.
-LOOKS = {
-    "all": "kendall_tau",
-    "without_first": "kendall_tau_without_first",
-    "prefix": "prefix_kendall_tau",
-    "partial": "partial_kendall_tau",
-}
 STYLES = {
-    "without_first": Style("excess", (0, (1, 1.2)), "s", filled=False),
+    "without_first": Style("series:green", (0, (1, 1.2)), "s", filled=False),
     "prefix": Style("highlight", (0, (5, 1.4, 1, 1.4)), "^", filled=False),
-    "partial": Style("control:untrained", (0, (3, 1.4)), "v", filled=False),
+    "partial": Style("series:ochre", (0, (3, 1.4)), "v", filled=False),
 }
-SUBJECTS = {PLAIN: "plain", EXCESS: "excess"}
-
-
-def drawn(results: Results) -> dict[str, dict[str, str]]:
-    """Subject -> look -> variable, as far as these results have them."""
-    found = {kind: {look: f"{kind}{name}" for look, name in LOOKS.items() if f"{kind}{name}" in results.dataset} for kind in SUBJECTS}
-    return {kind: looks for kind, looks in found.items() if "all" in looks}
 
 
 def position_profile(results: Results) -> FigureSpec:

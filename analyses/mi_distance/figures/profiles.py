@@ -4,8 +4,8 @@ import numpy as np
 import pandas
 from matplotlib.axes import Axes
 
-from analyses.mi_distance.figures.layout import Canvas, EndLabel, Row, Words
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import Canvas, EndLabel, Row, Words
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Text,
@@ -20,17 +20,16 @@ from analyses.mi_distance.figures.marks import (
     marked_points,
     note_if_empty,
     p_or_nothing,
-    select,
     shade_bands,
-    tidy,
     value_texts,
 )
-from analyses.mi_distance.layer_numbers import studied
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.value_specs import number
+from analyses.frames import select, tidy
+from analyses.mi_distance.names import CO_PRIMARY
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.layer_numbers import studied
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import number
 
-CO_PRIMARY = ("histogram", "nearest_neighbour")
 MEAN = ("mean_mutual_information", "mean_mutual_information_low", "mean_mutual_information_high")
 TAU = ("kendall_tau", "kendall_tau_low", "kendall_tau_high", "mantel_p")
 

@@ -7,33 +7,31 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
-from analyses.mi_distance.calibration import calibration_table
-from analyses.mi_distance.conclusions import CO_PRIMARY
-from analyses.mi_distance.error_rates import error_rate_table
-from analyses.mi_distance.figures.layout import ROW, SMALL, WIDTH, Canvas, EndLabel, Row
-from analyses.mi_distance.figures.marks import (
+from analyses.drawing.canvas import ROW, SMALL, WIDTH, Canvas, EndLabel, Row
+from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
     branch_name,
     curve,
     hover_points,
-    key,
     layer_axis,
     limits,
     marked_points,
     note_if_empty,
-    select,
-    tidy,
 )
-from analyses.mi_distance.value_specs import interval, number
+from analyses.frames import select, tidy
+from analyses.mi_distance.calibration import calibration_table
+from analyses.mi_distance.error_rates import error_rate_table
+from analyses.mi_distance.names import CO_PRIMARY
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import interval, key, number
 
 ESTIMATOR_STYLE = {
-    "histogram": Style("branch:attention", "-", "o"),
-    "corrected": Style("excess", (0, (5, 1.6)), "D"),
+    "histogram": Style("series:blue", "-", "o"),
+    "corrected": Style("series:green", (0, (5, 1.6)), "D"),
     "nearest_neighbour": Style("highlight", (0, (6, 1.5, 1, 1.5)), "s"),
-    "gaussian_copula": Style("control:untrained", (0, (1, 1.3)), "^"),
+    "gaussian_copula": Style("series:ochre", (0, (1, 1.3)), "^"),
 }
 # Where the error rate of a sound test should lie at a nominal .05 (the acceptance of the null simulation).
 TOLERATED = (0.03, 0.07)
@@ -94,22 +92,22 @@ def error_rates(results: Results) -> FigureSpec:
     alpha = results.study["settings"]["alpha"]
 
     def draw(labels: Labels) -> Drawing:
-        languages = len(labels("figure.layer").replace("\n", " / ").split(" / "))
+        languages = len(labels.codes)
         step = 0.1 + languages * ROW
         row = Row(step * len(data), columns=1, titles=False, y_labels=False)
         canvas, hover = Canvas(labels, [row], left=0.1, outer=2.35, right=0.3), Hover()
         axes = canvas.axes[0][0]
         y = np.arange(len(data))
         if alpha == 0.05:
-            axes.axvspan(*TOLERATED, color="excess", alpha=0.18, linewidth=0, zorder=0)
+            axes.axvspan(*TOLERATED, color="series:green", alpha=0.18, linewidth=0, zorder=0)
         axes.axvline(alpha, color="ink", linewidth=1, linestyle=(0, (4, 2)), zorder=1)
         rate, low, high = (data[f"type_one_error{end}"].to_numpy() for end in ("", "_low", "_high"))
         simulated = np.isfinite(rate)
         axes.hlines(y[simulated], low[simulated], high[simulated], color="ink", linewidth=1.3, zorder=3)
         sound = data["simulated_test"].isin(SOUND).to_numpy()
         for name, among, style in (
-            ("sound", sound, Style("excess", "", "o")),
-            ("course", ~sound, Style("branch:mlp", "", "D")),
+            ("sound", sound, Style("series:green", "", "o")),
+            ("course", ~sound, Style("series:vermilion", "", "D")),
         ):
             at = np.flatnonzero(among & simulated)
             axes.scatter(rate[at], y[at], s=26, marker=style.marker, c=style.color, linewidths=0, zorder=4, gid=name)

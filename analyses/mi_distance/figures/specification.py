@@ -9,22 +9,18 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from analyses.mi_distance.figures.layout import ROW, SEPARATOR, SMALL, WIDTH, Canvas, Row, Words
-from analyses.mi_distance.figures.marks import Hover, Style, interval_or_nothing, key, limits, note_if_empty, select
-from analyses.mi_distance.names import VERDICTS
+from analyses.drawing.canvas import ROW, SEPARATOR, SMALL, WIDTH, Canvas, Row, Words
+from analyses.drawing.marks import Hover, Style, interval_or_nothing, limits, note_if_empty
+from analyses.frames import select
+from analyses.mi_distance.shown import FIGURES
 from analyses.mi_distance.specification_curve import specification_table
-from analyses.mi_distance.value_specs import number
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.statistics.verdicts import VERDICTS
+from analyses.value_specs import key, number
 
-# Figure -> its statements: those that share a unit stand beside each other.
-FIGURES = {
-    "specification_information": ("early_layers", "deep_layers"),
-    "specification_tau": ("negative_tau", "tau_separation"),
-    "specification_shift": ("constant_shift",),
-}
 VERDICT_STYLE = {
-    "supported": Style("excess", "", "o"),
-    "contradicted": Style("branch:mlp", "", "D"),
+    "supported": Style("series:green", "", "o"),
+    "contradicted": Style("series:vermilion", "", "D"),
     "inconclusive": Style("muted", "", "o", filled=False),
     "not_testable": Style("muted", "", "x"),
 }

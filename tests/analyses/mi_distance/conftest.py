@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analyses.mi_distance.inputs import StudyInput
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import SilentProgress
 from analyses.protocol import Results
 

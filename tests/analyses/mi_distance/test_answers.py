@@ -5,11 +5,12 @@ import re
 
 import pytest
 
+from analyses.mi_distance import analysis
 from analyses.mi_distance.facts.answers import abstract_sentences
-from analyses.mi_distance.names import VERDICTS
-from reportgen.render import Assets, load_languages
+from analyses.statistics.verdicts import VERDICTS
+from reportgen.documents import Assets, load_languages
 
-LANGUAGES = load_languages(*Assets.default().directories)
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 NAMES = ("early_layers", "deep_layers", "negative_tau", "tau_separation", "constant_shift")
 COMBINATIONS = list(itertools.product(VERDICTS, repeat=len(NAMES)))
 VERB = {

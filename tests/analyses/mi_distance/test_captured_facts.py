@@ -13,16 +13,17 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from analyses.mi_distance.facts.captured import MANY_TIES, NEAR, REASONS, captured_facts, layers_captured
-from analyses.mi_distance.inputs import from_arrays, from_file
-from analyses.mi_distance.left_out import without_silent_layers
+from analyses.mi_distance import analysis
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.facts.captured import MANY_TIES, NEAR, REASONS, captured_facts, layers_captured
+from analyses.occurrences.left_out import without_silent_layers
+from analyses.occurrences.vectors import from_arrays, from_file
 from analyses.progress import SilentProgress
 from analyses.words import look_for
-from reportgen.render.assets import built_in_templates
-from reportgen.render.languages import load_languages
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import load_languages
 
-LANGUAGES = load_languages(built_in_templates())
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 NOTHING = xr.Dataset()
 
 
@@ -208,8 +209,6 @@ def test_nothing_is_said_where_all_layers_are_studied(make_input):
 
 
 def test_bands_figures_and_tables_have_the_models_numbers(make_input, small_settings):
-    from analyses.mi_distance import analysis
-
     numbers = [4, 8, 12, 16, 20, 24]
     model = {"source": "hub", "name": "owner/hybrid", "layers_of_model": 24, "layer_numbers": numbers}
     found = without_silent_layers(replace(make_input(occurrences=6, layers=6), provenance={"model": model}))

@@ -4,12 +4,14 @@ import copy
 
 import pytest
 
-from analyses.mi_distance.facts.description import model_facts, nat, reproduction, text_segments, thresholds, token_count
+from analyses.mi_distance import analysis
+from analyses.mi_distance.facts.description import nat, thresholds
 from analyses.mi_distance.settings import HypothesisSettings
-from reportgen.render.assets import built_in_templates
-from reportgen.render.languages import load_languages
+from analyses.occurrences.facts.description import model_facts, reproduction, text_segments, token_count
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import load_languages
 
-LANGUAGES = load_languages(built_in_templates())
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 
 
 def study(**hypotheses):

@@ -11,7 +11,7 @@ from analyses.mi_distance.error_rates import (
     occurrence_variance,
     wilson_interval,
 )
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.pairs import pairs_of
 
 POSITIONS = np.array([3, 11, 20, 34, 52, 61, 90])
 SOUND = ("jackknife", "mantel", "mantel_difference")

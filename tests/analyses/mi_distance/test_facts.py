@@ -2,21 +2,21 @@
 
 import copy
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-import reportgen
+from analyses.mi_distance import analysis
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts import facts
-from analyses.mi_distance.hypotheses import ONE_BRANCH, conjunction
-from analyses.mi_distance.layer_counts import where
+from analyses.mi_distance.hypotheses import ONE_BRANCH
+from analyses.occurrences.facts.counts import where
 from analyses.protocol import Results
-from reportgen.render.languages import load_languages, placeholders
+from analyses.statistics.verdicts import conjunction
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import load_languages, placeholders
 
-TEMPLATES = Path(reportgen.__file__).parent.parent / "templates"
-LANGUAGES = load_languages(TEMPLATES)
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 
 # Every verdict, with its side where it has one, that the rule of a statement's parts can reach.
 POSITIVE = [("supported", None), ("contradicted", None), ("inconclusive", None), ("not_testable", None)]

@@ -12,21 +12,20 @@ import pytest
 import scipy.stats
 from matplotlib.text import Text
 
-from analyses.mi_distance.figure_captions import captions
+from analyses.drawing.canvas import _apart
+from analyses.drawing.marks import layer_ticks
+from analyses.mi_distance import analysis
+from analyses.mi_distance.facts.captions import captions
 from analyses.mi_distance.figures import figures
-from analyses.mi_distance.figures.comparisons import bonferroni_threshold, critical_z
-from analyses.mi_distance.figures.detail import first_pair
-from analyses.mi_distance.figures.estimators import fitted_line
-from analyses.mi_distance.figures.layout import _apart
-from analyses.mi_distance.figures.marks import layer_ticks
-from analyses.mi_distance.inputs import StudyInput
 from analyses.mi_distance.settings import StudySettings
+from analyses.mi_distance.shown import bonferroni_threshold, critical_z, first_pair, fitted_line
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import SilentProgress
 from analyses.protocol import FigureSpec, Results
-from reportgen.render.assets import Assets
-from reportgen.render.languages import Labels, Language, load_languages, placeholders
-from reportgen.render.svg import figure_style, render_svg
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import Labels, Language, load_languages, placeholders
+from reportgen.documents.svg import figure_style, render_svg
 
 SIZES = list(itertools.product((4, 30, 48), (2, 3, 4, 7, 12)))
 PARTS = ("caption", "alt", "how_to_read")
@@ -79,12 +78,12 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
 
 @pytest.fixture(scope="module")
 def languages() -> dict[str, Language]:
-    return load_languages(Assets.default().directories[0])
+    return load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 
 
 @pytest.fixture
 def style() -> Iterator[None]:
-    with figure_style(Assets.default()):
+    with figure_style(Assets.of(analysis)):
         yield
     plt.close("all")
 
@@ -368,8 +367,6 @@ def test_the_catalogues_hold_the_sentences_of_the_figures_and_no_others(language
     for code, language in recorded.items():
         existing = {key for key in languages[code].catalogue if key.startswith("figure.")}
         assert existing == {key for key in language.catalogue.asked if key.startswith("figure.")}
-        # A slash between spaces stands between the languages.
-        assert not [key for key in existing if " / " in languages[code].catalogue[key]]
     for key in existing:
         vietnamese, english = (placeholders(languages[code].catalogue[key]) for code in ("vi", "en"))
         assert vietnamese == english, key

@@ -7,17 +7,7 @@ import scipy.stats
 
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.conclusions import conclude
-from analyses.mi_distance.controls import Adjusted, plain
-from analyses.mi_distance.hypotheses import (
-    ONE_BRANCH,
-    STATEMENTS,
-    Interval,
-    conjunction,
-    decide,
-    judge,
-    judge_statement,
-    measure_with_intervals,
-)
+from analyses.mi_distance.hypotheses import ONE_BRANCH, STATEMENTS, decide, judge, judge_statement, measure_with_intervals
 from analyses.mi_distance.measures import (
     MEASURES,
     OF_BANDS,
@@ -29,8 +19,10 @@ from analyses.mi_distance.measures import (
     shift_slopes_without_a_layer,
     tau_weights,
 )
-from analyses.mi_distance.pairs import pairs_of
 from analyses.mi_distance.settings import HypothesisSettings
+from analyses.occurrences.controls import Adjusted, plain
+from analyses.occurrences.pairs import pairs_of
+from analyses.statistics.verdicts import Interval, conjunction
 
 SETTINGS = HypothesisSettings()
 NAN, TINY = math.nan, 1e-9

@@ -6,8 +6,9 @@ import pytest
 
 from analyses.errors import InputError
 from analyses.mi_distance import analysis
-from analyses.mi_distance.inputs import from_file, read_input
 from analyses.mi_distance.settings import StudySettings
+from analyses.occurrences.capture import read_input
+from analyses.occurrences.vectors import from_file
 from analyses.progress import SilentProgress
 from reportgen.bundle import write_dataset
 

@@ -8,7 +8,7 @@ import scipy.stats
 from statsmodels.stats.multitest import multipletests
 
 from analyses.mi_distance.layer_statistics import branch_intervals, comparison_statistics, correlation_statistics
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.pairs import pairs_of
 
 PAIRS = pairs_of(np.array([2, 9, 14, 30, 33, 60]))
 VALUES = np.random.default_rng(4).normal(size=(3, 2, 5, len(PAIRS))) + 0.4 * np.arange(5)[:, None]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analyses.errors import InputError
-from analyses.mi_distance.inputs import read_input
-from analyses.mi_distance.left_out import without_silent_layers
+from analyses.occurrences.capture import read_input
+from analyses.occurrences.left_out import without_silent_layers
 from analyses.progress import SilentProgress
 
 
@@ -71,7 +71,7 @@ def test_a_file_of_vectors_with_a_dead_layer(make_input, small_settings, tmp_pat
 
 
 def test_vectors_from_a_bundle_keep_the_layers_numbers(make_input, tmp_path):
-    from analyses.mi_distance.inputs import from_file
+    from analyses.occurrences.vectors import from_file
 
     result = without_silent_layers(spoiled(make_input(occurrences=5, layers=4), 1, 0, "zero"))
     result.to_dataset().to_netcdf(tmp_path / "activations.nc", engine="scipy")

@@ -7,14 +7,14 @@ import pytest
 
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.facts import facts
+from analyses.mi_distance.facts.linear import linear_facts
 from analyses.mi_distance.figures import figures
-from analyses.mi_distance.linear_facts import linear_facts
 from analyses.mi_distance.linear_share import DEPTHS, linear_variables
-from analyses.mi_distance.names import BRANCHES
-from analyses.mi_distance.pairs import pairs_of
 from analyses.mi_distance.study import analyse
 from analyses.mi_distance.tables import tables
 from analyses.mutual_information import pairwise_mutual_information
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.pairs import pairs_of
 from analyses.progress import SilentProgress
 from analyses.protocol import Results
 

@@ -5,23 +5,23 @@ words whose claim is false, and a statement that is open may hold none of the wo
 """
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import reportgen
+from analyses.mi_distance import analysis
 from analyses.mi_distance.bands import bands_of
-from analyses.mi_distance.conclusions import CO_PRIMARY, conclude
+from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts.statements import statement_facts
 from analyses.mi_distance.hypotheses import Measured, judge
+from analyses.mi_distance.names import CO_PRIMARY
 from analyses.mi_distance.settings import HypothesisSettings
-from reportgen.render.languages import load_languages
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import load_languages
 
-TEMPLATES = Path(reportgen.__file__).parent.parent / "templates"
-LANGUAGES = load_languages(TEMPLATES)
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 LAYERS = 30
 HYPOTHESES = HypothesisSettings()
 BANDS = bands_of(LAYERS, HYPOTHESES)

@@ -8,15 +8,15 @@ import pytest
 import scipy.stats
 
 from analyses.mi_distance.bands import bands_of
-from analyses.mi_distance.controls import plain
 from analyses.mi_distance.facts.position import _answer, _direction, position_facts
 from analyses.mi_distance.hypotheses import measure_with_intervals
-from analyses.mi_distance.inputs import StudyInput
 from analyses.mi_distance.names import ESTIMATORS
-from analyses.mi_distance.pairs import pairs_of
 from analyses.mi_distance.position import Position, position_of
 from analyses.mi_distance.settings import HypothesisSettings, StudySettings
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.controls import plain
+from analyses.occurrences.pairs import pairs_of
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import SilentProgress
 
 POSITION = np.array([2, 21, 43, 72, 88, 90, 105])

@@ -1,19 +1,18 @@
 """Which sentence on robustness is chosen, and that both languages have it with every value it asks for."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-import reportgen
+from analyses.mi_distance import analysis
+from analyses.mi_distance.facts.robustness import robustness_facts
 from analyses.mi_distance.hypotheses import STATEMENTS
-from analyses.mi_distance.robustness_facts import robustness_facts
 from analyses.mi_distance.study import analyse
 from analyses.progress import SilentProgress
 from analyses.protocol import Results
-from reportgen.render.languages import load_languages
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import load_languages
 
-LANGUAGES = load_languages(Path(reportgen.__file__).parent.parent / "templates")
+LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 
 
 @pytest.fixture(scope="module")

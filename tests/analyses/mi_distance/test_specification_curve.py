@@ -8,10 +8,10 @@ import pytest
 import scipy.stats
 from sklearn.feature_selection import mutual_info_regression
 
-from analyses.mi_distance.pairs import pairs_of
 from analyses.mi_distance.robustness import robustness_variables
 from analyses.mi_distance.specification_curve import Vectors, references, specification_table, specifications, specified_values
 from analyses.mi_distance.study import analyse
+from analyses.occurrences.pairs import pairs_of
 from analyses.progress import SilentProgress
 
 # The word's last token, read where nobody said: ready activations.

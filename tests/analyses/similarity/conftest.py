@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analyses.mi_distance.inputs import StudyInput
+from analyses.occurrences.vectors import StudyInput
 from analyses.progress import SilentProgress
 from analyses.protocol import Results
 from analyses.similarity.settings import SimilaritySettings

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from analyses.mi_distance import analysis as mutual_information
 from analyses.similarity import analysis
 from analyses.similarity.facts import facts
 from analyses.similarity.figures import figures
 from analyses.similarity.statements import STATEMENTS
 from analyses.similarity.tables import tables
-from reportgen.render import Assets, build_document, load_languages, render_html
-from reportgen.render.languages import placeholders, read_catalogue
+from reportgen.documents import Assets, build_document, load_languages, render_html
+from reportgen.documents.languages import placeholders, read_catalogue
 
 FOLDER = analysis.template_folder / analysis.templates
 ASSETS = Assets.of(analysis)
@@ -38,8 +39,7 @@ def test_both_languages_say_the_same_things():
 def test_no_sentence_is_left_that_nobody_asks_for():
     source = Path(analysis.template_folder).parent
     files = [path for kind in ("*.py", "*.j2", "*.yaml") for path in source.rglob(kind)]
-    shared = [source.parent / "mi_distance" / "figures" / name for name in ("layout.py", "marks.py")]
-    shared += [source.parent / "mi_distance" / "facts" / name for name in ("common.py", "description.py", "statements.py")]
+    shared = [path for room in ("occurrences", "drawing") for path in (source.parent / room).rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in (*files, *shared))
     words = set(re.findall(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\.?", text))
     for key in OWN["en"]:
@@ -71,7 +71,9 @@ def test_a_report_of_every_kind_of_study_is_made(name, results_of):
 
 
 def test_the_titles_of_the_two_analyses_do_not_meet():
-    first = load_languages(*Assets.default().directories)["en"].sentence("document.title")
+    first = load_languages(*Assets.of(mutual_information).directories, analysis=mutual_information.templates)["en"].sentence(
+        "document.title"
+    )
     assert "utual information" in first
     assert LANGUAGES["en"].sentence("document.title") != first
     # Words that both need are the common ones.

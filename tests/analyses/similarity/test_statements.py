@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from analyses.mi_distance.bands import bands_of
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.bands import depth_bands
+from analyses.occurrences.layer_numbers import LayerNumbers
+from analyses.occurrences.pairs import pairs_of
 from analyses.progress import SilentProgress
 from analyses.similarity.names import MEASURES
 from analyses.similarity.profiles import Profiles
@@ -77,7 +78,7 @@ def test_a_fall_is_found_no_more_often_than_stated_where_there_is_none():
     """Profiles without a trend, made of what each occurrence brings to its pairs: each branch's interval leaves out zero in 5 % at most."""
     generator = np.random.default_rng(11)
     settings = SimilaritySettings(name="null", word="x", activations_file="x.npz")
-    pairs, bands, runs, excluded = pairs_of(np.arange(2, 72, 10)), bands_of(6, settings.bands()), 400, 0
+    pairs, bands, runs, excluded = pairs_of(np.arange(2, 72, 10)), depth_bands(LayerNumbers((1, 2, 3, 4, 5, 6), 6), settings.depth), 400, 0
     for _ in range(runs):
         brought = generator.normal(size=(len(MEASURES), 2, 6, 7))
         values = brought[..., pairs.first] + brought[..., pairs.second] + generator.normal(size=(len(MEASURES), 2, 6, len(pairs)))

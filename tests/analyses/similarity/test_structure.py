@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.pairs import pairs_of
 from analyses.similarity.structure import agreement
 
 POSITIONS = np.array([3, 8, 20, 29, 51])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from analyses.mi_distance.pairs import pairs_of
+from analyses.occurrences.pairs import pairs_of
 from analyses.statistics import partial_kendall_tau, relabelled_partial_tau, relabelled_tau
 
 POSITION = np.array([2, 9, 15, 28, 31])

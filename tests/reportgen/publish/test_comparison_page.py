@@ -9,7 +9,7 @@ from analyses import mi_distance
 from analyses.protocol import Results
 from reportgen.bundle import write_bundle
 from reportgen.cli import app
-from reportgen.comparison_page import comparison_page
+from reportgen.publish.comparison import comparison_page
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from reportgen import pipeline
 from reportgen.bundle import write_bundle
 from reportgen.cli import app
 from reportgen.csv_files import csv_text
+from reportgen.documents.document import title_block
+from reportgen.documents.references import Reference, bibtex
 from reportgen.publish import publish
-from reportgen.render.document import title_block
-from reportgen.render.references import Reference, bibtex
 from reportgen.terminal import visible
 
 MARK = "zq"

@@ -1,0 +1,46 @@
+"""A quantity of two bundles over each other: what moved between them, over the layers."""
+
+import matplotlib.pyplot as plt
+import pandas
+import xarray as xr
+
+from analyses.drawing.marks import BRANCH_STYLE
+from analyses.protocol import Drawing, FigureSpec, Labels, Results
+from analyses.value_specs import key
+
+
+def changes(before: Results, after: Results, quantity: str, panels: str) -> list[FigureSpec]:
+    """The figure of a quantity that both bundles have over `panels`, branch and layer; the catalogue names it ``compare.<quantity>``."""
+    both = (before.dataset, after.dataset)
+    if not all(quantity in dataset and set(dataset[quantity].dims) == {panels, "branch", "layer"} for dataset in both):
+        return []
+    old, new = (dataset[quantity] for dataset in both)
+
+    def draw(labels: Labels) -> Drawing:
+        return _overlay(old, new, quantity, panels, labels)
+
+    frames = {moment: values.to_dataframe()[[quantity]].reset_index() for moment, values in (("before", old), ("after", new))}
+    return [FigureSpec(quantity, draw, pandas.concat(frames, names=["bundle"]).reset_index(level="bundle"))]
+
+
+def _overlay(before: xr.DataArray, after: xr.DataArray, quantity: str, panels: str, labels: Labels) -> Drawing:
+    """A panel for each entry of `panels` that both have, a colour for each branch, dashed before, solid after."""
+    shown = [str(each) for each in before[panels].values if each in after[panels].values]
+    figure, rows = plt.subplots(len(shown), 1, figsize=(6.7, 1.1 + 1.9 * len(shown)), sharex=True, squeeze=False)
+    figure.subplots_adjust(left=0.1, right=0.98, bottom=0.5 / figure.get_figheight(), top=1 - 1.05 / figure.get_figheight(), hspace=0.32)
+    for axes, each in zip(rows[:, 0], shown, strict=True):
+        for profile, moment, style in ((before, "old", (0, (4, 2))), (after, "new", "solid")):
+            for branch in map(str, profile.branch.values):
+                values = profile.sel({panels: each, "branch": branch})
+                # Arrays count layers from 0, people from 1.
+                layers = profile.layer.values + 1
+                label = labels(f"compare.series_{moment}", branch=key(f"branch.{branch}"))
+                look = {"color": BRANCH_STYLE[branch].color, "linestyle": style, "linewidth": 1.6 if moment == "new" else 1.2}
+                axes.plot(layers, values.values, label=label, **look)
+        axes.set_title(labels("compare.panel", panel=key(f"estimator.{each}")))
+        axes.set_xticks([1, *range(5, int(max(before.layer.max(), after.layer.max())) + 2, 5)])
+    rows[-1, 0].set_xlabel(labels("figure.layer"))
+    figure.text(0.1, 1 - 0.1 / figure.get_figheight(), labels(f"compare.{quantity}"), va="top")
+    handles, words = rows[0, 0].get_legend_handles_labels()
+    figure.legend(handles, words, loc="upper left", bbox_to_anchor=(0.09, 1 - 0.25 / figure.get_figheight()), ncols=2, borderaxespad=0)
+    return Drawing(figure)

@@ -1,0 +1,61 @@
+"""Language-neutral values for the section on what MI adds to a linear correlation, and for its figure's caption."""
+
+from typing import Any
+
+import numpy as np
+
+from analyses.mi_distance.linear_share import linear_table
+from analyses.mi_distance.shown import AXIS, SHARE
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.layer_numbers import studied
+from analyses.protocol import Results
+from analyses.value_specs import is_number, key, number, percent
+
+# From this share on, at the lower end of the interval, next to nothing is said to lie beyond the correlation.
+NEARLY_ALL = 0.9
+
+
+def linear_facts(results: Results) -> dict[str, Any] | None:
+    """What the prose names under ``linear``: the sentence that the shares over all layers call for; None without such shares."""
+    if "linear_share" not in results.dataset:
+        return None
+    table = linear_table(results.dataset, results.study["bands"], studied(results.study))
+    whole = table[table["depth"] == "all"].set_index("branch")
+    values: dict[str, Any] = {"limit": percent(NEARLY_ALL)}
+    for branch in BRANCHES:
+        for name, end in zip(SHARE, ("", "_low", "_high"), strict=True):
+            if is_number(whole.loc[branch, name]):
+                values[f"{branch}{end}"] = percent(whole.loc[branch, name])
+    if not all(branch in values for branch in BRANCHES):
+        outcome = "not_testable"
+    elif not all(f"{branch}_low" in values for branch in BRANCHES):
+        outcome = "no_interval"
+    else:
+        outcome = "nearly_all" if (whole["linear_share_low"] > NEARLY_ALL).all() else "part"
+    r_squared = float(results.dataset["linear_r_squared"])
+    return {
+        "sentence": {"key": f"linear.finding.{outcome}", "values": values},
+        "r_squared": number(r_squared, 3, unit=True) if is_number(r_squared) else None,
+        "values": int(np.isfinite(results.dataset["linear_information"].to_numpy()).sum()),
+        "straight": int(np.isnan(results.dataset["linear_information"].to_numpy()).sum()),
+    }
+
+
+def linear_caption(results: Results) -> dict[str, Any]:
+    """Placeholder -> value spec of the figure."""
+    share = results.dataset["linear_share"].to_numpy()
+    bands = np.isfinite(results.dataset["linear_share_low"].to_numpy()).any()
+
+    def of_branch(values: np.ndarray) -> Any:
+        found = values[np.isfinite(values)]
+        if not len(found):
+            return key("figure.linear_share.alt_none")
+        return key("figure.linear_share.alt_branch", low=percent(found.min()), high=percent(found.max()), count=len(found))
+
+    drawn = results.dataset[list(SHARE)].to_array().to_numpy()
+    beyond = bool((drawn < AXIS[0]).any() or (drawn > AXIS[1]).any())
+    return {
+        "cut": key("figure.linear_share.cut", low=percent(AXIS[0]), high=percent(AXIS[1])) if beyond else key("figure.linear_share.whole"),
+        "intervals": key("figure.intervals.bands" if bands else "figure.linear_share.no_bands"),
+        **{branch: of_branch(values) for branch, values in zip(BRANCHES, share, strict=True)},
+    }

@@ -1,0 +1,281 @@
+"""Language-neutral values for the sections on robustness, and for the captions of their figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analyses.mi_distance.calibration import REPETITIONS, calibration_table
+from analyses.mi_distance.error_rates import error_rate_table
+from analyses.mi_distance.names import CO_PRIMARY
+from analyses.mi_distance.shown import FIGURES
+from analyses.mi_distance.specification_curve import specification_table
+from analyses.occurrences.facts.counts import counted
+from analyses.protocol import Results
+from analyses.statistics.verdicts import VERDICTS
+from analyses.value_specs import Spec, ends, interval, is_number, key, listed, number, percent
+
+# The correlations that the text quotes: unrelated vectors, and a middling relation.
+QUOTED = {"zero": 0.0, "related": 0.6}
+# A test is said to miss its level when its error rate is shown to be farther from alpha than this part of it: .03 to .07 at .05.
+TOLERANCE = 0.4
+_UNITS = {"early_layers": (3, False), "deep_layers": (3, False), "negative_tau": (2, True), "tau_separation": (2, True)}
+
+
+def robustness_facts(results: Results) -> dict[str, Any]:
+    """What the prose on robustness names, under ``robustness``; each part None where the study has no such numbers."""
+    found = {
+        "specification": _specification(results) if "specification" in results.dataset.dims else None,
+        "calibration": _calibration(results) if "correlation" in results.dataset.dims else None,
+        "independence": _independence(results) if "simulated_test" in results.dataset.dims else None,
+    }
+    return found | {"any": any(found.values())}
+
+
+def robustness_captions(results: Results) -> dict[str, dict[str, Any]]:
+    """Figure id -> placeholder -> value spec."""
+    study = results.study
+    common: dict[str, Any] = {name: int(study[name]) for name in ("layers", "dimensions", "occurrences", "pairs")}
+    common["layer_count"] = counted("layers", common["layers"])
+    captions: dict[str, dict[str, Any]] = {"power": common | _power_caption(results)}
+    if "specification" in results.dataset.dims:
+        captions["calibration"] = common | _calibration_caption(results)
+        captions |= {name: common | _specification_caption(results, statements) for name, statements in FIGURES.items()}
+    if "simulated_test" in results.dataset.dims:
+        captions["error_rates"] = common | _error_caption(results)
+    return captions
+
+
+def _span(name: str, estimates: pd.Series) -> dict[str, Spec]:
+    """The least and the greatest estimate of a statement."""
+    digits, unit = _UNITS.get(name, (2, False))
+    low, high = ends(estimates.min(), estimates.max(), digits, unit=unit)
+    return {"low": low, "high": high}
+
+
+def _specification(results: Results) -> dict[str, Any]:
+    study = results.study
+    table = specification_table(results.dataset, study)
+    conclusions = {row["name"]: row["verdict"] for row in study["conclusions"]}
+    rows = table[table["name"] == "early_layers"]
+    change = float(results.dataset["specification_log_distance_change"])
+    tokens = "several" if rows["token"].nunique() > 1 else ("given" if study["text"] is None else "one")
+    return {
+        "count": len(rows),
+        "bins": _listed_choices("bins", rows),
+        "trim": _listed_choices("trim", rows),
+        "neighbours": _listed_choices("neighbours", rows),
+        "tokens": f"specification.tokens.{tokens}",
+        "outputs": "specification.outputs" if rows["output"].nunique() > 1 else None,
+        "log_change": number(change, 3, unit=True) if is_number(change) else None,
+        "statements": [_stands(name, verdict, table[table["name"] == name], study) for name, verdict in conclusions.items()],
+    }
+
+
+def _listed_choices(column: str, rows: pd.DataFrame) -> Spec:
+    def choice(value: str) -> Spec:
+        if value in ("fd", "none"):
+            return key(f"specification.{column}.{value}")
+        amount = float(value)
+        return number(amount, 0 if amount == int(amount) else 1)
+
+    return listed([choice(value) for value in dict.fromkeys(rows[column]) if value])
+
+
+def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, Any]) -> dict[str, Any]:
+    """In how many specifications a statement has the verdict that was concluded, and which others it has."""
+    counts = rows["verdict"].value_counts()
+    same = int(counts.get(conclusion, 0))
+    others = [
+        {"key": "specification.other", "as": "key", "values": {"verdict": key(f"verdict.{verdict}"), "count": int(counts[verdict])}}
+        for verdict in VERDICTS
+        if verdict != conclusion and counts.get(verdict, 0)
+    ]
+    outcome = "all" if same == len(rows) else ("some" if same else "none")
+    if outcome == "all" and conclusion == "not_testable":
+        outcome = "untestable"
+    values: dict[str, Any] = {
+        "number": int(rows["statement"].iloc[0]),
+        "statement": key(f"statement.{name}.short"),
+        "same": same,
+        "count": len(rows),
+        "share": percent(same / len(rows)),
+        "others": listed(others),
+    }
+    estimates = rows["estimate"].dropna()
+    spread = None
+    if len(estimates):
+        found: dict[str, Any] = _span(name, estimates) | {"count": len(estimates)}
+        claimed = {"negative_tau": "tau_range", "constant_shift": "shift_slope_range"}.get(name)
+        if claimed is None:
+            found["above"] = int((estimates > 0).sum())
+        else:
+            low, high = study["settings"]["hypotheses"][claimed]
+            found["range"] = interval(low, high, 2, unit=name == "negative_tau")
+            found["inside"] = int(estimates.between(low, high).sum())
+        spread = {"key": f"specification.spread.{name}", "values": found}
+    return {
+        "name": name,
+        "verdict": conclusion,
+        "same": same,
+        "count": len(rows),
+        "key": f"specification.{outcome}",
+        "values": values,
+        "by_control": _by_control(rows),
+        "control": next(row["control"] for row in study["conclusions"] if row["name"] == name),
+        "spread": spread,
+    }
+
+
+def _by_control(rows: pd.DataFrame) -> dict[str, Any] | None:
+    """The verdicts apart by what the values are, where that is varied and makes a difference."""
+    groups = []
+    for control, of_control in rows.groupby("control", sort=False):
+        counts = of_control["verdict"].value_counts()
+        found = [
+            {"key": "specification.other", "as": "key", "values": {"verdict": key(f"verdict.{verdict}"), "count": int(counts[verdict])}}
+            for verdict in VERDICTS
+            if counts.get(verdict, 0)
+        ]
+        values = {"control": key(f"specification.control.{control}"), "verdicts": listed(found)}
+        groups.append({"key": "specification.group", "as": "key", "values": values})
+    if len(groups) < 2 or rows["verdict"].nunique() == 1:
+        return None
+    return {"key": "specification.by_control", "values": {"groups": {"values": groups, "as": "list"}}}
+
+
+def _calibration(results: Results) -> dict[str, Any]:
+    table = calibration_table(results.dataset).set_index(["calibrated_estimator", "correlation"])
+    found: dict[str, Any] = {"repetitions": REPETITIONS}
+    for name, correlation in QUOTED.items():
+        here = table.xs(correlation, level="correlation")
+        found[name] = {
+            "correlation": number(correlation, 1, unit=True),
+            "truth": number(here["truth"].iloc[0]),
+            "error": {estimator: number(row["mean"] - row["truth"]) for estimator, row in here.iterrows()},
+            "spread": {estimator: number(row["spread"]) for estimator, row in here.iterrows()},
+        }
+    return found
+
+
+def _independence(results: Results) -> dict[str, Any]:
+    table = error_rate_table(results.dataset).set_index("simulated_test")
+    alpha = results.study["settings"]["alpha"]
+    found: dict[str, Any] = {
+        "share": percent(float(results.dataset["simulated_variance_share"])),
+        "data_sets": int(table["simulated_data_sets"].max()),
+        "alpha": number(alpha, 2, unit=True),
+        "band": {end: percent(alpha * (1 + sign * TOLERANCE)) for end, sign in (("low", -1), ("high", 1))},
+        "rates": {},
+        "within": [],
+        "above": [],
+        "below": [],
+    }
+    for name, row in table.iterrows():
+        if not is_number(row["type_one_error"]):
+            found["rates"][name] = None
+            continue
+        found["rates"][name] = percent(row["type_one_error"], 1)
+        place = "within"
+        # A rate is outside when its whole Monte-Carlo interval is: few data sets show little.
+        if row["type_one_error_low"] > alpha * (1 + TOLERANCE) + 1e-12:
+            place = "above"
+        elif row["type_one_error_high"] < alpha * (1 - TOLERANCE) - 1e-12:
+            place = "below"
+        item = {"test": key(f"simulated.{name}"), "rate": found["rates"][name]}
+        found[place].append({"key": "simulated.item", "as": "key", "values": item})
+    t = table.loc["independent_t"]
+    found["independent_t_interval"] = interval(100 * t["type_one_error_low"], 100 * t["type_one_error_high"], 1)
+    for place in ("within", "above", "below"):
+        found[place] = listed(found[place]) if found[place] else None
+    return found
+
+
+def _specification_caption(results: Results, statements: tuple[str, ...]) -> dict[str, Any]:
+    study = results.study
+    table = specification_table(results.dataset, study)
+    hypotheses = study["settings"]["hypotheses"]
+    tau_range, slope_range = hypotheses["tau_range"], hypotheses["shift_slope_range"]
+    values: dict[str, Any] = {
+        "tau_range": interval(tau_range[0], tau_range[1], 2, unit=True),
+        "slope_range": interval(slope_range[0], slope_range[1], 1),
+    }
+    for name in statements:
+        rows = table[table["name"] == name]
+        estimates = rows["estimate"].dropna()
+        values["count"] = len(rows)
+        counts = [
+            {"key": "specification.other", "as": "key", "values": {"verdict": key(f"verdict.{verdict}"), "count": int(count)}}
+            for verdict, count in ((verdict, (rows["verdict"] == verdict).sum()) for verdict in VERDICTS)
+            if count
+        ]
+        values[name] = {"key": "specification.alt.untested", "as": "key", "values": {"verdicts": listed(counts)}}
+        if len(estimates):
+            values[name] = {
+                "key": "specification.alt.statement",
+                "as": "key",
+                "values": _span(name, estimates) | {"verdicts": listed(counts)},
+            }
+    return values
+
+
+def _calibration_caption(results: Results) -> dict[str, Any]:
+    estimation = results.study["settings"]["estimation"]
+    found = _calibration(results)
+    trim = estimation["trim"]
+    values: dict[str, Any] = {
+        "repetitions": REPETITIONS,
+        "bins": estimation["bins"],
+        "neighbours": estimation["neighbours"],
+        "trimming": key("figure.calibration.untrimmed")
+        if trim is None
+        else {"key": "figure.calibration.trimmed", "as": "key", "values": {"trim": number(trim, 0 if trim == int(trim) else 1)}},
+    }
+    for name in QUOTED:
+        values[f"{name}_correlation"], values[f"{name}_truth"] = found[name]["correlation"], found[name]["truth"]
+        values |= {f"{name}_{estimator}": error for estimator, error in found[name]["error"].items()}
+    return values
+
+
+def _error_caption(results: Results) -> dict[str, Any]:
+    found = _independence(results)
+    table = error_rate_table(results.dataset)
+    rates = [
+        {
+            "key": "simulated.item",
+            "as": "key",
+            "values": {"test": key(f"simulated.{row['simulated_test']}"), "rate": percent(row["type_one_error"], 1)},
+        }
+        for _, row in table.iterrows()
+        if is_number(row["type_one_error"])
+    ]
+    fewest = int(table["simulated_data_sets"][table["simulated_data_sets"] > 0].min())
+    most = found["data_sets"]
+    counted: dict[str, Any] = {"key": "figure.error_rates.data_sets", "as": "key", "values": {"most": most}}
+    if fewest < most:
+        counted = {"key": "figure.error_rates.fewer_data_sets", "as": "key", "values": {"most": most, "fewest": fewest}}
+    band = "band" if results.study["settings"]["alpha"] == 0.05 else "no_band"
+    return {
+        "share": found["share"],
+        "alpha": found["alpha"],
+        "data_sets": counted,
+        "band": key(f"figure.error_rates.{band}"),
+        "rates": listed(rates),
+    }
+
+
+def _power_caption(results: Results) -> dict[str, Any]:
+    def of_estimator(estimator: str) -> dict[str, Any]:
+        here = results.dataset.sel(estimator=estimator)
+        difference, detectable = np.abs(here["mi_difference"].to_numpy()), here["minimal_detectable_difference"].to_numpy()
+        observed = {"observed_low": number(difference.min()), "observed_high": number(difference.max())}
+        if not np.isfinite(detectable).any():
+            return {"key": "figure.power.alt_untested", "as": "key", "values": observed}
+        values = {
+            "low": number(np.nanmin(detectable)),
+            "high": number(np.nanmax(detectable)),
+        }
+        return {"key": "figure.power.alt_estimator", "as": "key", "values": observed | values}
+
+    return {"alpha": number(results.study["settings"]["alpha"], 2, unit=True)} | {name: of_estimator(name) for name in CO_PRIMARY}

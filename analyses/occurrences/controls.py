@@ -1,0 +1,166 @@
+"""Controls from the same text: pairs of different words, and of its other repeated words, matched to the distances of the word's pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analyses.occurrences.pairs import Pairs
+
+# A distance with fewer exact matches than this borrows from its neighbours.
+FEWEST_MATCHES = 4
+
+
+@dataclass(frozen=True)
+class ControlPairs:
+    """C pairs of other words, and for each of the N pairs of occurrences the control pairs that match its distance.
+
+    `first`, `second`, `distance` have shape (C,): indices into the control vectors, and tokens. `weight` (N, C) has rows
+    that sum to 1: the mean over a pair's matches. `largest_deviation` is the worst mismatch of distance, in tokens.
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    distance: np.ndarray
+    weight: np.ndarray
+    largest_deviation: int
+
+
+def match_control_pairs(
+    pairs: Pairs,
+    control_position: np.ndarray,
+    control_word: Sequence[str],
+    *,
+    pairs_per_distance: int | None = None,
+    same_word: bool = False,
+) -> ControlPairs | None:
+    """All pairs of other words at the distances of `pairs`; None when the text has too few of them.
+
+    Parameters
+    ----------
+    control_position : (V,) token positions of the words other than the target, increasing
+    control_word : their V words, case-folded
+    pairs_per_distance : keep no more at each distance, evenly spaced over the text
+    same_word : take pairs of the same word, which occurs more than once, instead of pairs of different words
+    """
+    first, second = np.triu_indices(len(control_position), k=1)
+    word = np.asarray(control_word)
+    wanted = (word[first] == word[second]) == same_word
+    first, second = first[wanted], second[wanted]
+    distance = np.asarray(control_position)[second] - np.asarray(control_position)[first]
+    if len(first) < FEWEST_MATCHES:
+        return None
+    chosen: dict[int, np.ndarray] = {}
+    deviation = 0
+    for step in sorted(set(pairs.distance.tolist())):
+        difference = np.abs(distance - step)
+        # The smallest window that holds enough pairs; all at exactly the wanted distance where the text has them.
+        window = int(np.sort(difference)[FEWEST_MATCHES - 1])
+        matches = np.flatnonzero(difference <= window)
+        deviation = max(deviation, window)
+        chosen[step] = matches if pairs_per_distance is None else _evenly(matches, pairs_per_distance)
+    used = np.unique(np.concatenate(list(chosen.values())))
+    weight = np.zeros((len(pairs), len(used)))
+    for row, step in enumerate(pairs.distance.tolist()):
+        weight[row, np.searchsorted(used, chosen[step])] = 1 / len(chosen[step])
+    return ControlPairs(first[used], second[used], distance[used], weight, deviation)
+
+
+def matched_values(control: ControlPairs, values: np.ndarray) -> np.ndarray:
+    """For each pair of occurrences the mean over its control pairs: values (..., C) -> (..., N).
+
+    Pairs with the same control pairs get the same number to the last digit: ranks must see that they are tied.
+    """
+    weight, place = np.unique(control.weight, axis=0, return_inverse=True)
+    return np.asarray((values @ weight.T)[..., place.ravel()])
+
+
+def matched_medians(control: ControlPairs, values: np.ndarray) -> np.ndarray:
+    """For each pair of occurrences the median over its control pairs: values (..., C) -> (..., N).
+
+    What is ranked against distance is held against the median. The distribution over different-word pairs is skewed to the right, and
+    more so at short distances, so that most values lie below its mean there: a rank correlation would take that for a rise.
+    """
+    return _medians(control.weight > 0, values, {})
+
+
+def _medians(used: np.ndarray, values: np.ndarray, known: dict[bytes, np.ndarray]) -> np.ndarray:
+    """Medians of the values (..., C) that each row of `used` (N, C) names; `known` keeps what was worked out for the same pairs."""
+    columns = []
+    for row in used:
+        name = row.tobytes()
+        if name not in known:  # pairs at one distance have the same controls
+            known[name] = np.median(values[..., row], axis=-1)
+        columns.append(known[name])
+    return np.stack(columns, axis=-1)
+
+
+def leave_one_token_out(
+    control: ControlPairs, values: np.ndarray, tokens: np.ndarray | None = None, *, medians: bool = False
+) -> list[np.ndarray]:
+    """`matched_values` (or `matched_medians`) once without each control token; a pair whose matches would all go keeps all of them.
+
+    `tokens` names the tokens to leave out in turn, where two controls are to lose the same ones; those of `control` unless given.
+    """
+    replicates = []
+    known: dict[bytes, np.ndarray] = {}
+    for token in tokens_of(control) if tokens is None else tokens:
+        kept = control.weight * ((control.first != token) & (control.second != token))
+        total = kept.sum(axis=1, keepdims=True)
+        weight = np.where(total > 0, kept / np.where(total > 0, total, 1), control.weight)
+        replicates.append(_medians(weight > 0, values, known) if medians else values @ weight.T)
+    return replicates
+
+
+def tokens_of(*controls: ControlPairs) -> np.ndarray:
+    """The control tokens that take part in any of the pairs."""
+    return np.unique(np.concatenate([end for control in controls for end in (control.first, control.second)]))
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """Values with a control subtracted, (..., pair), and once without each control token; for means, and for ranks.
+
+    For means the mean over a pair's control pairs is subtracted, for ranks their median (see `matched_medians`).
+    """
+
+    values: np.ndarray
+    replicates: list[np.ndarray]
+    ranked: np.ndarray
+    ranked_replicates: list[np.ndarray]
+
+
+def subtract(control: ControlPairs, measured: np.ndarray, values: np.ndarray, tokens: np.ndarray | None = None) -> Adjusted:
+    """`values` (..., N) minus the control pairs' `measured` (..., C); `tokens` as for `leave_one_token_out`."""
+    return Adjusted(
+        values - matched_values(control, measured),
+        [values - each for each in leave_one_token_out(control, measured, tokens)],
+        values - matched_medians(control, measured),
+        [values - each for each in leave_one_token_out(control, measured, tokens, medians=True)],
+    )
+
+
+def thinned(control: ControlPairs, pairs_per_distance: int) -> tuple[ControlPairs, np.ndarray]:
+    """The same control with at most so many pairs at each distance, evenly over the text, and their indices among its pairs."""
+    keep = np.zeros(len(control.first), dtype=bool)
+    kept_rows = {row.tobytes(): _evenly(np.flatnonzero(row), pairs_per_distance) for row in control.weight > 0}
+    for indices in kept_rows.values():
+        keep[indices] = True
+    weight = np.zeros_like(control.weight)
+    for row, used in zip(weight, control.weight > 0, strict=True):
+        indices = kept_rows[used.tobytes()]
+        row[indices] = 1 / len(indices)
+    return ControlPairs(
+        control.first[keep], control.second[keep], control.distance[keep], weight[:, keep], control.largest_deviation
+    ), np.flatnonzero(keep)
+
+
+def _evenly(indices: np.ndarray, most: int) -> np.ndarray:
+    if len(indices) <= most:
+        return indices
+    return np.asarray(indices[np.linspace(0, len(indices) - 1, most).round().astype(np.intp)])
+
+
+def plain(values: np.ndarray) -> Adjusted:
+    """Values with nothing subtracted."""
+    return Adjusted(values, [], values, [])

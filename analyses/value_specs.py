@@ -1,0 +1,43 @@
+"""Numbers for the prose, with how each is to be printed; the language comes later."""
+
+import math
+from decimal import Decimal
+from typing import Any
+
+Spec = dict[str, Any]
+# An end that is 0 at so many decimals is written as 0.
+_MOST_DIGITS = 6
+
+
+def number(value: float, digits: int = 3, *, unit: bool = False) -> Spec:
+    """`unit` marks a quantity that cannot exceed 1 (a tau, a correlation)."""
+    return {"value": float(value), "as": "number", "digits": digits, "unit": unit}
+
+
+def interval(low: float, high: float, digits: int = 3, *, unit: bool = False) -> Spec:
+    return {"low": float(low), "high": float(high), "as": "interval", "digits": digits, "unit": unit}
+
+
+def ends(low: float, high: float, digits: int = 3, *, unit: bool = False) -> tuple[Spec, Spec]:
+    """Two numbers that a sentence names as "from ... to ...", with as many digits, up to six, as show the sign of each."""
+    exact = [abs(Decimal(repr(float(end)))) for end in (low, high)]
+    told = [end for end in exact if round(end, _MOST_DIGITS) > 0]
+    telling = next((count for count in range(digits, _MOST_DIGITS) if all(round(end, count) > 0 for end in told)), _MOST_DIGITS)
+    return number(low, telling, unit=unit), number(high, telling, unit=unit)
+
+
+def percent(share: float, digits: int = 0) -> Spec:
+    return {"value": float(share), "as": "percent", "digits": digits}
+
+
+def key(name: str, **values: Any) -> Spec:
+    """A word or sentence of the catalogue, with its own values."""
+    return {"key": name, "as": "key"} | ({"values": values} if values else {})
+
+
+def listed(values: list[Any]) -> Spec:
+    return {"values": values, "as": "list"}
+
+
+def is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

@@ -1,0 +1,136 @@
+"""From results to documents: figures, HTML and PDF in every language."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analyses.errors import InputError
+from analyses.progress import Progress, SilentProgress
+from analyses.protocol import Analysis, Results
+from reportgen.bundle import asking
+from reportgen.documents.assets import Assets
+from reportgen.documents.document import Document, FigureItem, build_document, files_of
+from reportgen.documents.helpers import Helpers
+from reportgen.documents.html import render_html
+from reportgen.documents.languages import Language, load_languages
+
+if TYPE_CHECKING:
+    from reportgen.documents.pdf import render_pdf
+
+__all__ = ["Assets", "Document", "build_document", "files_of", "load_languages", "render_documents", "render_html", "render_pdf"]
+
+FORMATS = ("html", "pdf")
+
+
+def __getattr__(name: str) -> Any:
+    # Only PDF needs the layout engine, whose system libraries not every machine has.
+    if name == "render_pdf":
+        from reportgen.documents.pdf import render_pdf
+
+        return render_pdf
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def members(code: str, languages: Mapping[str, Language]) -> list[Language]:
+    """The languages of a document: ``vi`` is one, ``vi-en`` two beside each other; raises InputError when there is no such language."""
+    codes = [code] if code in languages else code.split("-")
+    unknown = [each for each in codes if each not in languages]
+    if unknown:
+        raise InputError(f"language {code!r}: there are {', '.join(languages)}; join two with a hyphen for a bilingual document")
+    return [languages[each] for each in codes]
+
+
+def _place(code: str, languages: Mapping[str, Language]) -> str:
+    return f"{code}/" if code in languages else ""
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def _alternates(code: str, codes: Sequence[str], languages: Mapping[str, Language], name: str) -> dict[str, str]:
+    up = "../" if _place(code, languages) else ""
+    return {other: f"{up}{_place(other, languages)}{name}.html" for other in codes if other != code}
+
+
+def render_documents(
+    results: Results,
+    analysis: Analysis,
+    out: Path,
+    languages: Sequence[str] = ("vi", "en", "vi-en"),
+    formats: Sequence[str] = FORMATS,
+    progress: Progress | None = None,
+    templates: Path | None = None,
+    edition: str = "report",
+) -> list[Path]:
+    """Write the reports of some results.
+
+    Parameters
+    ----------
+    out
+        Directory; the bilingual report goes there, one in a single language into a folder named by its code.
+    languages
+        ``vi``, ``en``, ``vi-en``: one document each.
+    templates
+        A user's own templates, in front of the built-in ones.
+    edition
+        ``report``, or another that the analysis's ``document.yaml`` describes.
+
+    Returns
+    -------
+    The files written, in a fixed order.
+
+    Raises
+    ------
+    InputError
+        Unknown language, format or edition; anything in templates or facts that cannot be rendered, with the place.
+    RuntimeError
+        The PDF could not be laid out.
+    """
+    wrong = set(formats) - set(FORMATS)
+    if wrong:
+        raise InputError(f"format {sorted(wrong)[0]!r}: choose from {', '.join(FORMATS)}")
+    assets = Assets.of(analysis, templates)
+    known = load_languages(*assets.directories, analysis=analysis.templates)
+    documents = {code: members(code, known) for code in dict.fromkeys(languages)}
+    names = {code: language.text("interface.language_name") for code, language in known.items()}
+    with asking(analysis):
+        facts, figures, tables = analysis.facts(results), analysis.figures(results), analysis.tables(results)
+    written: list[Path] = []
+    papers: list[tuple[Path, Future[bytes]]] = []
+    names_of_files = files_of(assets, analysis.templates, edition)
+    count = len(documents) * len(names_of_files)
+    stage = (progress or SilentProgress()).stage("render", count * (1 + len(formats)))
+    with stage as advance, Helpers(count if "pdf" in formats else 0) as helpers:
+        for code, name in itertools.product(documents, names_of_files):
+            document = build_document(
+                analysis.templates,
+                facts,
+                figures,
+                tables,
+                documents[code],
+                assets=assets,
+                edition=name,
+                alternates=_alternates(code, list(documents), known, name),
+            )
+            folder = out / _place(code, known)
+            if "pdf" in formats:
+                pdf = helpers.add(document)
+            pictures = {folder / "figures" / f"{item.id}.svg": item.svg for item in document.items() if isinstance(item, FigureItem)}
+            written.extend(_write(path, svg.encode()) for path, svg in pictures.items() if path not in written)
+            advance(1)
+            if "html" in formats:
+                written.append(_write(folder / f"{name}.html", render_html(document, names).encode()))
+                advance(1)
+            if "pdf" in formats:
+                papers.append((folder / f"{name}.pdf", pdf))
+                written.append(folder / f"{name}.pdf")
+        helpers.work()
+        for path, pdf in papers:
+            _write(path, pdf.result())
+            advance(1)
+    return written

@@ -1,0 +1,223 @@
+"""A document as one HTML file that needs nothing else: no network, no script."""
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from markupsafe import Markup, escape
+
+from reportgen.documents.direction import isolated
+from reportgen.documents.document import Document, FigureItem, Item, Section, TableItem, plain_number
+from reportgen.documents.faces import font_faces
+from reportgen.documents.languages import Language
+from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
+from reportgen.documents.references import Reference, bibtex, entry, family_name, plain_letters
+from reportgen.documents.svg import Palette, follow_scheme
+from reportgen.documents.tables import Cell, Grid, Heading
+from reportgen.documents.writer import fill_formulas
+
+DrawFormula = Callable[[str, bool, Language], Markup]
+
+
+def data_uri(content: str | bytes, media_type: str) -> str:
+    """Content as an address of its own."""
+    data = content.encode() if isinstance(content, str) else content
+    charset = ";charset=utf-8" if isinstance(content, str) else ""
+    return f"data:{media_type}{charset};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _own_reference(document: Document) -> Reference:
+    first = document.languages[0].code
+    fields = {"institution": document.particulars["institution"][first]} if "institution" in document.particulars else {}
+    if document.url:
+        fields["url"] = document.url
+    year = str(document.date.year) if document.date else ""
+    name = plain_letters(family_name(document.authors[0])) if document.authors else ""
+    key = re.sub(r"[^a-z]", "", name) or "report"
+    return Reference(f"{key}{year}", "misc", document.authors, year, document.title[first], fields)
+
+
+def _csl(reference: Reference) -> str:
+    people = []
+    for author in reference.authors:
+        family, _, given = author.partition(", ")
+        people.append({"family": family, "given": given} if given else {"literal": family})
+    data: dict[str, Any] = {"id": reference.key, "type": "report", "title": reference.title}
+    if people:
+        data["author"] = people
+    if reference.year:
+        data["issued"] = {"date-parts": [[int(reference.year)]]}
+    # CSL calls the institution behind a report its publisher.
+    names = {"institution": "publisher", "url": "URL"}
+    data |= {written: reference.fields[name] for name, written in names.items() if name in reference.fields}
+    return json.dumps([data], ensure_ascii=False, indent=2)
+
+
+def _switches(document: Document, languages_names: Mapping[str, str]) -> list[dict[str, str]]:
+    switches = []
+    for code, address in document.alternates.items():
+        both = "-" in code
+        name = document.languages[0].text("interface.both_languages") if both else languages_names[code]
+        mark = code.upper().replace("-", "+")
+        words = name if both else document.languages[0].text("interface.read_in", language=name)
+        switches.append({"code": code.partition("-")[0], "address": address, "name": name, "mark": mark, "words": words})
+    return switches
+
+
+def render_page(
+    document: Document,
+    target: Literal["html", "pdf"],
+    css: str,
+    drawing: Callable[[FigureItem], Markup],
+    draw_formula: DrawFormula | None = None,
+    language_names: Mapping[str, str] | None = None,
+) -> str:
+    """The page that both kinds of document are made from.
+
+    Parameters
+    ----------
+    drawing
+        What stands for a figure.
+    draw_formula
+        What stands for a formula; MathML when not given.
+    language_names
+        Code -> name of the languages to switch to.
+    """
+    environment = document.assets.environment()
+    languages, first = document.languages, document.languages[0]
+    by_code = {language.code: language for language in languages}
+    figures = {item.id: item for item in document.items() if isinstance(item, FigureItem)}
+
+    def joined(key: str) -> list[dict[str, str]]:
+        words = {language.text(key): language.code for language in reversed(languages)}
+        return [{"code": code, "text": text} for text, code in reversed(words.items())]
+
+    def alike(by_language: Mapping[str, str]) -> Markup:
+        if len(set(by_language.values())) == 1:
+            return escape(next(iter(by_language.values())))
+        spans = [Markup('<span lang="{}">{}</span>').format(code, words) for code, words in by_language.items()]
+        return Markup('<span class="both"> / </span>').join(spans)
+
+    sortable = any(isinstance(item, TableItem) and item.grid.sortable for item in document.items())
+    script = document.assets.text("report/sort.js") if target == "html" and sortable else ""
+    own = _own_reference(document)
+    sections = [_section(section) for section in document.sections]
+    body = [section for section in sections if not section["appendix"]]
+    appendices = [section for section in sections if section["appendix"]]
+    references = document.references[first.code]
+    listed = _section(Section("references", "", {language.code: language.text("interface.references") for language in languages}))
+    environment.offer_filters(data_uri=data_uri)
+    environment.offer(
+        drawing=lambda name: drawing(figures[name]),
+        filled=lambda html, code: Markup(fill_formulas(html, by_code[code], document.formulas, draw_formula)),
+        joined=joined,
+        say=lambda key, **values: first.text(key, **{name: str(value) for name, value in values.items()}),
+        text_in=lambda code, key, **values: by_code[code].text(key, **values),
+        number=first.number,
+        alike=alike,
+        numbered=lambda kind, number, code: plain_number(document, kind, number, by_code[code]),
+    )
+    context = {
+        "document": {
+            "title": document.title,
+            "subtitle": document.subtitle,
+            "running_title": document.running_title,
+            "keywords": document.keywords,
+            "particulars": document.particulars,
+            "authors": document.authors,
+            "date": document.date,
+            "front": [_item(item) for item in document.front],
+            "contents": document.contents,
+            "contents_begin_page": document.contents_begin_page,
+            "bibliography": document.bibliography,
+        },
+        "document_title": " / ".join(dict.fromkeys(document.title.values())),
+        "target": target,
+        # Within a style sheet nothing but its end begins with "</".
+        "css": Markup(css.replace("</", "<\\/")),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        "languages": [{"code": language.code} for language in languages],
+        "first": {"code": first.code},
+        "body": body,
+        "appendices": appendices,
+        "references": references,
+        "reference_section": listed,
+        "entries": [*body, *([listed] if references else []), *appendices],
+        "own_entry": entry(own, first),
+        "own_bibtex": bibtex(own),
+        "own_csl": _csl(own),
+        "switches": _switches(document, language_names or {}) if target == "html" else [],
+        "pdf_name": f"{document.edition}.pdf",
+    }
+    return environment.render("report/document.html.j2", context)
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "id": section.id,
+        "number": section.number,
+        "heading": section.heading,
+        "items": [_item(item) for item in section.items],
+        "sections": [_section(child) for child in section.sections],
+        "appendix": section.appendix,
+        "begins_page": section.begins_page,
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    """One item of a section as a template sees it."""
+    seen = {field.name: getattr(item, field.name) for field in dataclasses.fields(item) if field.name != "grid"}
+    if isinstance(item, TableItem):
+        seen |= {"length": item.length, "grid": _grid(item.grid)}
+    return seen
+
+
+def _grid(grid: Grid) -> dict[str, Any]:
+    def fields(record: Heading | Cell) -> dict[str, Any]:
+        return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+    return {
+        "groups": [fields(group) for group in grid.groups],
+        "headings": [fields(heading) for heading in grid.headings],
+        "rows": [[fields(cell) for cell in row] for row in grid.rows],
+        "widths": grid.widths,
+        "row_ids": grid.row_ids,
+        "sortable": grid.sortable,
+        "parts": [{"group": fields(group) if group else None, "numbers": list(numbers)} for group, numbers in grid.parts()],
+        "continued": [grid.continues(index) for index in range(len(grid.rows))],
+    }
+
+
+def style_sheet(document: Document, *names: str) -> str:
+    """Style sheets of the report, one after the other."""
+    return "\n".join(document.assets.text(f"styles/{name}.css") for name in names)
+
+
+def render_html(document: Document, language_names: Mapping[str, str] | None = None) -> str:
+    """The document as one self-contained HTML file.
+
+    Parameters
+    ----------
+    language_names
+        Code -> name, for the links to the document's `alternates`.
+    """
+    palette = Palette.load(document.assets)
+    fonts = font_faces(lambda name: data_uri(document.assets.bytes(f"fonts/{name}.woff2"), "font/woff2"), "woff2")
+
+    def drawing(item: FigureItem) -> Markup:
+        alt = " / ".join(dict.fromkeys(item.alt.values()))
+        svg = follow_scheme(item.svg, palette)
+        svg = re.sub(r'^(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+        svg = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+        return Markup(svg.replace("<svg ", Markup('<svg aria-label="{}" ').format(alt), 1))
+
+    page = render_page(
+        document, "html", fonts + palette.screen_css() + style_sheet(document, "report", "screen"), drawing, None, language_names
+    )
+    page, _ = with_fonts(isolated(shapeless_replaced(page)), lambda _, font: data_uri(font.woff2(), "font/woff2"), "woff2")
+    return re.sub(r"\n\s*\n+", "\n", page).lstrip()

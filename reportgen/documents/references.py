@@ -1,0 +1,167 @@
+"""The literature: how a source is named in the text, listed at the end, and handed on as BibTeX."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from analyses.errors import InputError
+from reportgen.documents.languages import Language
+
+BIBTEX_TYPES = {"article": "article", "book": "book", "chapter": "incollection", "misc": "misc"}
+FIELDS = ("journal", "book", "volume", "issue", "pages", "edition", "publisher", "institution", "doi", "url")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One source; `authors` are written ``Family, Given`` (an organisation without a comma).
+
+    The report's own entry may be without authors or year: only what the settings give is known of it.
+    """
+
+    key: str
+    type: str
+    authors: tuple[str, ...]
+    year: str
+    title: str
+    fields: Mapping[str, str]
+    editors: tuple[str, ...] = ()
+
+    @property
+    def link(self) -> str | None:
+        """Address of the source: its DOI when it has one."""
+        return f"https://doi.org/{self.fields['doi']}" if "doi" in self.fields else self.fields.get("url")
+
+
+def load_references(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Reference]:
+    """References by key from the data of ``references.yaml``; raises InputError naming the key that is wrong."""
+    references = {}
+    for key, entry in data.items():
+        try:
+            kind, title = str(entry["type"]), str(entry["title"])
+            year = str(entry["year"])
+            authors = tuple(entry["authors"])
+        except KeyError as error:
+            raise InputError(f"references.yaml: {key} lacks {error}") from None
+        unknown = entry.keys() - {"type", "title", "year", "authors", "editors", *FIELDS}
+        if kind not in BIBTEX_TYPES or unknown:
+            raise InputError(
+                f"references.yaml: {key}: type must be one of {', '.join(BIBTEX_TYPES)}; fields {', '.join(FIELDS)}; not {sorted(unknown)}"
+            )
+        fields = {name: str(entry[name]) for name in FIELDS if name in entry}
+        link = fields.get("url", "https://")
+        if not link.startswith(("https://", "http://")):
+            raise InputError(f"references.yaml: {key}: url must begin with https://")
+        references[key] = Reference(key, kind, authors, year, title, fields, tuple(entry.get("editors", ())))
+    return references
+
+
+def family_name(author: str) -> str:
+    """The part before the comma."""
+    return author.partition(",")[0].strip()
+
+
+def with_initials(author: str) -> str:
+    """``Kraskov, Alexander`` -> ``Kraskov, A.``."""
+    family, _, given = author.partition(",")
+    initials = ["-".join(f"{part[0]}." for part in name.split("-") if part) for name in given.split()]
+    return f"{family.strip()}, {' '.join(initials)}".replace(" ", "\u00a0") if initials else family.strip()
+
+
+def short_authors(reference: Reference, language: Language) -> str:
+    """Authors as named in the text."""
+    names = [family_name(author) for author in reference.authors]
+    if len(names) == 1:
+        return names[0]
+    if len(names) == 2:
+        return language.text("format.two_authors", first=names[0], second=names[1])
+    return language.text("format.many_authors", first=names[0])
+
+
+def plain_letters(text: str) -> str:
+    """Small letters without diacritics: ``Nguyễn Đức`` -> ``nguyen duc``."""
+    # The stroke of a Vietnamese d is no combining character.
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("đ", "d"))
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def sort_key(reference: Reference) -> tuple[str, str, str]:
+    """Order of the list: family names without diacritics, then the year."""
+    return plain_letters(" ".join(family_name(author) for author in reference.authors)), reference.year, reference.key
+
+
+def _people(people: Sequence[str], language: Language) -> str:
+    return language.list([with_initials(person) for person in people])
+
+
+def _closed(words: Markup) -> Markup:
+    """Words with the full stop that they may lack: initials have one, a question needs none."""
+    return words + (Markup(" ") if words.striptags().endswith((".", "?")) else Markup(". "))
+
+
+def entry(reference: Reference, language: Language) -> Markup:
+    """One line of the list of references, with its link."""
+    fields = reference.fields
+    standalone = reference.type in ("book", "misc")
+    title = Markup("<i>{}</i>").format(reference.title) if standalone else Markup("{}").format(reference.title)
+    if "edition" in fields:
+        title += Markup(" ({})").format(fields["edition"])
+    year = Markup(" ({})").format(reference.year) if reference.year else Markup("")
+    # Where nobody is named, the title takes the authors' place before the year.
+    lead = [escape(_people(reference.authors, language)) + year, title] if reference.authors else [title + year]
+    parts = []
+    if reference.type == "chapter":
+        editors = (
+            Markup("{} ({}), ").format(_people(reference.editors, language), language.text("interface.editors"))
+            if reference.editors
+            else Markup("")
+        )
+        parts.append(Markup("{} {}<i>{}</i>").format(language.text("interface.reference_in"), editors, fields.get("book", "")))
+    elif "journal" in fields:
+        parts.append(Markup("<i>{}</i>").format(fields["journal"]))
+    if "volume" in fields:
+        parts.append(
+            Markup(", <i>{}</i>").format(fields["volume"]) + (Markup("({})").format(fields["issue"]) if "issue" in fields else Markup(""))
+        )
+    if "pages" in fields:
+        parts.append(Markup(", {}").format(fields["pages"].replace("-", "–")))
+    for house in ("publisher", "institution"):
+        if house in fields:
+            parts.append(Markup("{}{}").format("" if standalone else ". ", fields[house]))
+    if parts:
+        parts.append(Markup(". "))
+    if reference.link:
+        parts.append(Markup('<a href="{}">{}</a>').format(reference.link, reference.link.removeprefix("https://")))
+    return Markup("").join([*map(_closed, lead), *parts])
+
+
+def _bibtex_value(text: str) -> str:
+    """A text that is nothing but text to BibTeX and to LaTeX."""
+    text = _in_braces(text).replace("\\", r"\textbackslash ")
+    return re.sub(r"([&%$#_])", r"\\\1", text)
+
+
+def _in_braces(text: str) -> str:
+    """A text that can stand in braces: one line, and no brace that closes what it did not open."""
+    text, depth = " ".join(text.split()), 0
+    for character in text:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0:
+            break
+    return text if depth == 0 else text.replace("{", "(").replace("}", ")")
+
+
+def bibtex(reference: Reference) -> str:
+    """The source as a BibTeX entry."""
+    names = {"issue": "number", "book": "booktitle"}
+    rows = {"author": " and ".join(reference.authors), "title": f"{{{reference.title}}}", "year": reference.year}
+    rows = {name: value for name, value in rows.items() if value}
+    if reference.editors:
+        rows["editor"] = " and ".join(reference.editors)
+    rows |= {names.get(name, name): value for name, value in reference.fields.items()}
+    verbatim = ("doi", "url")
+    body = ",\n".join(f"  {name} = {{{_in_braces(value) if name in verbatim else _bibtex_value(value)}}}" for name, value in rows.items())
+    return f"@{BIBTEX_TYPES[reference.type]}{{{reference.key},\n{body}\n}}\n"

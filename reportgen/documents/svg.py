@@ -1,0 +1,267 @@
+"""Figures as SVG: one style for all of them, and the same bytes for the same drawing."""
+
+import contextlib
+import io
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import matplotlib
+import matplotlib.colors
+import matplotlib.font_manager
+import matplotlib.ticker
+from cycler import cycler
+
+from analyses.errors import InputError
+from analyses.protocol import Drawing
+from reportgen.documents.assets import Assets
+
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+FONT_FAMILY = "Reportgen Sans"
+FONT_FILES = ("sans-regular", "sans-semibold", "sans-italic")
+LOCAL_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The report's colours.
+
+    Attributes
+    ----------
+    light, dark
+        Name -> ``#rrggbb`` on paper and on a dark screen.
+    """
+
+    light: Mapping[str, str]
+    dark: Mapping[str, str]
+    cycle: tuple[str, ...]
+    sequential: tuple[str, ...]
+    diverging: tuple[str, ...]
+
+    @classmethod
+    def load(cls, assets: Assets) -> "Palette":
+        """Read ``styles/palette.yaml``; raises InputError when it lacks a part or two names share a light colour."""
+        data = assets.yaml("styles/palette.yaml")
+        try:
+            light = {name: shades["light"].lower() for name, shades in data["colors"].items()}
+            dark = {name: shades["dark"].lower() for name, shades in data["colors"].items()}
+            palette = cls(light, dark, tuple(data["cycle"]), tuple(data["sequential"]), tuple(data["diverging"]))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"templates/styles/palette.yaml: {error!r}; each colour needs light and dark, then cycle, sequential, diverging"
+            ) from error
+        if len(set(light.values())) != len(light):
+            raise InputError(
+                "templates/styles/palette.yaml: two names have the same light colour; a figure could not be told how to turn dark"
+            )
+        return palette
+
+    @staticmethod
+    def property_name(name: str) -> str:
+        """CSS custom property of a colour."""
+        return "--" + re.sub(r"[^a-z]+", "-", name)
+
+    @cached_property
+    def by_light_color(self) -> dict[str, str]:
+        return {color: name for name, color in self.light.items()}
+
+    def _properties(self, colors: Mapping[str, str]) -> str:
+        return ":root{" + "".join(f"{self.property_name(name)}:{color};" for name, color in colors.items()) + "}\n"
+
+    def paper_css(self) -> str:
+        """Custom properties for paper."""
+        return self._properties(self.light)
+
+    def screen_css(self) -> str:
+        """Custom properties for both schemes; dark only on a screen that asks for it."""
+        return f"{self._properties(self.light)}@media screen and (prefers-color-scheme:dark){{{self._properties(self.dark)}}}\n"
+
+
+class _DecimalSign(matplotlib.ticker.ScalarFormatter):
+    """Matplotlib's usual tick labels with a language's decimal sign."""
+
+    def __init__(self, sign: str) -> None:
+        super().__init__()
+        self._sign = sign
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return super().__call__(x, pos).replace(".", self._sign)
+
+
+def _defaults() -> dict[str, Any]:
+    # A user's own matplotlibrc must not show in the report; the backend is not ours to change.
+    return {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(("backend", "interactive", "toolbar"))}
+
+
+def _style(palette: Palette) -> dict[str, Any]:
+    ink, muted, grid = palette.light["ink"], palette.light["muted"], palette.light["grid"]
+    return {
+        "font.family": [FONT_FAMILY],
+        "font.size": 8.5,
+        "axes.titlesize": 9.5,
+        "axes.titleweight": 600,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 8.0,
+        "axes.labelsize": 8.5,
+        "axes.labelcolor": ink,
+        "axes.labelpad": 5.0,
+        "axes.edgecolor": muted,
+        "axes.linewidth": 0.7,
+        "axes.facecolor": "none",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.prop_cycle": cycler(color=[palette.light[name] for name in palette.cycle]),
+        "axes.unicode_minus": True,
+        "grid.color": grid,
+        "grid.linewidth": 0.7,
+        "xtick.labelsize": 8.0,
+        "ytick.labelsize": 8.0,
+        "xtick.color": muted,
+        "ytick.color": muted,
+        "xtick.labelcolor": ink,
+        "ytick.labelcolor": ink,
+        "xtick.major.size": 3.0,
+        "ytick.major.size": 3.0,
+        "xtick.major.width": 0.7,
+        "ytick.major.width": 0.7,
+        "text.color": ink,
+        "legend.frameon": False,
+        "legend.fontsize": 8.0,
+        "lines.linewidth": 1.7,
+        "lines.markersize": 4.5,
+        "figure.facecolor": "none",
+        "figure.figsize": (6.7, 3.4),
+        "figure.dpi": 72.0,
+        "savefig.facecolor": "none",
+        "savefig.bbox": None,
+        "svg.fonttype": "none",
+        "svg.image_inline": True,
+        "path.simplify": False,
+        # A sign of money in a title is no formula.
+        "text.parse_math": False,
+        "mathtext.fontset": "custom",
+        "mathtext.rm": FONT_FAMILY,
+        "mathtext.it": f"{FONT_FAMILY}:italic",
+        "mathtext.bf": f"{FONT_FAMILY}:weight=600",
+    }
+
+
+@contextlib.contextmanager
+def figure_style(assets: Assets) -> Iterator[Palette]:
+    """Matplotlib in the report's style: fonts, sizes, and the palette's names as colours; everything is as before afterwards."""
+    palette = Palette.load(assets)
+    known = {font.fname for font in matplotlib.font_manager.fontManager.ttflist}
+    for name in FONT_FILES:
+        path = str(assets.path(f"fonts/{name}.ttf"))
+        if path not in known:
+            matplotlib.font_manager.fontManager.addfont(path)
+    named = matplotlib.colors.get_named_colors_mapping()
+    maps = {
+        "report_sequential": matplotlib.colors.LinearSegmentedColormap.from_list("report_sequential", palette.sequential),
+        "report_diverging": matplotlib.colors.LinearSegmentedColormap.from_list("report_diverging", palette.diverging),
+    }
+    for color_map in maps.values():
+        matplotlib.colormaps.register(color_map, force=True)
+    named.update(palette.light)
+    try:
+        with matplotlib.rc_context(cast(Any, _defaults() | _style(palette))):
+            yield palette
+    finally:
+        for name in palette.light:
+            named.pop(name, None)
+        for name in maps:
+            matplotlib.colormaps.unregister(name)
+
+
+def localise_ticks(drawing: Drawing, decimal_sign: str) -> None:
+    """Give the axes of a drawing a language's decimal sign."""
+    for axes in drawing.figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if type(axis.get_major_formatter()) is matplotlib.ticker.ScalarFormatter:
+                axis.set_major_formatter(_DecimalSign(decimal_sign))
+
+
+def _prefix_identifiers(root: ElementTree.Element, prefix: str) -> None:
+    for element in root.iter():
+        for name, value in element.attrib.items():
+            if name == "id":
+                element.set(name, f"{prefix}-{value}")
+            elif name in (f"{{{XLINK}}}href", "href") and value.startswith("#"):
+                element.set(name, f"#{prefix}-{value[1:]}")
+            elif "url(#" in value:
+                element.set(name, LOCAL_REFERENCE.sub(rf"url(#{prefix}-\1)", value))
+
+
+def _add_hover(root: ElementTree.Element, hover: Mapping[str, str], figure_id: str) -> None:
+    by_id = {element.get("id"): element for element in root.iter() if element.get("id")}
+    for key, words in hover.items():
+        gid, _, index = key.partition("#")
+        element = by_id.get(gid)
+        if element is not None and index:
+            marks = [child for child in element.iter() if child.tag in (f"{{{SVG}}}use", f"{{{SVG}}}path") and child.get("id") is None]
+            uses = [mark for mark in marks if mark.tag == f"{{{SVG}}}use"] or marks
+            element = uses[int(index)] if int(index) < len(uses) else None
+        if element is None:
+            raise InputError(f"figure {figure_id}: hover text for {key!r}, but no element has this gid")
+        title = ElementTree.Element(f"{{{SVG}}}title")
+        title.text = words
+        element.insert(0, title)
+
+
+def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str:
+    """A drawing as an SVG element: same drawing, same bytes.
+
+    Identifiers begin with the figure's id, so that several figures can live in one page; the hover texts become ``<title>``
+    elements; text stays text. Call it inside `figure_style`. Hover keys are gids; ``gid#3`` is the fourth mark of a collection.
+
+    Raises
+    ------
+    InputError
+        When a hover text belongs to no element.
+    """
+    localise_ticks(drawing, decimal_sign)
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": figure_id}):
+        drawing.figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    source = re.sub(r"<!DOCTYPE[^>]*>", "", stream.getvalue())
+    root = ElementTree.fromstring(source)
+    for name in ("metadata", "defs"):
+        for element in root.findall(f"{{{SVG}}}{name}"):
+            if name == "metadata" or all(child.tag == f"{{{SVG}}}style" for child in element):
+                root.remove(element)
+    _add_hover(root, drawing.hover, figure_id)
+    _prefix_identifiers(root, figure_id)
+    for name in ("width", "height"):
+        root.set(name, root.attrib[name].removesuffix("pt"))
+    root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
+    root.set("role", "img")
+    root.set("preserveAspectRatio", "xMidYMid meet")
+    ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", XLINK)
+    _trim(root)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _trim(root: ElementTree.Element) -> None:
+    for element in root.iter():
+        if element.tail is not None and not element.tail.strip():
+            element.tail = None
+        if element.text is not None and not element.text.strip():
+            element.text = None
+
+
+def follow_scheme(svg: str, palette: Palette) -> str:
+    """The same SVG for inside a page: the palette's colours become custom properties, so that it turns dark with the page."""
+
+    def property_of(match: re.Match[str]) -> str:
+        name = palette.by_light_color.get(match[0].lower())
+        return f"var({palette.property_name(name)})" if name else match[0]
+
+    return re.sub(r'(?<=style=")[^"]*', lambda match: COLOR.sub(property_of, match[0]), svg)

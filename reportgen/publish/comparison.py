@@ -1,0 +1,168 @@
+"""The comparison of two bundles as a page in all languages: verdicts, profiles over each other, numbers, settings, versions."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot
+import numpy
+from markupsafe import Markup
+
+from analyses.protocol import Analysis, Compared, Results
+from reportgen.bundle import asking, bundle_digest, read_bundle
+from reportgen.compare import Comparison, Movement, Tolerance, compare_bundles
+from reportgen.documents.assets import Assets
+from reportgen.documents.languages import Labels, Language, load_languages
+from reportgen.documents.svg import Palette, figure_style, follow_scheme, render_svg
+from reportgen.publish.description import describe
+from reportgen.publish.pages import Pages
+
+_LONG = 120
+
+
+def comparison_page(
+    old: Path,
+    new: Path,
+    tolerances: Mapping[str, Tolerance] | None = None,
+    *,
+    pages: Pages | None = None,
+    templates: Path | None = None,
+) -> str:
+    """Return the page that compares two bundles, as one self-contained HTML file.
+
+    Parameters
+    ----------
+    old, new
+        Bundles of the same analysis.
+    tolerances
+        As for `reportgen.compare.compare_bundles`.
+    pages
+        Templates and languages; all the languages there are, if not given.
+    templates
+        A folder of own templates, where `pages` is not given.
+
+    Raises
+    ------
+    InputError
+        If one is no bundle, or they are of different analyses.
+    """
+    if pages is None:
+        assets = Assets.default(templates)
+        known = load_languages(*assets.directories)
+        # The order in which the report has them: vi, then en, then any other.
+        pages = Pages(assets, sorted(known.values(), key=lambda language: (language.code != "vi", language.code)))
+    comparison = compare_bundles(old, new, tolerances)
+    before, after = read_bundle(old, older=True), read_bundle(new, older=True)
+    study = describe(new, {language.code: language for language in pages.languages}, pages.assets)
+    # What a statement or a layer's quantity is called, the analysis says.
+    pages = Pages(study.assets, list(study.languages.values()))
+    verdict_count = len({(str(row["statement"]), row["estimator"], row["control"]) for row in after.study["verdicts"]})
+    older, newer = comparison.formats
+    overview = [
+        *([pages.both("compare.formats", old=older, new=newer)] if older != newer else []),
+        pages.both("compare.verdict_count", changed=len(comparison.verdicts), total=verdict_count),
+        pages.both("compare.number_count", moved=len(comparison.numbers), total=comparison.compared),
+    ]
+    return pages.render(
+        "compare/comparison.html.j2",
+        title=study.title,
+        old_digest=bundle_digest(old),
+        new_digest=bundle_digest(new),
+        overview=overview,
+        verdicts=list(_verdict_rows(comparison, pages)),
+        figures=list(_figures(before, after, study.analysis, pages)),
+        numbers=[_number_row(movement, pages) for movement in comparison.numbers],
+        renamed=comparison.renamed,
+        added=comparison.added,
+        settings=_difference_rows(comparison.settings),
+        provenance=_difference_rows(comparison.provenance),
+    )
+
+
+def _verdict_rows(comparison: Comparison, pages: Pages) -> Iterator[dict[str, Any]]:
+    for change in comparison.verdicts:
+        # A statement is shown as "1 its_name" where it has a number and a name.
+        number, _, name = change.statement.partition(" ")
+        yield {
+            "statement": pages.named([f"statement.{name or number}.short"], name or number),
+            "estimator": pages.named([f"estimator.{change.estimator}"], change.estimator),
+            "control": pages.named([f"control.{change.control}"], change.control),
+            "old": change.old,
+            "new": change.new,
+        }
+
+
+def _number_row(movement: Movement, pages: Pages) -> dict[str, Any]:
+    if movement.reason == "no longer there":
+        return {"quantity": movement.quantity, "reason": pages.both("compare.gone")}
+    shapes = re.fullmatch(r"another shape: (.*) before, (.*) now", movement.reason)
+    if shapes:
+        return {"quantity": movement.quantity, "reason": pages.both("compare.shape", old=shapes[1], new=shapes[2])}
+    return {
+        "quantity": movement.quantity,
+        "reason": None,
+        "moved": pages.both("compare.moved_count", moved=movement.moved, total=movement.total),
+        "where": _place(movement.place, pages),
+        "old": _value(movement.old, pages),
+        "new": _value(movement.new, pages),
+    }
+
+
+def _place(place: Sequence[tuple[str, str]], pages: Pages) -> Markup:
+    """Where a value stands, in every language of the page: ``tầng 25``, ``layer 25``."""
+
+    def words(language: Language) -> str:
+        parts = []
+        for name, label in place:
+            number, _, statement = label.partition(" ")
+            keys = (f"{name}.{label}", f"{name}.{label}.short", f"{name}.{statement or number}.short")
+            said = next((language.catalogue[key] for key in keys if key in language.catalogue), label.replace("_", " "))
+            parts.append(f"{language.catalogue.get(f'compare.place.{name}', name.replace('_', ' '))} {said}")
+        return ", ".join(parts)
+
+    return pages.each({language.code: words(language) for language in pages.languages})
+
+
+def _value(value: float | str | bool | None, pages: Pages) -> Markup:
+    if value is None:
+        return pages.both("compare.no_value")
+    if isinstance(value, bool | str) or value == 0:
+        return Markup("{}").format(value)
+    digits = max(0, 3 - int(numpy.floor(numpy.log10(abs(value)))))
+    return Markup("{}").format(pages.languages[0].number(value, min(digits, 12)))
+
+
+def _difference_rows(differences: Sequence[Any]) -> list[dict[str, str]]:
+    return [{"key": each.key, "old": _shown(each.old), "new": _shown(each.new)} for each in differences]
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "—"
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= _LONG else f"{shown[: _LONG - 1]}…"
+
+
+def _figures(before: Results, after: Results, analysis: Analysis, pages: Pages) -> Iterator[dict[str, Any]]:
+    """What the analysis draws of both."""
+    if not isinstance(analysis, Compared):
+        return
+    palette = Palette.load(pages.assets)
+    with asking(analysis):
+        figures = analysis.comparison_figures(before, after)
+    for figure in figures:
+        with figure_style(pages.assets):
+            drawing = figure.draw(Labels(pages.languages))
+            svg = render_svg(drawing, f"compare-{figure.id.replace('_', '-')}", pages.languages[0].decimal_sign)
+            matplotlib.pyplot.close(drawing.figure)
+        words = {language.code: language.text(f"compare.{figure.id}.caption") for language in pages.languages}
+        yield {"svg": _scaled(follow_scheme(svg, palette), words, pages.languages), "caption": words, "alt": words}
+
+
+def _scaled(svg: str, words: Mapping[str, str], languages: Sequence[Language]) -> Markup:
+    """Let the page choose the size, and give the picture a name to be read by."""
+    svg = re.sub(r'^(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    return Markup(svg.replace("<svg ", Markup('<svg aria-label="{}" ').format(words[languages[0].code]), 1))

@@ -1,0 +1,223 @@
+"""The PDF: archival, tagged, with its own fonts, and readable as text."""
+
+import dataclasses
+import io
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+from pypdf.generic import DictionaryObject, NullObject
+
+from reportgen.documents import Assets, Document, render_pdf
+from reportgen.documents.document import TextItem
+from reportgen.documents.engine import OwnAssetsOnly
+from reportgen.documents.pdf import OPERATOR, WHOLE
+
+WORDS = {
+    "vi": ("Khoảng cách có làm phai một từ không?", "được ủng hộ", "Giảng viên", "Trích dẫn báo cáo này"),
+    "en": ("Does distance wear a word out?", "supported", "Lecturer", "Cite this report"),
+}
+
+
+@pytest.fixture(scope="module")
+def readers(papers: dict[str, bytes]) -> dict[str, PdfReader]:
+    return {code: PdfReader(io.BytesIO(data)) for code, data in papers.items()}
+
+
+def elements(node: Any) -> Iterator[DictionaryObject]:
+    kids = node.get("/K", [])
+    for kid in kids if isinstance(kids, list) else [kids]:
+        child = kid.get_object() if hasattr(kid, "get_object") else kid
+        if isinstance(child, DictionaryObject) and child.get("/Type") == "/StructElem":
+            yield child
+            yield from elements(child)
+
+
+def structure(reader: PdfReader) -> list[DictionaryObject]:
+    return list(elements(reader.trailer["/Root"]["/StructTreeRoot"]))
+
+
+def test_text_comes_out_with_its_diacritics(readers: dict[str, PdfReader]) -> None:
+    text = " ".join("".join(page.extract_text() for page in readers["vi"].pages).split())
+    for words in (
+        "Khoảng cách có làm phai một từ không?",
+        "Ngưỡng ữ ợ ẫ ỹ ằ đủ dấu",
+        "được ủng hộ",
+        "ngày 24 tháng 11 năm 2026",
+        "[−0,12; 0,34]",
+    ):
+        assert words in text.replace("\u00a0", " ")
+
+
+def test_numbers_and_names_are_kept_whole_and_markup_is_left_alone() -> None:
+    def marked(html: str) -> list[str]:
+        return WHOLE.findall(OPERATOR.sub("\u00a0\\1\u00a0", html))
+
+    assert marked("<p>from −.22 to ([−.57,\u00a0.15]), p = .03.</p>") == ["−.22", "([−.57,\u00a0.15]),", "p\u00a0=\u00a0.03."]
+    assert marked("<p>in SmolLM2-135M-Instruct, with 0.5 of 32-bit</p>") == ["SmolLM2-135M-Instruct,"]
+    assert marked('<img alt="tau .5" src="x"><a href="https://doi.org/10.1/a.5">doi.org/10.1103/E.69.06</a>') == []
+
+
+def test_only_the_report_s_fonts_are_embedded_as_subsets(readers: dict[str, PdfReader]) -> None:
+    names = set()
+    for reader in readers.values():
+        for page in reader.pages:
+            for font in page["/Resources"]["/Font"].values():
+                described = font.get_object()["/DescendantFonts"][0].get_object()
+                names.add(described["/BaseFont"])
+                assert "/FontFile2" in described["/FontDescriptor"]
+    assert names
+    assert all(re.match(r"/[A-Z]{6}\+Reportgen-", name) for name in names), names
+
+
+def test_it_claims_pdf_a_3a_and_pdf_ua_1(readers: dict[str, PdfReader]) -> None:
+    root = readers["en"].trailer["/Root"]
+    metadata = root["/Metadata"].get_data().decode()
+    assert re.search(r'pdfaid:part="3"', metadata)
+    assert re.search(r'pdfaid:conformance="A"', metadata)
+    assert 'pdfuaid:part="1"' in metadata
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"] == "en"
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert readers["vi"].trailer["/Root"]["/Lang"] == "vi"
+
+
+def test_dates_are_the_study_s(readers: dict[str, PdfReader]) -> None:
+    metadata = readers["en"].metadata
+    assert metadata is not None
+    assert metadata["/CreationDate"] == metadata["/ModDate"] == "D:20261124"
+
+
+def test_heads_of_tables_have_their_scope(readers: dict[str, PdfReader]) -> None:
+    scopes = [element["/A"]["/Scope"] for element in structure(readers["en"]) if element["/S"] == "/TH"]
+    assert scopes.count("/Row") == 4 + 30
+    assert scopes.count("/Column") == 4 + 2 + 6
+
+
+def test_formulas_and_figures_are_tagged_with_words(readers: dict[str, PdfReader]) -> None:
+    tagged = structure(readers["en"])
+    formulas = [element["/Alt"] for element in tagged if element["/S"] == "/Formula"]
+    figures = [element["/Alt"] for element in tagged if element["/S"] == "/Figure"]
+    assert len(formulas) == 2
+    assert "alpha equals five percent" in formulas
+    assert [words.split(":")[0] for words in figures] == ["Line chart over 30 layers", "Scatter plot"]
+
+
+def spoken(reader: PdfReader) -> dict[str, str]:
+    """What a screen reader would say in each language, by the elements' own language or that of what holds them."""
+    numbers = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages) if page.indirect_reference}
+    texts: dict[tuple[int, Any], str] = defaultdict(str)
+    for number, page in enumerate(reader.pages):
+        mark = [None]
+
+        def begins(operator: bytes, operands: Any, *_: Any, mark: list[Any] = mark) -> None:
+            if operator == b"BDC":
+                mark[0] = operands[1].get("/MCID")
+
+        def reads(text: str, *_: Any, mark: list[Any] = mark, number: int = number) -> None:
+            texts[number, mark[0]] += text
+
+        page.extract_text(visitor_operand_before=begins, visitor_text=reads)
+
+    said: dict[str, str] = defaultdict(str)
+
+    def walk(element: DictionaryObject, language: str) -> None:
+        language = element.get("/Lang", language)
+        kids = element.get("/K", [])
+        for kid in kids if isinstance(kids, list) else [kids]:
+            if isinstance(kid, int):
+                said[language] += " " + texts[numbers[element.raw_get("/Pg").idnum], kid].strip()
+            elif kid.get_object().get("/Type") == "/StructElem":
+                walk(kid.get_object(), language)
+
+    root = reader.trailer["/Root"]
+    walk(root["/StructTreeRoot"]["/K"][0].get_object(), root["/Lang"])
+    return {language: " ".join(text.split()) for language, text in said.items()}
+
+
+def test_each_part_is_spoken_in_its_language(readers: dict[str, PdfReader]) -> None:
+    both = spoken(readers["vi-en"])
+    assert set(both) == {"vi", "en"}
+    for code in ("vi", "en"):
+        (alone,) = spoken(readers[code]).items()
+        assert alone[0] == code
+        other = both["en" if code == "vi" else "vi"]
+        for words in WORDS[code]:
+            assert words in alone[1]
+            assert words in both[code]
+            assert words not in other
+
+
+def test_lists_hold_items_only(readers: dict[str, PdfReader]) -> None:
+    for element in structure(readers["vi-en"]):
+        if element["/S"] == "/L":
+            assert {child.get_object()["/S"] for child in element["/K"]} == {"/LI"}
+
+
+def test_running_heads_are_artifacts(readers: dict[str, PdfReader]) -> None:
+    reader = readers["en"]
+    pages = reader.pages
+    tops = [page.get_contents().get_data() for page in pages]
+    assert all(re.search(rb"/Artifact\s+<</Type /Pagination>>\s+BDC\s", top) for top in tops)
+    numbers = reader.trailer["/Root"]["/StructTreeRoot"]["/ParentTree"]["/Nums"]
+    for page, top in zip(pages, tops, strict=True):
+        parents = numbers[numbers.index(page["/StructParents"]) + 1].get_object()
+        marked = {int(mark) for mark in re.findall(rb"/MCID (\d+)", top)}
+        assert marked == {mark for mark, parent in enumerate(parents) if not isinstance(parent.get_object(), NullObject)}
+
+
+def test_links_are_described_and_belong_to_link_elements(readers: dict[str, PdfReader]) -> None:
+    reader = readers["en"]
+    numbers = reader.trailer["/Root"]["/StructTreeRoot"]["/ParentTree"]["/Nums"]
+    by_number = dict(zip(numbers[::2], numbers[1::2], strict=True))
+    links = [link.get_object() for page in reader.pages for link in page.get("/Annots", [])]
+    assert links
+    for link in links:
+        assert link["/Contents"]
+        assert by_number[link["/StructParent"]].get_object()["/S"] == "/Link"
+
+
+def test_tables_are_attached_with_the_report_s_date(
+    papers: dict[str, bytes], readers: dict[str, PdfReader], documents: dict[str, Document]
+) -> None:
+    reader = readers["vi-en"]
+    attached = {name: contents[0].decode() for name, contents in reader.attachments.items()}
+    assert attached == documents["vi-en"].data
+    assert list(attached) == sorted(attached)
+    assert attached["layers.csv"].startswith("layer,")
+    root = reader.trailer["/Root"]
+    files = [reference.get_object() for reference in root["/AF"]]
+    assert {each["/UF"]: each["/AFRelationship"] for each in files}.items() >= dict.fromkeys(attached, "/Data").items()
+    for each in files:
+        parameters = each["/EF"]["/F"].get_object().get("/Params", {})
+        assert parameters.get("/CreationDate", "D:20261124000000Z") == "D:20261124000000Z"
+    undated = dataclasses.replace(documents["en"], date=None)
+    assert render_pdf(undated) == render_pdf(undated)
+    assert b"D:1970" in render_pdf(undated)
+
+
+def test_contents_have_page_numbers_and_bookmarks_the_sections(readers: dict[str, PdfReader]) -> None:
+    reader = readers["en"]
+    first = reader.pages[0].extract_text()
+    assert re.search(r"All layers\W+\d", first)
+    outline = [entry.title for entry in reader.outline if not isinstance(entry, list)]
+    assert outline == ["1 The question and its short answer", "2 How it was measured", "References", "A All layers"]
+
+
+def test_a_foreign_picture_stops_the_rendering(documents: dict[str, Document]) -> None:
+    from markupsafe import Markup
+
+    document = documents["en"]
+    spoiled = TextItem({"en": Markup('<p><img alt="x" src="https://example.org/x.png"></p>')})
+    with pytest.raises(RuntimeError, match=r"may not load https://example\.org/x\.png"):
+        render_pdf(dataclasses.replace(document, front=(spoiled,)))
+
+
+def test_files_of_the_machine_cannot_be_read(assets: Assets) -> None:
+    from weasyprint.urls import FatalURLFetchingError
+
+    with pytest.raises(FatalURLFetchingError, match="may not load file:///etc/hostname"):
+        OwnAssetsOnly(assets).fetch("file:///etc/hostname")

@@ -1,0 +1,93 @@
+"""Citations and the list of references; expected forms from the APA manual (7th edition) and BibTeX's own rules."""
+
+import dataclasses
+
+import pytest
+
+from analyses.errors import InputError
+from reportgen.documents.languages import load_languages
+from reportgen.documents.references import Reference, bibtex, entry, load_references, plain_letters, short_authors, sort_key
+from reportgen.resources import templates_directory
+
+KNOWN = load_languages(templates_directory())
+DATA = {
+    "kraskov2004": {
+        "type": "article", "authors": ["Kraskov, Alexander", "Stögbauer, Harald", "Grassberger, Peter"], "year": 2004,
+        "title": "Estimating mutual information", "journal": "Physical Review E", "volume": 69, "issue": 6, "pages": "066138",
+        "doi": "10.1103/PhysRevE.69.066138",
+    },
+    "cover2006": {
+        "type": "book", "authors": ["Cover, Thomas M.", "Thomas, Joy A."], "year": 2006, "title": "Elements of information theory",
+        "edition": "2nd ed.", "publisher": "Wiley & Sons",
+    },
+    "angstrom1900": {"type": "misc", "authors": ["Ångström, Jean-Luc"], "year": 1900, "title": "Ein <Titel>"},
+}  # fmt: skip
+REFERENCES = load_references(DATA)
+
+
+def test_names_in_the_text() -> None:
+    names = {key: [short_authors(reference, KNOWN[code]) for code in ("en", "vi")] for key, reference in REFERENCES.items()}
+    assert names == {
+        "kraskov2004": ["Kraskov et al.", "Kraskov và cộng sự"],
+        "cover2006": ["Cover & Thomas", "Cover và Thomas"],
+        "angstrom1900": ["Ångström", "Ångström"],
+    }
+
+
+def test_an_article_in_the_list() -> None:
+    line = entry(REFERENCES["kraskov2004"], KNOWN["en"]).replace("\u00a0", " ")
+    assert line == (
+        "Kraskov, A., Stögbauer, H., and Grassberger, P. (2004). Estimating mutual information. "
+        "<i>Physical Review E</i>, <i>69</i>(6), 066138. "
+        '<a href="https://doi.org/10.1103/PhysRevE.69.066138">doi.org/10.1103/PhysRevE.69.066138</a>'
+    )
+
+
+def test_a_book_and_a_title_that_looks_like_markup() -> None:
+    assert entry(REFERENCES["cover2006"], KNOWN["en"]).endswith("<i>Elements of information theory</i> (2nd ed.). Wiley &amp; Sons. ")
+    assert "J.-L. (1900). <i>Ein &lt;Titel&gt;</i>" in entry(REFERENCES["angstrom1900"], KNOWN["en"]).replace("\u00a0", " ")
+
+
+def test_what_nobody_signed_and_dated_begins_with_its_title() -> None:
+    own = Reference("report", "misc", (), "", "A report", {})
+    assert entry(own, KNOWN["en"]) == "<i>A report</i>. "
+    assert bibtex(own) == "@misc{report,\n  title = {{A report}}\n}\n"
+    assert entry(dataclasses.replace(own, year="2026"), KNOWN["vi"]) == "<i>A report</i> (2026). "
+
+
+def test_the_list_is_sorted_without_regard_to_diacritics() -> None:
+    assert [reference.key for reference in sorted(REFERENCES.values(), key=sort_key)] == ["angstrom1900", "cover2006", "kraskov2004"]
+
+
+def test_bibtex_escapes_what_tex_would_read() -> None:
+    made = bibtex(REFERENCES["cover2006"])
+    assert made.startswith("@book{cover2006,\n  author = {Cover, Thomas M. and Thomas, Joy A.},\n")
+    assert r"publisher = {Wiley \& Sons}" in made
+    assert "number = {6}" in bibtex(REFERENCES["kraskov2004"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"type": "blog"}, "type must be one of"), ({"yer": 2004}, "yer"), ({"url": "javascript:alert(1)"}, "url must begin with https://")],
+)
+def test_a_wrong_entry_is_named(change: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        load_references({"angstrom1900": {**DATA["angstrom1900"], **change}})
+    assert "angstrom1900" in str(error.value)
+
+
+def test_what_is_unknown_of_a_source_is_left_out() -> None:
+    title = "Thông tin tương hỗ"
+    house = {"institution": "Trường Đại học A"}
+    assert entry(Reference("report", "misc", (), "", title, {}), KNOWN["vi"]) == f"<i>{title}</i>. "
+    assert entry(Reference("report", "misc", (), "2026", title, house), KNOWN["vi"]) == f"<i>{title}</i> (2026). Trường Đại học A. "
+    named = entry(Reference("an", "misc", ("Nguyễn, An",), "", title, {}), KNOWN["vi"])
+    assert named.replace("\u00a0", " ") == f"Nguyễn, A. <i>{title}</i>. "
+    assert bibtex(Reference("report", "misc", (), "", title, {})) == f"@misc{{report,\n  title = {{{{{title}}}}}\n}}\n"
+    assert bibtex(Reference("report2026", "misc", (), "2026", title, house)) == (
+        f"@misc{{report2026,\n  title = {{{{{title}}}}},\n  year = {{2026}},\n  institution = {{Trường Đại học A}}\n}}\n"
+    )
+
+
+def test_a_key_has_no_diacritics() -> None:
+    assert plain_letters("Nguyễn Đức Ångström") == "nguyen duc angstrom"
