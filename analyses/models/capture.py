@@ -14,8 +14,8 @@ import numpy.typing as npt
 from analyses.errors import InputError, MissingError
 from analyses.memory import keep_free_memory, return_free_memory
 from analyses.models.configuration import load_configuration
-from analyses.models.settings import ModelSettings
 from analyses.models.quiet import quiet_transformers
+from analyses.models.settings import ModelSettings
 from analyses.models.sources import missing_library, provenance, resolve
 from analyses.models.tokens import tokenize_with
 from analyses.progress import Progress
