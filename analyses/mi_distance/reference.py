@@ -431,10 +431,10 @@ def control_values(control: np.ndarray, used: np.ndarray, statistic: Callable[..
     return np.stack([statistic(control[..., row], axis=-1) for row in used], axis=-1)
 
 
-def control_statistics(study: Study, values: np.ndarray, control: np.ndarray) -> dict[str, np.ndarray]:
+def control_statistics(
+    study: Study, values: np.ndarray, control: np.ndarray, first: np.ndarray, second: np.ndarray, used: np.ndarray
+) -> dict[str, np.ndarray]:
     """What is left of the mutual information beside pairs of different words, each control token left out in turn for the interval."""
-    first, second = study.held("control_first"), study.held("control_second")
-    used = study.held("control_weight") > 0
     matched = control_values(control, used, np.mean)
     ranked = values - control_values(control, used, np.median)
     tokens = np.unique([first, second])

@@ -147,7 +147,7 @@ class _Bundle:
     def _different_words(self, match: Match, values: np.ndarray) -> Values:
         """Different words and, beside them, the text's other repeated words; the excess."""
         study, control = self.study, self.sound["control_mutual_information"]
-        self.found |= match_statistics(match) | control_statistics(study, values, control)
+        self.found |= match_statistics(match) | control_statistics(study, values, control, match.first, match.second, match.used)
         excess = match.values(control, values, match.tokens)
         ranked = agreeing(study.held("ranked_excess_mutual_information"), excess.ranked)
         excess = Values(excess.plain, ranked, excess.without, excess.ranked_without)
