@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from analyses.errors import InputError
+from analyses.readers import replace_unprintable
 
 # General architecture as GGUF names it. Those whose conversion a test holds against the weights that it was made from.
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2")
@@ -53,11 +54,12 @@ def read_header(file: Path) -> Header:
     try:
         with file.open("rb") as stream:
             header = _header(stream)
-    except (struct.error, UnicodeDecodeError, KeyError, OverflowError, MemoryError):
+    except (struct.error, ValueError, KeyError, OverflowError, MemoryError, RecursionError):
         raise InputError(f"model {file.name}: the file is no GGUF file of version 2 or 3, or it is cut short; download it again") from None
     architecture = header.values.get("general.architecture")
     if architecture not in ARCHITECTURES:
-        raise InputError(f"model {file.name}: GGUF files of architecture {architecture} are not read; expected {', '.join(ARCHITECTURES)}")
+        found = replace_unprintable(str(architecture))[:60]
+        raise InputError(f"model {file.name}: GGUF files of architecture {found} are not read; expected {', '.join(ARCHITECTURES)}")
     if header.values.get("split.count", 1) > 1:
         raise InputError(f"model {file.name}: the file is one of {header.values['split.count']} parts; merge them first (llama-gguf-split)")
     if "rope_freqs.weight" in header.tensors or header.values.get(f"{architecture}.rope.scaling.type", "none") not in ("none", ""):

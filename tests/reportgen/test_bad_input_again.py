@@ -54,19 +54,15 @@ YAML = {
     "key of a truth value": GOOD + "yes: 1\n",
     "ordered map": GOOD + "counting: !!omap [{bins: 3}, {bins: 4}]\n",
     "pairs": GOOD + "counting: !!pairs [a: 1, a: 2]\n",
-    "sexagesimal that overflows": GOOD + "seed: " + "9" * 30 + ":59\n",
     "negative seed": GOOD + "seed: -1\n",
     "seed of a float": GOOD + "seed: 1.5\n",
     "word of a number": GOOD.replace("tea\n", "5\n", 1),
     "word of white space": GOOD.replace("word: tea", "word: '  '"),
-    "name of a path": GOOD.replace("mine", "../mine"),
-    "name of a device": GOOD.replace("mine", "'a/b'"),
     "directive of a later version": "%YAML 9.9\n---\n" + GOOD,
     "directive of nothing": "%\n---\n" + GOOD,
     "anchor of nothing": GOOD + "counting: &\n",
     "byte order mark within": GOOD + "\ufeffseed: 1\n",
     "next line characters": GOOD + "seed\x85: 1\n",
-    "direction override": GOOD.replace("mine", '"\\u202emine"'),
     "long line": GOOD + "other: " + "x" * 100_000 + "\n",
     "key of a thousand letters": GOOD + "x" * 1000 + ": 1\n",
 }
@@ -84,7 +80,6 @@ JSON = {
     "two values": "{} {}",
     "key twice": '{"a": 1, "a": 2}',
     "comment": "{} // x",
-    "byte order mark": "\ufeff{}",
     "a number of a million digits": "1" * 1_000_000,
     "minus alone": "-",
     "surrogate": '{"a": "\\ud800"}',
@@ -149,10 +144,9 @@ def test_netcdf_whose_times_are_none(tmp_path, engine, units):
     """xarray decodes what calls itself a time."""
     file = tmp_path / "x.nc"
     xarray.Dataset({"time": ("time", [1.0], {"units": units})}).to_netcdf(file, engine=engine)
-    try:
+    with pytest.raises(InputError, match=r"x\.nc") as caught:
         readers.read_netcdf(file)
-    except InputError as error:
-        assert "x.nc" in one_line(error)
+    one_line(caught.value)
 
 
 SUMS = {
@@ -266,10 +260,6 @@ def test_tolerances_in_a_folder(tmp_path):
         (["verify", "x\x1b[2J"], ""),
         (["compare", "", ""], ""),
         (["render", "\udcff"], ""),
-        (["run", "letters", "--seed", "99999999999999999999999"], "seed"),
-        (["run", "letters", "--out", ""], "--out"),
-        (["run", "letters", "--word", ""], "word"),
-        (["run", "letters", "--templates", ""], "--templates"),
     ],
 )
 def test_values_of_options(call, tmp_path, arguments, words):
