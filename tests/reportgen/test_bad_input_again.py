@@ -269,3 +269,7 @@ def test_values_of_options(call, tmp_path, arguments, words):
     assert "\x1b[2J" not in done.output
     assert words in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_analysis_without_a_slow_route_cannot_be_verified(call, bundle):
+    refused(call("verify", bundle), "the analysis letters has no slow route to recompute its numbers by")
