@@ -3,6 +3,8 @@
 # `make test-browser` opens the pages in a browser; `make test-lowest` runs the tests on the oldest packages that pyproject.toml allows.
 # `make docs`   builds the documentation into build/docs.
 # `make bench`  measures everything side by side with what a user would pick instead (benchmarks/results/table.md).
+# `make coverage` measures which branches the tests reach, `make mutation` which faults they would see (CONTRIBUTING.md).
+# `make sbom`   writes what a report is made with (build/reportgen.cdx.json, CycloneDX); `make audit` asks for known weaknesses of it.
 # `make lock`   pins the packages again (requirements/), `make lock UPGRADE=1` in their newest versions; `make wheel` builds the wheel.
 #
 #   make report PYTHON=/opt/python3.12/bin/python3
@@ -13,9 +15,10 @@ VENV ?= .venv
 STUDY ?= coffee
 OUT ?= out
 LOWEST ?= build/lowest
+AUDIT ?= build/audit
 export VENV PYTHON PIP_ARGS TORCH
 
-.PHONY: report test test-fast test-models test-browser test-lowest fuzz check docs bench setup model lock wheel format clean
+.PHONY: report test test-fast test-models test-browser test-lowest fuzz coverage mutation sbom audit check docs bench setup model lock wheel format clean
 
 report: setup model
 	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
@@ -33,6 +36,19 @@ test-models: setup-test
 # Bad input made by guided chance, 30 seconds a reader; needs atheris:  $(VENV)/bin/python -m pip install atheris
 fuzz: setup-test
 	$(VENV)/bin/python -m tests.fuzz
+
+# Lines and branches of reportgen/ and analyses/ that the tests reach; needs coverage:  $(VENV)/bin/python -m pip install coverage
+# One folder of tests takes a fraction of the time:  make coverage TESTS=tests/analyses/statistics
+TESTS ?= tests
+coverage: setup-test
+	$(VENV)/bin/python -m coverage run -m pytest -q -m "not browser" $(TESTS)
+	$(VENV)/bin/python -m coverage report
+
+# Small faults put into the statistics, the estimators and `compare`, SAMPLE of each: do the tests see them? An hour on one core.
+# Needs mutmut:  $(VENV)/bin/python -m pip install mutmut
+SAMPLE ?= 110
+mutation: setup-test
+	$(VENV)/bin/python -m tests.mutation $(SAMPLE)
 
 # Java, Node.js and Chromium are asked for here only.
 test-browser: setup-test-browser model
@@ -70,6 +86,21 @@ model: setup
 
 lock: setup-test
 	scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+# What is pinned for a run, as a bill of materials: the same bytes for the same pins.
+sbom: $(AUDIT)/bin/cyclonedx-py
+	@mkdir -p build
+	$(AUDIT)/bin/cyclonedx-py requirements requirements/run.txt --pyproject pyproject.toml --output-reproducible --of JSON \
+		--output-file build/reportgen.cdx.json
+
+# Of every pin, in the databases of the Python Packaging Authority.
+audit: $(AUDIT)/bin/cyclonedx-py
+	$(AUDIT)/bin/pip-audit --no-deps --disable-pip $(addprefix --requirement ,$(addprefix requirements/,$(addsuffix .txt,run test docs)))
+
+# Their own environment: what they bring along is no part of what they look at.
+$(AUDIT)/bin/cyclonedx-py:
+	$(or $(PYTHON),python3) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet $(PIP_ARGS) "cyclonedx-bom>=7" "pip-audit>=2.9"
 
 wheel: setup-test
 	$(VENV)/bin/python -m build --outdir dist

@@ -116,8 +116,10 @@ def read_json(file: Path, what: str = "JSON file", limit: int = JSON_LIMIT) -> A
     """Return the data of a JSON file: finite numbers, no deeper than `JSON_DEPTH`."""
     text = read_text(file, what, limit)
     try:
-        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_without_twins)
         check_depth(value, JSON_DEPTH)
+        if "\\ud" in text.lower() and re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False)):
+            raise ValueError("half a character")
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise InputError(f"{file} is not valid JSON ({reason}); make it again or restore it") from None
@@ -187,6 +189,8 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> numpy.ndarray:
         if dtype.kind not in _NUMPY_KINDS:
             raise ValueError(f"{member.filename}: values of type {dtype}; expected numbers or strings")
         # numpy allocates what the header claims before it reads.
+        if dtype.itemsize == 0 and math.prod(shape) > MEGABYTE:
+            raise ValueError(f"{member.filename}: {math.prod(shape)} values of no size")
         if math.prod(shape) * dtype.itemsize != member.file_size - stream.tell():
             raise ValueError(f"{member.filename}: its shape {shape} does not fit its size")
     with archive.open(member) as stream:
@@ -220,6 +224,14 @@ def _reason(error: BaseException) -> str:
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is given twice")
+    return found
 
 
 def _finite(text: str) -> float:

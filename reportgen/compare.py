@@ -32,7 +32,7 @@ from reportgen.yaml_files import read_yaml
 class Tolerance(pydantic.BaseModel):
     """How far a quantity may move: ``absolute + relative * abs(old)``."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
     absolute: float = pydantic.Field(0.0, ge=0, allow_inf_nan=False)
     relative: float = pydantic.Field(0.0, ge=0, allow_inf_nan=False)
 

@@ -107,7 +107,7 @@ class MutualInformationAgainstDistance:
 
     def recomputed(self, results: Results, progress: Progress, every: int = 1) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
         """Quantity -> as the bundle holds it, as the slow route gives it (every `every`-th layer's estimates)."""
-        from analyses.mi_distance.reference import recomputed
+        from analyses.mi_distance.verification import recomputed
 
         return recomputed(results, progress, every)
 

@@ -6,19 +6,17 @@ that a fault would have to be made twice. `reportgen verify` and the tests use t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
 from math import factorial
 from typing import Any
 
 import numpy as np
+import scipy.optimize
 import scipy.sparse
 import scipy.stats
 
-from analyses.errors import InputError
-from analyses.mutual_information.ties import break_ties
-from analyses.progress import Progress
 from analyses.protocol import Results
 
 # All relabellings up to this number of occurrences; no test with so few.
@@ -28,6 +26,8 @@ _FIELLER = 0.437
 _ORDERS_AT_ONCE = 512
 # Sums of taus that are equal differ in their last digits.
 _EQUAL = 1e-9
+# Of the rule of Freedman & Diaconis.
+_MOST_BINS = 128
 _METHODS = ("bonferroni", "fdr_bh", "fdr_by")
 
 
@@ -47,8 +47,13 @@ def inliers(vector: np.ndarray, trim: float | None) -> np.ndarray:
     return np.asarray(np.abs(scipy.stats.zscore(vector, ddof=1)) <= trim)
 
 
-def contingency(x: np.ndarray, y: np.ndarray, bins: int) -> np.ndarray:
-    """Counts of the joint histogram over the ranges of x and y, without empty rows and columns."""
+def freedman_diaconis(values: np.ndarray) -> int:
+    """Number of bins by the rule of NumPy's ``bins="fd"``, at most 128."""
+    return min(len(np.histogram_bin_edges(values, bins="fd")) - 1, _MOST_BINS)
+
+
+def contingency(x: np.ndarray, y: np.ndarray, bins: int | Sequence[int]) -> np.ndarray:
+    """Counts of the joint histogram over the ranges of x and y, without empty rows and columns; `bins` may be one number a side."""
     counts = np.histogram2d(x, y, bins=bins)[0].astype(int)
     return np.asarray(counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0])
 
@@ -157,20 +162,59 @@ def numerators(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.asarray(np.sign(distance[:, i] - distance[:, j]) @ np.sign(values[:, i] - values[:, j]).T)
 
 
-class _Study:
-    """What the formulas below share: the vectors, the pairs and the settings of one bundle."""
+def taus(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """tau-b (...) of distance (N,) and values (..., N), by signs written out: SciPy's, row by row, takes a hundred times as long."""
+    rows = values.reshape(-1, values.shape[-1])
+    found, untied = numerators(distance[None], rows)[0], untied_pairs(rows)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        tau = found / np.sqrt(untied * float(untied_pairs(distance[None])[0]))
+    return np.asarray(np.where(np.isfinite(rows).all(axis=-1), tau, np.nan).reshape(values.shape[:-1]))
 
-    def __init__(self, results: Results) -> None:
-        self.data, self.vectors, self.settings = results.dataset, results.activations, results.study["settings"]
-        estimation = self.settings["estimation"]
-        self.how = Estimation(estimation["bins"], estimation["trim"], estimation["neighbours"])
-        self.position = self.vectors["token_position"].values.astype(np.int64)
+
+def untied_pairs(rows: np.ndarray) -> np.ndarray:
+    """How many pairs of the values of each row (..., N) differ."""
+    i, j = np.triu_indices(rows.shape[-1], 1)
+    return np.count_nonzero(rows[..., i] != rows[..., j], axis=-1)
+
+
+def mean_of_finite(values: np.ndarray) -> np.ndarray:
+    """(estimator, ...) -> (estimator,): the mean of what is there, NaN where nothing is."""
+    flat = values.reshape(len(values), -1)
+    return np.array([row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in flat])
+
+
+class Sample:
+    """Occurrences at their positions, and their pairs."""
+
+    def __init__(self, position: np.ndarray, permutations_drawn: int, seed: int) -> None:
+        self.position, self._drawn, self._seed = position.astype(np.int64), permutations_drawn, seed
         self.occurrences = len(self.position)
         self.first, self.second = np.triu_indices(self.occurrences, 1)
         self.distance = self.position[self.second] - self.position[self.first]
 
-    def held(self, name: str) -> np.ndarray:
-        return np.array(self.data[name].values)
+    @property
+    def testable(self) -> bool:
+        return self.occurrences > _UNTESTABLE
+
+    @property
+    def exact(self) -> bool:
+        return self.occurrences <= _EXACT
+
+    def moved(self) -> Iterator[np.ndarray]:
+        """Blocks of relabelled positions (orders, T)."""
+        for block in orders(self.occurrences, self._drawn, self._seed):
+            yield self.position[block]
+
+    def distances(self, moved: np.ndarray) -> np.ndarray:
+        """(orders, N) the distances that pairs come to have."""
+        return np.abs(moved[:, self.first] - moved[:, self.second])
+
+    def half_width(self, spread: np.ndarray, levels: Sequence[float]) -> np.ndarray:
+        """(level, statistic): how far from the estimate a value is not rejected, from the absolute values (relabelling, statistic)."""
+        total = len(spread)
+        ordered = np.sort(spread, axis=0)[::-1]
+        rejected = [(1 - level) * total if self.exact else (1 - level) * (total + 1) - 1 for level in levels]
+        return np.stack([ordered[int(np.floor(max(each, 0) + _EQUAL))] for each in rejected]) + _EQUAL
 
     def replicates(self, values: np.ndarray, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
         """A statistic of values (..., N) and distances once without each occurrence; NaN where too few are left."""
@@ -181,77 +225,32 @@ class _Study:
         return np.stack([statistic(values[..., keep], self.distance[keep]) for keep in kept])
 
 
-def recomputed(results: Results, progress: Progress, every: int = 1) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
-    """Quantity -> as the bundle holds it, as it is recomputed.
+class Study(Sample):
+    """What the formulas share: the vectors, the pairs and the settings of one bundle."""
 
-    Parameters
-    ----------
-    every : estimate the mutual information of each `every`-th layer only; all that rests on it is worked out for every layer.
+    def __init__(self, results: Results) -> None:
+        self.data, self.vectors, self.settings = results.dataset, results.activations, results.study["settings"]
+        super().__init__(self.vectors["token_position"].values, self.settings["permutations"], self.settings["seed"])
+        self.facts = results.study
+        estimation = self.settings["estimation"]
+        self.how = Estimation(estimation["bins"], estimation["trim"], estimation["neighbours"])
+        numbers = list(self.facts["layer_numbers"])
+        self.bands = {name: np.array([numbers.index(each) for each in chosen], dtype=int) for name, chosen in self.facts["bands"].items()}
 
-    Raises
-    ------
-    InputError
-        The bundle's numbers and its vectors do not fit one another.
-    """
-    try:
-        study = _Study(results)
-        found = _estimates(study, progress, every)
-        sound = {name: _agreeing(study.held(name), value) for name, value in found.items()}
-        found |= _statistics(study, sound["mutual_information"])
-        if "control_mutual_information" in found:
-            found |= _control(study, sound["mutual_information"], sound["control_mutual_information"])
-        if "centred_mutual_information" in found:
-            found["centred_mean_mutual_information"] = sound["centred_mutual_information"].mean(axis=-1)
-        if "untrained_mutual_information" in found:
-            found |= _untrained(study, sound["untrained_mutual_information"])
-        pairs = {name: (study.held(name), value) for name, value in found.items()}
-        return pairs | _of_bands(study, results.study, sound["mutual_information"])
-    except (KeyError, IndexError) as error:
-        raise InputError(f"results.nc and activations.nc do not fit one another ({error}); make the bundle again") from error
+    def held(self, name: str) -> np.ndarray:
+        return np.array(self.data[name].values)
+
+    def sample(self, position: np.ndarray) -> Sample:
+        """The same occurrences elsewhere, or some of them."""
+        return Sample(position, self.settings["permutations"], self.settings["seed"])
 
 
-def _agreeing(held: np.ndarray, anew: np.ndarray) -> np.ndarray:
+def agreeing(held: np.ndarray, anew: np.ndarray) -> np.ndarray:
     """What was recomputed, to the bundle's last digit where both agree: a last digit would break ties that ranks rest on."""
     return np.where(np.abs(held - anew) <= _EQUAL, held, anew)
 
 
-def _estimates(study: _Study, progress: Progress, every: int) -> dict[str, np.ndarray]:
-    """Every pair's estimates, under the names of the bundle; layers between are left as the bundle has them."""
-    vectors, data = study.vectors, study.data
-    activation = vectors["activation"].values
-    wanted: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]]] = {
-        "mutual_information": [(activation, study.first, study.second, ())]
-    }
-    if "control_mutual_information" in data:
-        control = vectors["control_activation"].values
-        ends = study.held("control_first"), study.held("control_second")
-        wanted["control_mutual_information"] = [(control, *ends, ())]
-        offset = control.astype(np.float64).mean(axis=2, keepdims=True)
-        wanted["centred_mutual_information"] = [(activation - offset, study.first, study.second, ())]
-        if "prefix_control_mutual_information" in data:
-            wanted["prefix_control_mutual_information"] = [(vectors["prefix_control_activation"].values, *ends, ())]
-    if "untrained_mutual_information" in data:
-        draws = vectors["untrained_activation"].values
-        wanted["untrained_mutual_information"] = [(draw, study.first, study.second, (index,)) for index, draw in enumerate(draws)]
-    if "prefix_mutual_information" in data:
-        wanted["prefix_mutual_information"] = [(vectors["prefix_activation"].values, study.first, study.second, ())]
-    layers = range(0, activation.shape[1], every)
-    found = {name: study.held(name) for name in wanted}
-    total = sum(len(part[1]) for parts in wanted.values() for part in parts) * 2 * len(layers)
-    with progress.stage("verify", total) as advance:
-        for name, parts in wanted.items():
-            for array, first, second, at in parts:
-                held = found[name][at]
-                for branch, layer in ((branch, layer) for branch in (0, 1) for layer in layers):
-                    rows = np.ascontiguousarray(array[branch, layer], dtype=np.float64)
-                    untied = break_ties(rows)
-                    for index, (i, j) in enumerate(zip(first, second, strict=True)):
-                        held[:, branch, layer, index] = estimates(rows[i], rows[j], (untied[i], untied[j]), study.how)
-                    advance(len(first))
-    return found
-
-
-def _statistics(study: _Study, values: np.ndarray) -> dict[str, np.ndarray]:
+def layer_statistics(study: Study, values: np.ndarray) -> dict[str, np.ndarray]:
     """Everything that is tested layer by layer, from the pairs' mutual information (estimator, branch, layer, pair)."""
     n = len(study.distance)
     tau, p = kendall(study.distance, values)
@@ -273,7 +272,7 @@ def _statistics(study: _Study, values: np.ndarray) -> dict[str, np.ndarray]:
         "kendall_tau_low": np.tanh(centre - half),
         "kendall_tau_high": np.tanh(centre + half),
     }
-    found |= _t_tests(values)
+    found |= _t_tests(values) | _variance_shares(study, values)
     for name, variance in (("", 2 / (n - 3) if n > 3 else np.nan), ("_fieller", 2 * _FIELLER / (n - 4) if n > 4 else np.nan)):
         z = (centre[:, 0] - centre[:, 1]) / np.sqrt(variance)
         found |= {f"fisher_z{name}": z, f"fisher_p{name}": 2 * scipy.stats.norm.sf(np.abs(z))}
@@ -297,10 +296,28 @@ def _t_tests(values: np.ndarray) -> dict[str, np.ndarray]:
     spread = np.sqrt((attention.var(axis=-1, ddof=1) + mlp.var(axis=-1, ddof=1)) / 2) if values.shape[-1] > 1 else np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         found["cohens_d"] = np.where(varies, (attention.mean(axis=-1) - mlp.mean(axis=-1)) / spread, np.nan)
+    count = values.shape[-1]
+    ends = np.array([_noncentral_ends(t, 2 * count - 2) for t in found["t_statistic"].ravel()]) * np.sqrt(2 / count)
+    found |= {f"cohens_d_{end}": column.reshape(varies.shape) for end, column in zip(("low", "high"), ends.T, strict=True)}
     return found
 
 
-def _differences(study: _Study, values: np.ndarray) -> dict[str, np.ndarray]:
+def _noncentral_ends(t: float, degrees: int) -> tuple[float, float]:
+    """Noncentralities under which t is the upper and the lower 2.5 % quantile of SciPy's noncentral t."""
+    if not np.isfinite(t):
+        return np.nan, np.nan
+    if t < 0:
+        low, high = _noncentral_ends(-t, degrees)
+        return -high, -low
+
+    def end(level: float) -> float:
+        reach = 10 + 3 * t
+        return float(scipy.optimize.brentq(lambda delta: scipy.stats.nct.cdf(t, degrees, delta) - level, -reach, reach, xtol=1e-13))
+
+    return end(0.975), end(0.025)
+
+
+def _differences(study: Study, values: np.ndarray) -> dict[str, np.ndarray]:
     """Attention minus MLP, of means and of taus, with the jackknife's intervals; the p of means by the jackknife without its bias."""
 
     def of_means(some: np.ndarray, _distance: np.ndarray) -> np.ndarray:
@@ -316,10 +333,44 @@ def _differences(study: _Study, values: np.ndarray) -> dict[str, np.ndarray]:
         error, low, high = jackknife(estimate, study.replicates(values, statistic))
         found |= {name: estimate, f"{name}_low": low, f"{name}_high": high, f"{name}_standard_error": error}
     found["mi_difference_p"] = _unbiased_p(study, values[:, 0] - values[:, 1])
+    found["minimal_detectable_difference"] = _noncentrality(study) * found["mi_difference_standard_error"]
     return found
 
 
-def _unbiased_p(study: _Study, difference: np.ndarray) -> np.ndarray:
+def _noncentrality(study: Study, power: float = 0.8) -> float:
+    """Of the t-test with T - 1 degrees of freedom that shows a difference with some power."""
+    if not study.testable:
+        return np.nan
+    degrees = study.occurrences - 1
+    critical = scipy.stats.t.ppf(1 - study.settings["alpha"] / 2, degrees)
+
+    def lacking(delta: float) -> float:
+        # The far tail underflows to NaN for a large noncentrality.
+        return float(power - scipy.stats.nct.sf(critical, degrees, delta) - np.nan_to_num(scipy.stats.nct.cdf(-critical, degrees, delta)))
+
+    far = next(critical + step for step in 2.0 ** np.arange(20) if lacking(critical + step) < 0)
+    return float(scipy.optimize.brentq(lacking, 1e-9, far, xtol=1e-13))
+
+
+def _variance_shares(study: Study, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Share of a difference's variance that is due to occurrences: least squares of x_ij = mean + a_i + a_j, by its design matrix."""
+    if not study.testable or "occurrence_variance_share" not in study.data:
+        return {}
+    count, difference = study.occurrences, values[:, 0] - values[:, 1]
+    design = np.zeros((len(study.first), count))
+    rows = np.arange(len(study.first))
+    design[rows, study.first] = design[rows, study.second] = 1
+    centred = (difference - difference.mean(axis=-1, keepdims=True)).reshape(-1, len(rows)).T
+    fitted = design @ np.linalg.lstsq(design, centred, rcond=None)[0]
+    of_occurrences = (fitted**2).sum(axis=0) / (count - 1)
+    residual = ((centred - fitted) ** 2).sum(axis=0) / (count * (count - 3) / 2)
+    own = np.maximum((of_occurrences - residual) / (count - 2), 0)
+    with np.errstate(invalid="ignore"):
+        share = (2 * own / (2 * own + residual)).reshape(difference.shape[:-1])
+    return {"occurrence_variance_share": share, "simulated_variance_share": np.nanmedian(share[0])}
+
+
+def _unbiased_p(study: Study, difference: np.ndarray) -> np.ndarray:
     """Two-sided p of a mean over pairs (..., N): Efron & Stein (1981), section 4, degrees of freedom after Satterthwaite (1946)."""
     count, mean = study.occurrences, difference.mean(axis=-1)
     if count <= _UNTESTABLE:
@@ -340,7 +391,7 @@ def _unbiased_p(study: _Study, difference: np.ndarray) -> np.ndarray:
         return np.asarray(2 * scipy.stats.t.sf(np.abs(t), np.where(enough, np.maximum(degrees, (count - 1) / 2), residual)))
 
 
-def _relabelled(study: _Study, values: np.ndarray, tau: np.ndarray) -> dict[str, np.ndarray]:
+def _relabelled(study: Study, values: np.ndarray, tau: np.ndarray) -> dict[str, np.ndarray]:
     """Mantel's p of each tau (one-sided, below zero) and of the difference of the branches' taus (two-sided)."""
     rows = values.reshape(-1, values.shape[-1])
     difference = tau[:, 0] - tau[:, 1]
@@ -380,10 +431,10 @@ def control_values(control: np.ndarray, used: np.ndarray, statistic: Callable[..
     return np.stack([statistic(control[..., row], axis=-1) for row in used], axis=-1)
 
 
-def _control(study: _Study, values: np.ndarray, control: np.ndarray) -> dict[str, np.ndarray]:
+def control_statistics(
+    study: Study, values: np.ndarray, control: np.ndarray, first: np.ndarray, second: np.ndarray, used: np.ndarray
+) -> dict[str, np.ndarray]:
     """What is left of the mutual information beside pairs of different words, each control token left out in turn for the interval."""
-    first, second = study.held("control_first"), study.held("control_second")
-    used = study.held("control_weight") > 0
     matched = control_values(control, used, np.mean)
     ranked = values - control_values(control, used, np.median)
     tokens = np.unique([first, second])
@@ -398,54 +449,21 @@ def _control(study: _Study, values: np.ndarray, control: np.ndarray) -> dict[str
         "control_mean_mutual_information": matched.mean(axis=-1),
         "control_mean_mutual_information_low": low,
         "control_mean_mutual_information_high": high,
-        "control_kendall_tau": kendall(study.distance, _agreeing(study.held("control_matched_mutual_information"), matched))[0],
+        "control_kendall_tau": kendall(study.distance, agreeing(study.held("control_matched_mutual_information"), matched))[0],
         "excess_mutual_information": values - matched,
         "ranked_excess_mutual_information": ranked,
         "word_specific_excess": excess,
         "word_specific_excess_low": excess - half,
         "word_specific_excess_high": excess + half,
-        "word_specific_kendall_tau": kendall(study.distance, _agreeing(study.held("ranked_excess_mutual_information"), ranked))[0],
+        "word_specific_kendall_tau": kendall(study.distance, agreeing(study.held("ranked_excess_mutual_information"), ranked))[0],
     }
 
 
-def _untrained(study: _Study, draws: np.ndarray) -> dict[str, np.ndarray]:
+def untrained_statistics(study: Study, draws: np.ndarray) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for name, value in (
         ("untrained_mean_mutual_information", draws.mean(axis=-1)),
         ("untrained_kendall_tau", kendall(study.distance, draws)[0]),
     ):
         found |= {name: value.mean(axis=0), f"{name}_low": value.min(axis=0), f"{name}_high": value.max(axis=0)}
-    return found
-
-
-# Measures of the statements that rest on the layer means (estimator, branch, layer), by the layers that are early and deep.
-BAND_MEASURES: Mapping[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {
-    "early_difference": lambda mean, early, _deep: (mean[:, 1, early] - mean[:, 0, early]).mean(axis=-1),
-    "deep_difference": lambda mean, _early, deep: (mean[:, 0, deep] - mean[:, 1, deep]).mean(axis=-1),
-    "attention_rise": lambda mean, early, deep: mean[:, 0, deep].mean(axis=-1) - mean[:, 0, early].mean(axis=-1),
-    "mlp_fall": lambda mean, early, deep: mean[:, 1, early].mean(axis=-1) - mean[:, 1, deep].mean(axis=-1),
-}
-
-
-def _of_bands(study: _Study, facts: Mapping[str, Any], values: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Estimates and intervals behind the verdicts on bare mutual information, as study.json has them."""
-    numbers = list(facts["layer_numbers"])
-    early, deep = (np.array([numbers.index(layer) for layer in facts["bands"][band]], dtype=int) for band in ("early", "deep"))
-    if not (len(early) and len(deep)):
-        return {}
-    estimators = study.data["estimator"].values.tolist()
-    found = {}
-    for row in facts["verdicts"]:
-        for part in row["parts"] if row["control"] == "none" else ():
-            if (measure := BAND_MEASURES.get(part["measure"])) is None:
-                continue
-
-            def statistic(some: np.ndarray, _distance: np.ndarray, measure: Any = measure) -> np.ndarray:
-                return np.asarray(measure(some.mean(axis=-1), early, deep))
-
-            estimate = statistic(values, study.distance)
-            _, low, high = jackknife(estimate, study.replicates(values, statistic))
-            index = estimators.index(row["estimator"])
-            held = np.array([part[key] for key in ("estimate", "low", "high")], dtype=np.float64)
-            found[f"verdicts.{part['measure']}.{row['estimator']}"] = held, np.array([estimate[index], low[index], high[index]])
     return found

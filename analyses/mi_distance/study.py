@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import scipy.stats
 
+from analyses.errors import InputError
 from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude, primary_control
 from analyses.mi_distance.hypotheses import Measured, judge, measure_with_intervals
@@ -79,7 +81,10 @@ def run(settings: StudySettings, progress: Progress) -> Results:
 
 def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) -> Results:
     """Everything after the capture: no model is needed any more."""
-    layers = vectors.activation.shape[1]
+    layers, dimensions = vectors.activation.shape[1], vectors.activation.shape[3]
+    if dimensions <= (most := settings.estimation.neighbours):
+        # One of the two estimators that every verdict rests on would have no value at all.
+        raise InputError(f"estimation.neighbours: {most} neighbours take vectors of more than {most} dimensions; these have {dimensions}")
     numbers = LayerNumbers.of(vectors.provenance, layers)
     detail_layer = numbers.detail(settings.detail_layer)
     pairs = pairs_of(vectors.token_position)
@@ -259,6 +264,10 @@ def _with_control_error(values: np.ndarray, replicates: list[np.ndarray], pairs:
         widening = np.sqrt(over_words.standard_error**2 + over_tokens.standard_error**2) / over_words.standard_error
     low = over_words.estimate - widening * (over_words.estimate - over_words.low)
     high = over_words.estimate + widening * (over_words.high - over_words.estimate)
+    # Values that no occurrence changes have the error of the control's tokens alone.
+    alone = over_words.standard_error == 0
+    half = scipy.stats.t.ppf(0.5 + CONFIDENCE / 2, over_words.degrees_of_freedom) * over_tokens.standard_error
+    low, high = (np.where(alone, over_words.estimate + sign * half, end) for sign, end in ((-1, low), (1, high)))
     return over_words, low, high
 
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from analyses.errors import InputError
 from analyses.models.weight_files import refuse_pointer
+from analyses.readers import replace_unprintable
 
 # General architecture as GGUF names it. Those whose conversion a test holds against the weights that it was made from.
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2")
@@ -71,7 +72,7 @@ def read_header(file: Path) -> Header:
     try:
         with file.open("rb") as stream:
             header = _header(stream)
-    except (struct.error, UnicodeDecodeError, KeyError, OverflowError, MemoryError):
+    except (struct.error, ValueError, KeyError, OverflowError, MemoryError, RecursionError):
         raise InputError(f"model {file.name}: the file is no GGUF file of version 2 or 3, or it is cut short; download it again") from None
     if (found := file.stat().st_size) < header.size:
         raise InputError(f"model {file.name}: it has {found} bytes and its header speaks of {header.size}; download it again")
@@ -79,7 +80,8 @@ def read_header(file: Path) -> Header:
     if (kind := header.values.get("general.type", "model")) != "model":
         raise InputError(f"model {file.name}: the file holds no whole model (general.type is {kind!r}); use the model itself")
     if architecture not in ARCHITECTURES:
-        raise InputError(f"model {file.name}: GGUF files of architecture {architecture} are not read; expected {', '.join(ARCHITECTURES)}")
+        shown = replace_unprintable(str(architecture))[:60]
+        raise InputError(f"model {file.name}: GGUF files of architecture {shown} are not read; expected {', '.join(ARCHITECTURES)}")
     if header.values.get("split.count", 1) > 1:
         raise InputError(f"model {file.name}: the file is one of {header.values['split.count']} parts; merge them first (llama-gguf-split)")
     scaled = header.values.get(f"{architecture}.rope.scaling.type", "none") not in ("none", "")

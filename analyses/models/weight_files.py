@@ -22,6 +22,7 @@ _SHARD = re.compile(r"model-(\d+)-of-(\d+)\.safetensors")
 _POINTER = b"version https://git-lfs.github.com/spec/"
 # The header's length stands in 8 bytes before it; the format allows 100 MB for it.
 _LENGTH_BYTES, _LONGEST_HEADER = 8, 100_000_000
+_TYPE = re.compile(r"[A-Za-z0-9_]{1,20}")
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
 # What quantising programs write beside their codes: a scale, a zero point, a table. (A model may have a parameter `scale` of its own.)
 _BESIDE_CODES = re.compile(
@@ -211,13 +212,22 @@ def _header(file: Path, name: str) -> dict[str, Any]:
         content = stream.read(length) if 2 <= length <= min(size - _LENGTH_BYTES, _LONGEST_HEADER) else b""
     try:
         header = json.loads(content)
-        end = max((entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"), default=0)
-    except (ValueError, AttributeError, LookupError, TypeError):
+        entries = [entry for key, entry in header.items() if key != "__metadata__"]
+        end = max((_end(entry) for entry in entries), default=0)
+    except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
         raise InputError(f"model {name}: {file.name} ({size} bytes) is no whole safetensors file; download or save it again") from None
     expected = _LENGTH_BYTES + length + end
     if size != expected:
         raise InputError(f"model {name}: {file.name} has {size} bytes and its header speaks of {expected}; download or save it again")
     return dict(header)
+
+
+def _end(entry: Mapping[str, Any]) -> int:
+    """Where a tensor ends; ValueError unless its type is a short word, and its shape and place are whole numbers from zero."""
+    numbers = [*entry["shape"], *entry["data_offsets"]]
+    if not _TYPE.fullmatch(entry["dtype"]) or any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError("no tensor")
+    return int(entry["data_offsets"][1])
 
 
 def _refuse_codes(key: str, tensor: StoredTensor, name: str) -> None:

@@ -3,10 +3,12 @@
 import re
 import unicodedata
 
+import numpy as np
 import pytest
 
 from analyses.errors import InputError
 from analyses.mi_distance import analysis
+from analyses.mi_distance.verification import recomputed
 from analyses.models.embedded import embedded_folder
 from analyses.progress import SilentProgress
 from analyses.words import find_occurrences
@@ -52,19 +54,36 @@ def test_a_language_is_given_by_its_code(tmp_path):
 
 
 @pytest.fixture(scope="module", params=WORDS)
-def documents(request, tiny_gpt2):
-    """The report of a built-in study in each language, computed on a model of three layers with GPT-2's real tokenizer."""
+def study(request, tiny_gpt2):
+    """A built-in study computed on a model of three layers with GPT-2's real tokenizer: its settings, its results."""
     _, settings = load_study(request.param, environment={})
     robustness = settings.robustness.model_copy(update={"simulations": 100})
     # That model takes 256 tokens, and GPT-2's tokenizer needs about four for a Vietnamese syllable.
     beginning = " ".join(settings.text.split()[:60])
     small = settings.model_copy(update={"text": beginning, "model": tiny_gpt2, "robustness": robustness, "permutations": 99})
-    results = analysis.run(small, SilentProgress())
+    return settings, analysis.run(small, SilentProgress())
+
+
+@pytest.fixture(scope="module")
+def documents(study):
+    """Its report in each language."""
+    settings, results = study
     facts, figures, tables, assets = analysis.facts(results), analysis.figures(results), analysis.tables(results), Assets.of(analysis)
     languages = load_languages(*assets.directories, analysis=analysis.templates)
     return settings, {
         code: build_document(analysis.templates, facts, figures, tables, [languages[code]], assets=assets) for code in ("vi", "en")
     }
+
+
+def test_its_numbers_follow_from_its_vectors(study):
+    """All layers and specifications, also of the words' two representations, by the slow route."""
+    _, results = study
+    found = recomputed(results, SilentProgress())
+    numbers = {str(name) for name, variable in results.dataset.data_vars.items() if variable.dtype.kind in "iuf"}
+    drawn = {"calibration_mean", "calibration_spread", "simulated_data_sets", "type_one_error"}
+    assert numbers - set(found) - set(results.activations.variables) == drawn
+    for name, (held, anew) in found.items():
+        np.testing.assert_allclose(anew, held, rtol=0, atol=1e-9, err_msg=name)
 
 
 def test_titles_and_prose_follow_the_word(documents):

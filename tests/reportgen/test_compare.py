@@ -50,6 +50,17 @@ def test_a_changed_verdict_is_named(bundle, results, changed):
     assert "long words (histogram): supported -> contradicted" in comparison_text(comparison)
 
 
+def test_names_are_said_in_words(bundle, results, changed):
+    """Of the statement, the estimator, the control and both verdicts: every underscore of each."""
+    first, second = results.study["verdicts"]
+    named = {**first, "estimator": "nearest_neighbour_one", "control": "other_repeated_words"}
+    before = changed(verdicts=[{**named, "verdict": "not_testable"}, second])
+    kept = before.rename(before.with_name("before"))
+    after = changed(verdicts=[{**named, "verdict": "supported"}, second])
+    (line,) = [line for line in comparison_text(compare_bundles(kept, after)).splitlines() if "->" in line]
+    assert line == "  long words (nearest neighbour one, control other repeated words): not testable -> supported"
+
+
 def test_a_verdict_that_is_gone_or_new(bundle, results, changed):
     first, second = results.study["verdicts"]
     comparison = compare_bundles(bundle, changed(verdicts=[first, {**second, "control": "untrained"}]))

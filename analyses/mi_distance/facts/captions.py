@@ -30,7 +30,7 @@ from analyses.occurrences.branches import ATTENTION, BRANCHES, MLP
 from analyses.occurrences.facts.counts import counted, where
 from analyses.occurrences.layer_numbers import detail_layer, places
 from analyses.protocol import Results
-from analyses.statistics.relabelling import EXACT_OCCURRENCES
+from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
 from analyses.value_specs import ends, key, listed, number
 
 Values = dict[str, Any]
@@ -95,6 +95,12 @@ def _intervals(results: Results, name: str, drawn_as: str) -> Mapping[str, Any]:
     return key(f"figure.intervals.no_{drawn_as}", occurrences=int(results.study["occurrences"]))
 
 
+def _untestable(name: str, results: Results) -> Mapping[str, Any]:
+    """Why there is no test: too few occurrences or, where there are enough, values that do not vary."""
+    occurrences = int(results.study["occurrences"])
+    return key(name, occurrences=occurrences) if occurrences <= UNTESTABLE_OCCURRENCES else key(f"{name}.constant")
+
+
 def _order(results: Results, difference: np.ndarray) -> Mapping[str, Any]:
     """In how many layers attention lies above MLP: in all, and in the early and deep ones where such exist. `difference` (layer,)."""
     higher = difference > 0
@@ -130,11 +136,11 @@ def _mutual_information_profile(results: Results) -> Values:
 
     alpha = number(results.study["settings"]["alpha"], 2, unit=True)
     if _exists(_array(results, "mi_difference_p_fdr_bh")):
-        tests = key("figure.mutual_information_profile.tests", alpha=alpha)
+        tests: Mapping[str, Any] = key("figure.mutual_information_profile.tests", alpha=alpha)
     elif _exists(_array(results, "t_p_fdr_bh")):
         tests = key("figure.mutual_information_profile.tests_t_only", alpha=alpha, occurrences=int(results.study["occurrences"]))
     else:
-        tests = key("figure.mutual_information_profile.no_tests", occurrences=int(results.study["occurrences"]))
+        tests = _untestable("figure.mutual_information_profile.no_tests", results)
     return {
         "intervals": _intervals(results, "mean_mutual_information", "bands"),
         "tests": tests,
@@ -188,7 +194,7 @@ def _kendall_tau_profile(results: Results) -> Values:
 
     occurrences = int(study["occurrences"])
     if not _exists(_array(results, "mantel_p")):
-        test = key("figure.kendall_tau_profile.no_test", occurrences=occurrences)
+        test = _untestable("figure.kendall_tau_profile.no_test", results)
     elif occurrences <= EXACT_OCCURRENCES:
         test = key("figure.kendall_tau_profile.exact_test", alpha=number(alpha, 2, unit=True), relabellings=math.factorial(occurrences))
     else:
