@@ -120,7 +120,7 @@ def test_every_figure_can_be_read(analysis: Analysis, results: Results, language
             boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
             width, height = figure.bbox.width, figure.bbox.height
             for text in texts:
-                assert text.get_fontsize() >= SMALLEST, f"{where}: {text.get_text()!r} is set in {text.get_fontsize()} points"
+                assert float(text.get_fontsize()) >= SMALLEST, f"{where}: {text.get_text()!r} is set in {text.get_fontsize()} points"
             for words, box in boxes:
                 whole = box.x0 >= -0.5 and box.x1 <= width + 0.5 and box.y0 >= -0.5 and box.y1 <= height + 0.5
                 assert whole, f"{where}: {words!r} is cut off"
