@@ -819,7 +819,9 @@ def _explained(error: BaseException) -> tuple[int, str]:
         from analyses.installation import not_installed
 
         return MISSING, f"error: {not_installed(error.name)}"
-    from_step = type(error).__name__ == "StepError"
+    # Nothing is a StepError where the module that has it was not imported.
+    pipeline = sys.modules.get("reportgen.pipeline")
+    from_step = pipeline is not None and isinstance(error, pipeline.StepError)
     message = _line(error) if from_step else f"{type(error).__name__}: {_line(error)}"
     return FAILED, f"error: {message} (REPORTGEN_DEBUG=1 shows the traceback)"
 

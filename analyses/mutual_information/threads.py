@@ -7,13 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
+from analyses.machine import processors
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def share_out(work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from analyses.machine import processors
 from reportgen.documents.document import Document
 
 _PR_SET_PDEATHSIG = 1
@@ -40,11 +41,6 @@ class _Task:
     arguments: tuple[Any, ...]
     done: Callable[[Any], None]
     failed: Callable[[BaseException], None]
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def serve() -> None:
