@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from analyses.mi_distance import analysis, inputs
+from analyses.mi_distance import analysis
 from analyses.mi_distance.settings import StudySettings
+from analyses.occurrences.capture import read_input
 from analyses.progress import SilentProgress
 
 TEXT = "Tea is hot. We drink tea, and tea again; Tea trees. " * 2
@@ -57,7 +58,7 @@ def read(tiny_gpt2) -> set[str]:
     """Every setting that is read while the vectors are captured."""
     seen: set[str] = set()
     settings = Watched(given().model_copy(update={"model": tiny_gpt2}), seen)
-    inputs.read_input(settings, SilentProgress())  # type: ignore[arg-type]
+    read_input(settings, SilentProgress())  # type: ignore[arg-type]
     return seen
 
 
