@@ -106,7 +106,7 @@ def estimates(x: np.ndarray, y: np.ndarray, untied: tuple[np.ndarray, np.ndarray
 
 def kendall(distance: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """SciPy's tau-b and its p for each row of values (..., N)."""
-    found = np.apply_along_axis(lambda row: np.array(scipy.stats.kendalltau(distance, row)[:2], dtype=float), -1, values)
+    found = np.apply_along_axis(lambda row: np.array(scipy.stats.kendalltau(distance, row)[:2], dtype=float), -1, tied(values))
     return found[..., 0], found[..., 1]
 
 
@@ -159,7 +159,7 @@ def orders(occurrences: int, permutations_drawn: int, seed: int) -> Iterator[np.
 def numerators(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Kendall's numerators (orders, rows) of distances (orders, N) and values (rows, N), by signs written out."""
     i, j = np.triu_indices(values.shape[-1], 1)
-    return np.asarray(np.sign(distance[:, i] - distance[:, j]) @ np.sign(values[:, i] - values[:, j]).T)
+    return np.asarray(np.sign(distance[:, i] - distance[:, j]) @ np.sign(tied(values)[:, i] - tied(values)[:, j]).T)
 
 
 def taus(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -174,7 +174,19 @@ def taus(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
 def untied_pairs(rows: np.ndarray) -> np.ndarray:
     """How many pairs of the values of each row (..., N) differ."""
     i, j = np.triu_indices(rows.shape[-1], 1)
-    return np.count_nonzero(rows[..., i] != rows[..., j], axis=-1)
+    same = tied(rows)
+    return np.count_nonzero(same[..., i] != same[..., j], axis=-1)
+
+
+def tied(values: np.ndarray) -> np.ndarray:
+    """Values (..., N) in which those that differ by rounding alone, by 1e-13 of the row’s largest or less, are the same."""
+    found = np.array(values, dtype=np.float64)
+    for row in found.reshape(-1, found.shape[-1]):
+        order = np.argsort(row)
+        for before, this in itertools.pairwise(order):
+            if row[this] - row[before] <= 1e-13 * np.abs(row).max():
+                row[this] = row[before]
+    return found
 
 
 def mean_of_finite(values: np.ndarray) -> np.ndarray:

@@ -512,3 +512,17 @@ def test_verdicts_csv_is_study_json(coffee, csv_rows):
     for row, verdict in zip(csv_rows("verdicts"), coffee.study["verdicts"], strict=True):
         assert row["verdict"] == verdict["verdict"]
         assert float(row["estimate"]) == verdict["estimate"]
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_the_line_in_the_estimators_figure_is_named_as_what_it_is(coffee, coffee_reports, words_of, code):
+    """The median slope over all pairs of points (Theil 1950; Sen 1968), which is far from that of least squares here."""
+    means = coffee.data.mean_mutual_information
+    own, near = (means.sel(estimator=name).values.ravel() for name in ("histogram", "nearest_neighbour"))
+    median, least_squares = stats.theilslopes(near, own)[0], np.polyfit(own, near, 1)[0]
+    assert abs(median - least_squares) > 0.1
+    (figure,) = [item for item in coffee_reports[code].document.items() if item.kind == "figure" and item.id == "estimator_comparison"]
+    line = re.search({"vi": r"đường liền[^;.]*?\((.*?)\), ([\d,]+)", "en": r"the solid line[^;]*?\((.*?)\), ([\d.]+)"}[code],
+                     words_of(str(figure.caption[code])))  # fmt: skip
+    assert line[1] == "Theil–Sen"
+    assert numbers_in(line[2].rstrip("."), code)[0].is_written_from(median)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analyses.statistics.correlation import clip_tau, concordance, fisher_z, kendall, kendall_interval, kendall_tau, spearman
+from analyses.statistics.correlation import clip_tau, concordance, dense_ranks, fisher_z, kendall, kendall_interval, kendall_tau, spearman
 
 
 def test_kendall_gives_the_example_of_scipys_documentation():
@@ -122,3 +122,27 @@ def test_concordance_by_hand():
     assert concordance([1, 2, 3], [3, 2, 1]) == pytest.approx(-1.0)
     assert concordance([1, 2, 3], [2, 4, 6]) == pytest.approx(2 * (4 / 3) / (2 / 3 + 8 / 3 + 4))
     assert np.isnan(concordance([1, 1], [1, 1]))
+
+
+def test_what_differs_by_rounding_alone_is_tied():
+    # The same five terms added in another order, as in two histograms with the same counts in other cells.
+    terms = np.array([0.1, 0.7, 0.3, 0.2, 0.45])
+    forth, back = np.add.accumulate(terms)[-1], np.add.accumulate(terms[::-1])[-1]
+    assert forth != back
+    assert dense_ranks(np.array([forth, 2.0, back, 0.5])).tolist() == [2, 3, 2, 1]
+    distance = np.array([1, 2, 3, 4])
+    for values in ([forth, back, 0.5, 0.4], [back, forth, 0.5, 0.4]):
+        expected = stats.kendalltau(distance, [3, 3, 2, 1])
+        assert kendall_tau(distance, values) == pytest.approx(expected.statistic)
+        assert kendall(distance, values).p == pytest.approx(expected.pvalue)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e300])
+def test_ranks_are_scipys_whatever_the_unit(scale):
+    values = np.random.default_rng(0).integers(0, 30, size=(200, 21)) * scale
+    values[7, 3] = np.nan
+    np.testing.assert_array_equal(dense_ranks(values), stats.rankdata(values, method="dense", axis=-1))
+
+
+def test_infinities_have_their_place():
+    assert dense_ranks(np.array([1.0, np.inf, -np.inf, 1.0])).tolist() == [2, 3, 1, 2]
