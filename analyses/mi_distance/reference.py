@@ -6,6 +6,7 @@ that a fault would have to be made twice. `reportgen verify` and the tests use t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
