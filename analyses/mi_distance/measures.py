@@ -133,10 +133,13 @@ def least_squares_shift(values: np.ndarray, index: int) -> dict[str, float | Non
         with np.errstate(invalid="ignore", divide="ignore"):
             return float(centred @ (y - y.mean()) / (centred @ centred))
 
+    nothing = dict.fromkeys(("least_squares_slope", "most_influential_layer", "least_squares_slope_without"))
+    if own.shape[-1] < 3:
+        return nothing
     whole = slope([])
     without = np.array([slope([layer]) for layer in range(own.shape[-1])])
-    if own.shape[-1] < 3 or not np.isfinite(whole) or not np.isfinite(without).any():
-        return dict.fromkeys(("least_squares_slope", "most_influential_layer", "least_squares_slope_without"))
+    if not np.isfinite(whole) or not np.isfinite(without).any():
+        return nothing
     layer = int(np.nanargmax(np.abs(without - whole)))
     return {"least_squares_slope": whole, "most_influential_layer": layer, "least_squares_slope_without": float(without[layer])}
 

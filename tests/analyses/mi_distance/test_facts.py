@@ -258,8 +258,8 @@ def test_disagreeing_estimators_are_the_reason_and_are_named(results):
         for other in row["estimators"]["others"]
     }
     assert named == {
-        "verdict.supported": ("estimators.other.some", ["estimator.histogram", "estimator.corrected"]),
-        "verdict.contradicted": ("estimators.other.some", ["estimator.nearest_neighbour"]),
+        "verdict.supported": ("estimators.other.some", ["estimator.within.histogram", "estimator.within.corrected"]),
+        "verdict.contradicted": ("estimators.other.some", ["estimator.within.nearest_neighbour"]),
     }
 
 
