@@ -186,7 +186,7 @@ def check(report, code):
     for pattern in BOTH:
         found = re.search(pattern, text)
         assert not found, text[max(0, found.start() - 80) : found.end() + 40]
-    assert not re.search(r"\)\s*\((?:[A-Z]\w+.{0,40}, \d{4})", text), "two citations in a row are one bracket"
+    assert not re.search(r"\d{4}\)\s*\((?:[A-Z]\w+.{0,40}, \d{4})", text), "two citations in a row are one bracket"
     twice = [each for each, count in Counter(sentences(report.document, code)).items() if count > 1]
     assert twice == []
     for match in re.findall(r"<[uo]l[^>]*>\s*</[uo]l>", report.html):
