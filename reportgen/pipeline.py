@@ -496,7 +496,7 @@ def _step(name: str) -> Iterator[None]:
 
 @contextmanager
 def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
-    there = out.exists()
+    there = os.path.exists(out)  # unlike Path's, False where the name itself is refused: what then writes says it
     try:
         if is_file(out):
             raise InputError(f"--out {out} is a file; expected a folder")

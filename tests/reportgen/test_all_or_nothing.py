@@ -267,7 +267,7 @@ def test_the_system_kills_at_real_calls(tmp_path, reportgen_process):
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_signals_end_a_run_without_traces(reportgen_process, tmp_path, name):
     process = reportgen_process("run", "letters", wait=False, FAKE_LETTERS_SLEEP="60")
-    assert process.stderr.readline() == "Estimating mutual information\n"
+    assert process.stderr.readline() == "Mutual information\n"
     process.send_signal(getattr(signal, name))
     _, errors = process.communicate(timeout=20)
     assert process.returncode == (130 if name == "SIGINT" else 128 + getattr(signal, name))
@@ -275,7 +275,7 @@ def test_signals_end_a_run_without_traces(reportgen_process, tmp_path, name):
     assert errors.endswith("nothing half-written was left behind\n")
     assert errors.count("\n") == 1
     assert [path for path in tmp_path.rglob("*") if "partial" in path.name] == []
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_nohup_is_respected(reportgen_process, tmp_path):

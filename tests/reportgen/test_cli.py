@@ -81,7 +81,7 @@ def test_json_on_stdout_all_else_on_stderr(call, renderer):
     assert result["bundle"] == "out/bundle"
     assert result["documents"] == ["out/en/report.html", "out/figures/profile.svg"]
     assert [verdict["verdict"] for verdict in result["verdicts"]] == ["supported", "not_testable"]
-    assert "Estimating mutual information\n" in done.stderr
+    assert "Mutual information\n" in done.stderr
 
 
 def test_quiet_is_quiet(call, renderer):
@@ -157,7 +157,7 @@ def test_a_failed_computation_is_4_and_leaves_nothing(call, tmp_path, monkeypatc
     done = call("run", "letters", "--word", "after")
     assert done.exit_code == 4
     assert "the computation failed: ZeroDivisionError: a fault of two lines" in one_line(done.stderr)
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
     monkeypatch.setenv("REPORTGEN_DEBUG", "1")
     assert "Traceback" in call("run", "letters", "--word", "after").stderr
 
@@ -173,7 +173,7 @@ def test_a_failed_rendering_is_4_and_keeps_the_old_documents(call, renderer, tmp
     monkeypatch.setattr("reportgen.documents.render_documents", broken)
     done = call("run", "letters", "--seed", "5")
     assert done.exit_code == 4
-    assert "the rendering failed: RuntimeError: no ink" in one_line(done.stderr.replace("Estimating mutual information\n", ""))
+    assert "the rendering failed: RuntimeError: no ink" in one_line(done.stderr.replace("Mutual information\n", ""))
     assert (tmp_path / "out" / "report.html").read_bytes() == old
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
@@ -200,12 +200,12 @@ def test_out_that_cannot_be_used(call, renderer, tmp_path):
 
 def test_interrupted_is_130_and_says_so(reportgen_process, tmp_path):
     process = reportgen_process("run", "letters", wait=False, FAKE_LETTERS_SLEEP="60")
-    assert process.stderr.readline() == "Estimating mutual information\n"
+    assert process.stderr.readline() == "Mutual information\n"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
     assert errors == "reportgen: interrupted; nothing half-written was left behind\n"
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_closed_pipe_is_no_traceback(reportgen_process):
@@ -278,7 +278,7 @@ def test_timings(call, renderer, monkeypatch):
     done = call("run", "letters", "--timings", "--quiet")
     rows = {line[:32].strip(): float(line[32:].removesuffix(" s")) for line in done.stderr.splitlines()}
     assert list(rows)[-1] == "Total"
-    assert 0.2 <= rows["Estimating mutual information"] <= rows["Total"] <= time.perf_counter() - start
+    assert 0.2 <= rows["Mutual information"] <= rows["Total"] <= time.perf_counter() - start
 
 
 @pytest.mark.parametrize(("code", "said", "end"), [(0, 1, 4), (1, 1, 4), (4, 0, 4), (2, 0, 2)])

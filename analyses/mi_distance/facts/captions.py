@@ -95,10 +95,12 @@ def _intervals(results: Results, name: str, drawn_as: str) -> Mapping[str, Any]:
     return key(f"figure.intervals.no_{drawn_as}", occurrences=int(results.study["occurrences"]))
 
 
-def _untestable(name: str, results: Results) -> Mapping[str, Any]:
+def _untestable(name: str, results: Results, **values: Any) -> Mapping[str, Any]:
     """Why there is no test: too few occurrences or, where there are enough, values that do not vary."""
     occurrences = int(results.study["occurrences"])
-    return key(name, occurrences=occurrences) if occurrences <= UNTESTABLE_OCCURRENCES else key(f"{name}.constant")
+    if occurrences <= UNTESTABLE_OCCURRENCES:
+        return key(name, occurrences=occurrences, **values)
+    return key(f"{name}.constant", **values)
 
 
 def _order(results: Results, difference: np.ndarray) -> Mapping[str, Any]:
@@ -138,7 +140,7 @@ def _mutual_information_profile(results: Results) -> Values:
     if _exists(_array(results, "mi_difference_p_fdr_bh")):
         tests: Mapping[str, Any] = key("figure.mutual_information_profile.tests", alpha=alpha)
     elif _exists(_array(results, "t_p_fdr_bh")):
-        tests = key("figure.mutual_information_profile.tests_t_only", alpha=alpha, occurrences=int(results.study["occurrences"]))
+        tests = _untestable("figure.mutual_information_profile.tests_t_only", results, alpha=alpha)
     else:
         tests = _untestable("figure.mutual_information_profile.no_tests", results)
     return {

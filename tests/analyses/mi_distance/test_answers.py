@@ -13,6 +13,7 @@ from reportgen.documents import Assets, load_languages
 LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 NAMES = ("early_layers", "deep_layers", "negative_tau", "tau_separation", "constant_shift")
 COMBINATIONS = list(itertools.product(VERDICTS, repeat=len(NAMES)))
+PARTS = {"negative_tau": ("mean_tau", "tau_half")}
 VERB = {
     "vi": re.compile(r"^(Dữ liệu (ủng hộ|trái với|chưa đủ để kết luận)|Với dữ liệu này, không )"),
     "en": re.compile(r"^(The data (support|contradict|settle|do not settle|allow|do not allow) )"),
@@ -20,7 +21,10 @@ VERB = {
 
 
 def statements(verdicts):
-    return [{"name": name, "verdict": verdict} for name, verdict in zip(NAMES, verdicts, strict=True)]
+    return [
+        {"name": name, "verdict": verdict, "parts": [{"measure": measure, "verdict": verdict} for measure in PARTS.get(name, ())]}
+        for name, verdict in zip(NAMES, verdicts, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])
@@ -57,3 +61,20 @@ def test_a_claim_stands_with_its_own_verdict(code):
             claim = language.text(f"statement.{name}.claim")
             assert (claim in before) == (verdict == "supported")
             assert (claim in after) == (verdict == "contradicted")
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+@pytest.mark.parametrize("half", ["contradicted", "inconclusive", "not_testable"])
+def test_a_negative_tau_that_is_shown_is_said_although_its_size_is_not(code, half):
+    language = LANGUAGES[code]
+    rows = statements(["supported", "inconclusive", half, "inconclusive", "contradicted"])
+    rows[2]["parts"][0]["verdict"] = "supported"
+    sentences = [language.format(each) for each in abstract_sentences(rows)]
+    whole, sign, size = (language.text(f"{key}.claim" if key.startswith("statement") else f"claim.{key}")
+                         for key in ("statement.negative_tau", "mean_tau", "tau_half"))  # fmt: skip
+    assert whole not in " ".join(sentences)
+    contradicted = {"vi": "trái với nhận định", "en": "contradict the view"}[code]
+    before, after = sentences[0].split(contradicted)
+    assert sign in before
+    assert (size in after) == (half == "contradicted")
+    assert (size in sentences[1]) == (half != "contradicted")

@@ -349,6 +349,7 @@ def test_the_catalogues_hold_the_sentences_of_the_figures_and_no_others(language
         _without_bands(study(4, 7)),
         _gentle(study(4, 7)),
         _one_draw(study(4, 7)),
+        *(_constant(study(4, 7), tests) for tests in (("mi_difference_p", "tau_difference_p"), ("",))),
     ]
     for results in [
         *cases,
@@ -392,6 +393,13 @@ def _other_matching(results: Results) -> Results:
 def _without_bands(results: Results) -> Results:
     """A model so shallow that it has neither early nor deep layers."""
     return Results(results.dataset, results.activations, results.study | {"bands": results.study["bands"] | {"early": [], "deep": []}})
+
+
+def _constant(results: Results, tests: tuple[str, ...]) -> Results:
+    """Enough occurrences, and values that do not vary: some tests do not exist, or none does."""
+    p_values = [name for name in map(str, results.dataset.data_vars) if "_p" in name and name.startswith(tests)]
+    lost = {name: results.dataset[name] * np.nan for name in p_values if results.dataset[name].dtype.kind == "f"}
+    return Results(results.dataset.assign(lost), results.activations, results.study)
 
 
 def _one_draw(results: Results) -> Results:

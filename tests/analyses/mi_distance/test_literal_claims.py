@@ -33,7 +33,7 @@ COUNTED = {
     "shift_slope": LAYERS,
 }
 MEASURES = {**dict.fromkeys(("early_difference", "deep_difference", "attention_rise", "mlp_fall"), 0.3), "mlp_level": 0.02}
-MEASURES |= {"mlp_slope_before": 0.02, "mean_tau": 0.8, "tau_difference": 0.4, "shift_slope": 2.0}
+MEASURES |= {"mlp_slope_before": 0.02, "mean_tau": 0.8, "attention_tau": 0.8, "mlp_tau": 0.8, "tau_difference": 0.4, "shift_slope": 2.0}
 
 
 def positive(part):
@@ -42,6 +42,10 @@ def positive(part):
 
 def negative(part):
     return part["high"] < 0
+
+
+def one_branch_above(part):
+    return any(branch["wide_low"] > 0 for branch in part["branches"].values())
 
 
 TAU_LOW, TAU_HIGH = HYPOTHESES.tau_range
@@ -70,7 +74,9 @@ CLAIMS = [
         lambda part: part["low"] > part["margin"] or part["high"] < -part["margin"] or part["before"]["low"] > 0,
     ),
     ("mean_tau", "The tau is negative:", "Tau âm:", negative),
+    ("mean_tau", "The tau is negative:", "Tau âm:", lambda part: all(branch["estimate"] < 0 for branch in part["branches"].values())),
     ("mean_tau", "The tau is positive:", "Tau dương:", positive),
+    ("mean_tau", "The tau is not negative in both", "Tau không âm ở cả hai nhánh:", one_branch_above),
     ("tau_half", "The tau is about −.5:", "Tau xấp xỉ −0,5:", lambda part: part["low"] >= TAU_LOW and part["high"] <= TAU_HIGH),
     ("tau_half", "negative but nearer to zero", "âm nhưng gần số 0 hơn", lambda part: part["low"] > TAU_HIGH and part["high"] < 0),
     ("tau_half", "farther from zero than", "xa số 0 hơn", lambda part: part["high"] < TAU_LOW),

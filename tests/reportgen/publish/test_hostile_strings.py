@@ -259,7 +259,7 @@ def test_rendering_fetches_nothing(bundle, tmp_path, listener, css):
     (own / "paper.css").write_text(css.format(port=port))
     with pytest.raises((InputError, pipeline.StepError), match=r"may not load|whole rule was ignored"):
         pipeline.render(bundle, tmp_path / "out", languages=["en"], formats=["pdf"], templates=tmp_path / "own")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert not (tmp_path / "out").exists()
     assert calls == []
 
 
