@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
-from analyses.mi_distance.reference import Sample, jackknife_error, mean_of_finite, numerators, taus, untied_pairs
+from analyses.mi_distance.reference import Sample, jackknife_error, mean_of_finite, numerators, taus, tied, untied_pairs
 
 # Of a statement's own interval, and of the wider one by which one of its five later ways to fail contradicts it.
 LEVELS = (0.95, 0.99)
@@ -141,7 +141,7 @@ def relabelled_sums(values: np.ndarray, weights: np.ndarray, sample: Sample) -> 
     """Absolute values (relabelling, sum) of sums of taus, values (series, N) and weights (sum, series)."""
     i, j = np.triu_indices(values.shape[-1], 1)
     kept = np.flatnonzero((weights != 0).any(axis=0))
-    rows = values[kept]
+    rows = tied(values[kept])
     scale = np.sqrt(untied_pairs(rows) * float(untied_pairs(sample.distance[None])[0]))
     signs = (weights[:, kept] / scale) @ np.sign(rows[:, i] - rows[:, j])
     blocks = (sample.distances(moved) for moved in sample.moved())
