@@ -13,8 +13,6 @@ Run with ``python -m benchmarks.null_simulation``.
 """
 
 import argparse
-import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +31,7 @@ from analyses.statistics import (
     mantel,
     mantel_difference,
 )
+from benchmarks.simulations import write
 
 Array = npt.NDArray[np.float64]
 
@@ -171,11 +170,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures as JSON to this file")
     options = parser.parse_args()
     rows = simulate(options.occurrences, options.data_sets, options.seed)
-    sys.stdout.write(f"{options.data_sets} data sets without an effect, {options.occurrences} occurrences, share with p < .05\n")
-    sys.stdout.write(table(rows) + "\n")
-    if options.out is not None:
-        settings = {"occurrences": options.occurrences, "data_sets": options.data_sets, "seed": options.seed}
-        options.out.write_text(json.dumps({"settings": settings, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    head = f"{options.data_sets} data sets without an effect, {options.occurrences} occurrences, share with p < .05\n"
+    settings = {"occurrences": options.occurrences, "data_sets": options.data_sets, "seed": options.seed}
+    write(head + table(rows), {"settings": settings, "rows": rows}, options.out)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,7 @@ Run with ``python -m benchmarks.similarity_simulation``.
 """
 
 import argparse
-import json
-import sys
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +29,7 @@ from analyses.occurrences.vectors import StudyInput
 from analyses.similarity.settings import SimilaritySettings
 from analyses.similarity.statements import STATEMENTS, removed
 from analyses.similarity.study import judge_means, judge_structures, measure
-from analyses.statistics.verdicts import VERDICTS
+from benchmarks.simulations import tally, write
 
 Array = npt.NDArray[np.float64]
 
@@ -183,12 +181,13 @@ def removed_in_the_mean(case: Case, data_sets: int, seed: int) -> list[float]:
 
 def simulate(case: Case, data_sets: int, seed: list[int], name: str) -> dict[str, dict[str, float]]:
     """The statement ("conclusion") and each of its parts -> verdict -> share of the data sets."""
-    counts: dict[str, Counter[str]] = {}
-    for index in range(data_sets):
-        row = verdicts(data_set(np.random.default_rng([*seed, index]), case), name)
-        for source, verdict in [("conclusion", row["verdict"]), *((part["measure"], part["verdict"]) for part in row["parts"])]:
-            counts.setdefault(source, Counter())[verdict] += 1
-    return {source: {verdict: round(counter[verdict] / data_sets, 4) for verdict in VERDICTS} for source, counter in counts.items()}
+
+    def runs() -> Iterator[dict[str, dict[str, str]]]:
+        for index in range(data_sets):
+            row = verdicts(data_set(np.random.default_rng([*seed, index]), case), name)
+            yield {name: {"conclusion": row["verdict"]} | {part["measure"]: part["verdict"] for part in row["parts"]}}
+
+    return tally(runs())[name]
 
 
 def null(data_sets: int, seed: int) -> list[dict[str, Any]]:
@@ -249,10 +248,7 @@ def main() -> None:
         "null": null(options.null_data_sets, options.seed),
         "planted": planted(options.planted_data_sets, options.seed),
     }
-    sys.stdout.write(table(results) + "\n")
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write(table(results), results, options.out)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,7 @@ Run with ``python -m benchmarks.verdict_simulation``.
 """
 
 import argparse
-import json
-import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +39,7 @@ from analyses.occurrences.vectors import from_file
 from analyses.progress import SilentProgress
 from analyses.statistics import jackknife, kendall_tau
 from analyses.statistics.verdicts import VERDICTS, Interval
+from benchmarks.simulations import tally, write
 
 Array = npt.NDArray[np.float64]
 
@@ -196,27 +194,13 @@ def verdicts(values: Array, pairs: Pairs, bands: Bands = BANDS) -> dict[str, dic
     return found
 
 
-def tally(runs: Iterator[dict[str, dict[str, str]]], names: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
-    """Statement -> "conclusion" and each estimator -> verdict -> share of the data sets."""
-    counts: dict[str, dict[str, Counter[str]]] = {name: {} for name in names}
-    total = 0
-    for found in runs:
-        total += 1
-        for name in names:
-            for source, verdict in found[name].items():
-                counts[name].setdefault(source, Counter())[verdict] += 1
-    return {
-        name: {source: {verdict: round(counter[verdict] / total, 4) for verdict in VERDICTS} for source, counter in sources.items()}
-        for name, sources in counts.items()
-    }
-
-
 def simulate(case: Case, data_sets: int, seed: list[int], names: tuple[str, ...]) -> dict[str, dict[str, dict[str, float]]]:
     def runs() -> Iterator[dict[str, dict[str, str]]]:
         for index in range(data_sets):
-            yield verdicts(*data_set(np.random.default_rng([*seed, index]), case))
+            found = verdicts(*data_set(np.random.default_rng([*seed, index]), case))
+            yield {name: found[name] for name in names}
 
-    return tally(runs(), names)
+    return tally(runs())
 
 
 def mean_taus(case: Case, seed: list[int], data_sets: int = 20) -> list[float]:
@@ -300,9 +284,9 @@ def activations(data_sets: int, seed: int) -> list[dict[str, Any]]:
                         name="planted", word="word", activations_file=str(file), robustness={"enabled": False}, permutations=99
                     )
                     study = analyse(from_file(file, "word"), settings, SilentProgress()).study
-                    yield {row["name"]: {"conclusion": row["verdict"]} for row in study["conclusions"]}
+                    yield {row["name"]: {"conclusion": row["verdict"]} for row in study["conclusions"] if row["name"] in PLANTED_IN_VECTORS}
 
-        for name, shares in tally(runs(), tuple(PLANTED_IN_VECTORS)).items():
+        for name, shares in tally(runs()).items():
             rows.append(
                 {
                     "statement": name,
@@ -363,10 +347,7 @@ def main() -> None:
         "planted": planted(options.planted_data_sets, options.seed),
         "activations": activations(options.activation_data_sets, options.seed),
     }
-    sys.stdout.write(table(results) + "\n")
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write(table(results), results, options.out)
 
 
 if __name__ == "__main__":

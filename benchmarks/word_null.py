@@ -9,9 +9,6 @@ Run with ``python -m benchmarks.word_null``.
 """
 
 import argparse
-import json
-import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from analyses.occurrences.controls import match_control_pairs, plain, subtract
 from analyses.occurrences.pairs import pairs_of
 from analyses.progress import SilentProgress
 from analyses.statistics.verdicts import VERDICTS
+from benchmarks.simulations import tally, write
 from reportgen.settings import load_study
 
 Array = npt.NDArray[np.float64]
@@ -83,15 +81,7 @@ class Words:
 def shares(study: str, draws: int, seed: int) -> dict[str, dict[str, dict[str, float]]]:
     """Statement, or its part, -> "primary" and "lesson" -> verdict -> share of the draws."""
     words = Words(study)
-    counts: dict[str, dict[str, Counter[str]]] = {}
-    for index in range(draws):
-        for name, verdicts in words.verdicts(np.random.default_rng([seed, index])).items():
-            for source, verdict in verdicts.items():
-                counts.setdefault(name, {}).setdefault(source, Counter())[verdict] += 1
-    return {
-        name: {source: {verdict: round(counter[verdict] / draws, 4) for verdict in VERDICTS} for source, counter in sources.items()}
-        for name, sources in counts.items()
-    }
+    return tally(words.verdicts(np.random.default_rng([seed, index])) for index in range(draws))
 
 
 def table(results: dict[str, Any]) -> str:
@@ -118,10 +108,7 @@ def main() -> None:
         "settings": {"draws": options.draws, "seed": options.seed},
         "studies": {study: shares(study, options.draws, options.seed) for study in options.studies},
     }
-    sys.stdout.write(table(results) + "\n")
-    if options.out is not None:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write(table(results), results, options.out)
 
 
 if __name__ == "__main__":

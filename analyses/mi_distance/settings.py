@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from analyses.occurrences.settings import CaptureSettings, DocumentSettings, Section
+from analyses.occurrences.settings import CaptureRequest, DocumentSettings, Section
 
 
 class EstimatorSettings(Section):
@@ -81,7 +81,7 @@ class RobustnessSettings(Section):
         return choices
 
 
-class StudySettings(CaptureSettings):
+class StudySettings(CaptureRequest):
     """One study: a word in a text, a model, and how the numbers are made."""
 
     estimation: EstimatorSettings = Field(default_factory=EstimatorSettings)

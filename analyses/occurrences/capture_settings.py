@@ -10,7 +10,6 @@ _OF_NO_VECTOR = {"name", "prefix"}
 
 def capture_settings(settings: CaptureRequest) -> dict[str, Any]:
     """Those settings in JSON form: the same for every analysis, so that one captures for all."""
-    assert isinstance(settings, CaptureSettings)
     relevant = settings.model_dump(mode="json", include=set(CaptureSettings.model_fields) - _OF_NO_VECTOR)
     relevant["model"].pop("offline")
     # The texts themselves, for which of the built-in ones is taken depends on the word and on the language of the text.

@@ -3,7 +3,7 @@
 import datetime
 import re
 import unicodedata
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -94,44 +94,10 @@ class CapturedControls(Protocol):
     def prefix(self) -> bool: ...
 
 
-class CaptureRequest(Protocol):
-    """A study as the capture takes it: `CaptureSettings`, and what is captured beside the word. Every study's settings can be it."""
+class CaptureRequest(CaptureSettings):
+    """A study as the capture takes it: what every study of a word's vectors has, each with sections and defaults of its own."""
 
-    @property
-    def word(self) -> str: ...
-
-    @property
-    def text(self) -> str | None: ...
-
-    @property
-    def prefix(self) -> str | None: ...
-
-    @property
-    def case_sensitive(self) -> bool: ...
-
-    @property
-    def plural(self) -> bool: ...
-
-    @property
-    def inside_words(self) -> bool: ...
-
-    @property
-    def except_in(self) -> tuple[str, ...]: ...
-
-    @property
-    def representative_token(self) -> Literal["last", "mean"]: ...
-
-    @property
-    def model(self) -> ModelSettings: ...
-
-    @property
-    def activations_file(self) -> str | None: ...
-
-    @property
-    def controls(self) -> CapturedControls: ...
-
-    @property
-    def seed(self) -> int: ...
-
-    @property
-    def document(self) -> DocumentSettings: ...
+    if TYPE_CHECKING:
+        controls: CapturedControls
+        seed: int
+        document: DocumentSettings

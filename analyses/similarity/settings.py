@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from analyses.occurrences.settings import CaptureSettings, DocumentSettings, Section
+from analyses.occurrences.settings import CaptureRequest, DocumentSettings, Section
 
 
 class SimilarityControls(Section):
@@ -29,7 +29,7 @@ class DepthSettings(Section):
     deep_from: float = Field(2 / 3, ge=0.5, lt=1, description="The deep layers: from this part of the depth on.")
 
 
-class SimilaritySettings(CaptureSettings):
+class SimilaritySettings(CaptureRequest):
     """One study of similarity: a word in a text, and a model."""
 
     controls: SimilarityControls = Field(default_factory=SimilarityControls)

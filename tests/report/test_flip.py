@@ -10,6 +10,9 @@ import re
 import numpy as np
 import pytest
 
+from analyses.mi_distance.verification import recomputed
+from analyses.progress import SilentProgress
+
 RISING = [0.30, 0.35, 0.50, 0.60, 0.70, 0.75]
 FALLING = [0.75, 0.70, 0.50, 0.40, 0.33, 0.32]
 # A range that a tau near -1 with its whole interval lies in, so that statement 3 can be supported by vectors whose tau is known.
@@ -196,3 +199,19 @@ def test_correlations_are_planted_as_told(plant):
             expected = level + trend * 0.2 * (distance / distance.max() - 0.5)
             off = ~np.eye(7, dtype=bool)
             np.testing.assert_allclose(found[off], expected[off], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("world", ["taus apart", "taus apart, swapped"])
+def test_where_one_branch_decides_its_numbers_stand_in_the_row_and_follow_from_the_vectors(worlds, world):
+    results = worlds[world]
+    row = next(row for row in results.study["verdicts"] if row["name"] == TAU)
+    part, (positive, negative) = row["parts"][0], ("mlp", "attention") if world == "taus apart" else ("attention", "mlp")
+    assert {key: part[key] for key in ("estimate", "low", "high")} == {
+        key: part["branches"][positive][key] for key in ("estimate", "low", "high")
+    }
+    assert part["branches"][negative]["estimate"] < 0 < part["low"]
+    found = recomputed(results, SilentProgress())
+    for name, (held, anew) in found.items():
+        np.testing.assert_allclose(anew, held, rtol=0, atol=1e-9, err_msg=name)
+    held, _ = found["verdicts.mean_tau.histogram"]
+    assert {part["mean"]["estimate"], *(each["wide_low"] for each in part["branches"].values())} <= set(held.tolist())

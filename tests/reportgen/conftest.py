@@ -152,3 +152,36 @@ def dead_links(site: Path, base_url: str) -> list[str]:
             if not target.is_file() or (known and parts.fragment and unquote(parts.fragment) not in known.identifiers):
                 dead.append(f"{file.relative_to(site.resolve())} -> {address}")
     return dead
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    """Calls the command line from the test's own folder."""
+    from typer.testing import CliRunner
+
+    from reportgen.cli import app
+
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments, **options):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="reportgen", **options)
+
+    return invoke
+
+
+@pytest.fixture(name="refused")
+def refused_in_one_line():
+    """The function that holds a call to its contract: one line on stderr that holds the words, and exit code 2."""
+
+    def refused(done, *words):
+        assert done.exit_code == 2, done.output
+        line = done.stderr
+        assert line.startswith("reportgen: error: ")
+        assert line.count("\n") == 1
+        assert len(line) < 600
+        assert all(character.isprintable() for character in line.removesuffix("\n"))
+        for word in words:
+            assert word in line
+        assert done.stdout == ""
+
+    return refused

@@ -12,24 +12,12 @@ from contextlib import suppress
 import numpy
 import pytest
 import xarray
-from typer.testing import CliRunner
 
 from analyses import readers
 from analyses.errors import InputError
-from reportgen.cli import app
 from reportgen.publish.history import read_history
 from reportgen.publish.site import read_manifest
 from reportgen.settings import load_study
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments):
-        return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="reportgen")
-
-    return invoke
 
 
 def tree(folder):
@@ -38,18 +26,6 @@ def tree(folder):
         for path in folder.rglob("*")
         if "cache" not in path.parts
     }
-
-
-def refused(done, *words):
-    """One line on stderr that holds the words, and exit code 2."""
-    assert done.exit_code == 2, done.output
-    line = done.stderr
-    assert line.startswith("reportgen: error: ")
-    assert line.count("\n") == 1
-    assert len(line) < 600
-    for word in words:
-        assert word in line
-    assert done.stdout == ""
 
 
 GOOD = "name: mine\nword: tea\ntext: Tea and tea.\n"
@@ -115,7 +91,7 @@ YAML = {
 
 
 @pytest.mark.parametrize("case", YAML)
-def test_study_files(call, tmp_path, case):
+def test_study_files(call, tmp_path, case, refused):
     content, words = YAML[case]
     (tmp_path / "s.yaml").write_text(content, encoding="utf-8")
     before = tree(tmp_path)
@@ -132,7 +108,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("case", [*FILES, "folder", "pipe", "gone link", "own link", "unreadable name", "long name", "null name"])
-def test_what_is_no_study_file(call, tmp_path, case):
+def test_what_is_no_study_file(call, tmp_path, case, refused):
     file = tmp_path / "s.yaml"
     if case in FILES:
         file.write_bytes(FILES[case])
@@ -166,7 +142,7 @@ def test_what_is_no_study_file(call, tmp_path, case):
     ],
 )
 @pytest.mark.parametrize("way", ["option", "key"])
-def test_texts(call, tmp_path, content, words, way):
+def test_texts(call, tmp_path, content, words, way, refused):
     if content is None:
         os.mkfifo(tmp_path / "t.txt")
     else:
@@ -191,7 +167,7 @@ def test_texts(call, tmp_path, content, words, way):
         ("REPORTGEN_COUNTING__BINS__DEEPER", "1", "REPORTGEN_COUNTING__BINS__DEEPER: there is no such setting"),
     ],
 )
-def test_environment_variables(call, monkeypatch, name, value, words):
+def test_environment_variables(call, monkeypatch, name, value, words, refused):
     monkeypatch.setenv(name, value)
     refused(call("study", "check", "letters"), words)
 
@@ -220,7 +196,7 @@ def test_environment_variables(call, monkeypatch, name, value, words):
         (["templates", "export", "s.txt"], "s.txt is there already"),
     ],
 )
-def test_options(call, renderer, tmp_path, arguments, words):
+def test_options(call, renderer, tmp_path, arguments, words, refused):
     (tmp_path / "s.txt").write_text("Tea and tea.")
     (tmp_path / "folder").mkdir()
     before = tree(tmp_path)
@@ -229,7 +205,7 @@ def test_options(call, renderer, tmp_path, arguments, words):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that nobody can change")
-def test_a_file_that_may_not_be_replaced(call, tmp_path):
+def test_a_file_that_may_not_be_replaced(call, tmp_path, refused):
     (tmp_path / "t.txt").write_text("Tea and tea.")
     file = tmp_path / "s.yaml"
     file.write_text("mine")
@@ -289,7 +265,7 @@ def without(text, key):
 
 @pytest.mark.parametrize("case", STUDY)
 @pytest.mark.parametrize("command", ["render", "compare"])
-def test_study_json(call, bundle, renderer, tmp_path, case, command, summed):
+def test_study_json(call, bundle, renderer, tmp_path, case, command, summed, refused):
     change, words = STUDY[case]
     whole = tmp_path / "whole"
     shutil.copytree(bundle, whole)
@@ -317,7 +293,7 @@ NETCDF = {
 
 @pytest.mark.parametrize("case", NETCDF)
 @pytest.mark.parametrize("name", ["results.nc", "activations.nc"])
-def test_netcdf(call, bundle, renderer, case, name, summed):
+def test_netcdf(call, bundle, renderer, case, name, summed, refused):
     (bundle / name).unlink()
     shutil.copy(bundle.parent / "bundle" / ("activations.nc" if name == "results.nc" else "results.nc"), bundle / name)
     NETCDF[case](bundle / name)
@@ -350,21 +326,21 @@ SUMS = {
 
 
 @pytest.mark.parametrize("case", SUMS)
-def test_lists_of_hashes(call, bundle, renderer, case):
+def test_lists_of_hashes(call, bundle, renderer, case, refused):
     (bundle / "SHA256SUMS").write_bytes(SUMS[case])
     refused(call("render", bundle), "SHA256SUMS")
 
 
 @pytest.mark.parametrize("name", ["results.nc", "study.json", "SHA256SUMS"])
 @pytest.mark.parametrize("kind", ["pipe", "folder", "gone link"])
-def test_files_of_a_bundle_that_are_none(call, bundle, renderer, name, kind):
+def test_files_of_a_bundle_that_are_none(call, bundle, renderer, name, kind, refused):
     (bundle / name).unlink()
     {"pipe": os.mkfifo, "folder": os.mkdir, "gone link": lambda place: os.symlink("nowhere", place)}[kind](bundle / name)
     refused(call("render", bundle), name)
     refused(call("compare", bundle, bundle), name)
 
 
-def test_what_an_analysis_misses_in_a_bundle_is_the_bundles_fault(call, bundle, tmp_path, monkeypatch, summed):
+def test_what_an_analysis_misses_in_a_bundle_is_the_bundles_fault(call, bundle, tmp_path, monkeypatch, summed, refused):
     xarray.Dataset({"other": ("a", [1.0])}).to_netcdf(bundle / "results.nc", engine="scipy")
     summed(bundle)
     refused(call("render", bundle, "--quiet"), str(bundle), "results.nc", "mean_length", "make the bundle again")
@@ -473,7 +449,7 @@ def test_what_is_right_is_read(tmp_path):
         ('"\\e[31m": {absolute: 1}', "control character U+001B"),
     ],
 )
-def test_tolerances(call, bundle, tmp_path, content, words):
+def test_tolerances(call, bundle, tmp_path, content, words, refused):
     (tmp_path / "t.yaml").write_text(content)
     refused(call("compare", bundle, bundle, "--tolerances", "t.yaml"), "t.yaml", words)
 
@@ -498,7 +474,7 @@ REAL = "name: mine\nword: tea\ntext: Tea and tea.\n"
         ('document: {lecturer: "a\\e]0;x\\a"}', "document.lecturer: holds the control character U+001B"),
     ],
 )
-def test_settings_of_the_real_analysis(call, tmp_path, monkeypatch, content, words):
+def test_settings_of_the_real_analysis(call, tmp_path, monkeypatch, content, words, refused):
     import importlib.metadata
 
     from reportgen import registry

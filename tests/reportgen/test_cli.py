@@ -7,20 +7,8 @@ import sys
 import time
 
 import pytest
-from typer.testing import CliRunner
 
 from reportgen import cli
-from reportgen.cli import app
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments, **options):
-        return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="reportgen", **options)
-
-    return invoke
 
 
 def one_line(text):

@@ -103,7 +103,7 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) 
         "measure": measure,
         "verdict": part["verdict"],
         "key": _key(f"part.{measure}", part["verdict"], side),
-        "says": _says(measure, part["verdict"], side, values),
+        "says": _says(measure, part["verdict"], part["side"], values),
         "values": values,
     }
 

@@ -13,7 +13,7 @@ from analyses.mi_distance.reference import Sample, jackknife_error, mean_of_fini
 LEVELS = (0.95, 0.99)
 # Measure of a part -> measure that its numbers are those of.
 _SAME_NUMBERS = {"tau_half": "mean_tau"}
-_LARGEST = {"mean_tau": 1.0, "tau_difference": 2.0}
+_LARGEST = {"mean_tau": 1.0, "attention": 1.0, "mlp": 1.0, "tau_difference": 2.0}
 _NUMBERS = ("estimate", "low", "high")
 
 
@@ -121,18 +121,20 @@ def _of_means(
 
 
 def _tau_weights(values: np.ndarray, bands: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(estimator, 2, branch, layer): of the mean tau and of the mean difference of taus; a layer whose values are equal has no tau."""
+    """(estimator, measure, branch, layer) of the measures of `_LARGEST`; a layer whose values are equal has no tau."""
     varies = np.isfinite(values).all(axis=-1) & (np.ptp(values, axis=-1) > 0)
     both = varies.all(axis=1) & np.isin(np.arange(values.shape[2]), bands["separated"])
-    weights = np.zeros((len(values), 2, *values.shape[1:3]))
+    weights = np.zeros((len(values), len(_LARGEST), *values.shape[1:3]))
     for row, some in enumerate(varies):
         weights[row, 0] = some / max(some.sum(), 1)
-        weights[row, 1] = np.array([1, -1])[:, None] * both[row] / max(both[row].sum(), 1)
+        for branch in (0, 1):
+            weights[row, 1 + branch, branch] = some[branch] / max(some[branch].sum(), 1)
+        weights[row, 3] = np.array([1, -1])[:, None] * both[row] / max(both[row].sum(), 1)
     return weights
 
 
 def tau_sums(tau: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """(estimator, 2) sums of taus (estimator, branch, layer); NaN where nothing has a weight."""
+    """(estimator, measure) sums of taus (estimator, branch, layer); NaN where nothing has a weight."""
     sums = (weights * np.where(np.isfinite(tau), tau, 0)[:, None]).sum(axis=(-2, -1))
     return np.where((weights != 0).any(axis=(-2, -1)), sums, np.nan)
 
@@ -154,7 +156,7 @@ def _of_taus(values: Values, sample: Sample, bands: Mapping[str, np.ndarray]) ->
     half = np.full((len(LEVELS), *estimate.shape), np.nan)
     for row, series in enumerate(values.ranked):
         if sample.testable and np.isfinite(estimate[row]).any():
-            spread = relabelled_sums(series.reshape(-1, series.shape[-1]), weights[row].reshape(2, -1), sample)
+            spread = relabelled_sums(series.reshape(-1, series.shape[-1]), weights[row].reshape(len(_LARGEST), -1), sample)
             half[:, row] = np.where(np.isfinite(estimate[row]), sample.half_width(spread, LEVELS), np.nan)
     if len(values.ranked_without):
         replicates = [tau_sums(taus(sample.distance, each), _tau_weights(each, bands)) for each in values.ranked_without]
@@ -200,14 +202,22 @@ def of_verdicts(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Each part of the verdicts under a control: its numbers as they are held and as they are anew.
 
-    The numbers are the estimate, the ends, those of the wider interval, those of the slope before the deep layers, and the layer counts.
+    The numbers are the estimate, the ends, those of the wider interval, of each branch, of the slope before the deep layers, and the
+    layer counts.
     """
     pairs = {}
     for row in (row for row in verdicts if row["control"] == control):
         index = list(estimators).index(row["estimator"])
         for part in row["parts"]:
             measure = found[_SAME_NUMBERS.get(part["measure"], part["measure"])]
-            held, anew = [part[key] for key in _NUMBERS], _numbers(measure, index)
+            # Where one branch decides, the part's numbers are that branch's, and the mean's stand beside them.
+            held, anew = [part.get("mean", part)[key] for key in _NUMBERS], _numbers(measure, index)
+            for branch, numbers in part.get("branches", {}).items():
+                held += [numbers[key] for key in (*_NUMBERS, "wide_low", "wide_high")]
+                anew += _numbers(found[branch], index) + found[branch].ends[1, :, index].tolist()
+            if "mean" in part:
+                held += [part[key] for key in _NUMBERS]
+                anew += _numbers(max((found[each] for each in part["branches"]), key=lambda each: each.ends[1, 0, index]), index)
             if "before" in part:
                 held += [part["before"][key] for key in _NUMBERS]
                 anew += _numbers(found["before"], index)

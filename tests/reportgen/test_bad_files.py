@@ -1,4 +1,4 @@
-"""More of what `test_bad_input` tries, of every kind of file: one line, exit code 2, nothing left behind."""
+"""Files of every kind that are not what they should be (see `test_bad_input`): one line, nothing left behind."""
 
 import json
 import struct
@@ -7,26 +7,14 @@ import zipfile
 import numpy
 import pytest
 import xarray
-from typer.testing import CliRunner
 
 from analyses import readers
 from analyses.errors import InputError, MissingError
 from analyses.models.gguf_files import read_header
 from analyses.models.weight_files import read_headers, weight_files
-from reportgen.cli import app
 from reportgen.compare import read_tolerances
 
 GOOD = "name: mine\nword: tea\ntext: Tea and tea.\n"
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def invoke(*arguments):
-        return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="reportgen")
-
-    return invoke
 
 
 def one_line(error):
@@ -35,14 +23,6 @@ def one_line(error):
     assert len(text) < 600
     assert all(character.isprintable() for character in text)
     return text
-
-
-def refused(done, *words):
-    assert done.exit_code == 2, done.output
-    assert done.stdout == ""
-    line = one_line(done.stderr.removesuffix("\n"))
-    for word in words:
-        assert word in line
 
 
 YAML = {
@@ -69,7 +49,7 @@ YAML = {
 
 
 @pytest.mark.parametrize("case", YAML)
-def test_study_files(call, tmp_path, case):
+def test_study_files(call, tmp_path, case, refused):
     (tmp_path / "s.yaml").write_text(YAML[case], encoding="utf-8")
     refused(call("study", "check", "s.yaml"), "s.yaml")
     assert [path.name for path in tmp_path.iterdir()] == ["s.yaml"]
@@ -161,7 +141,7 @@ SUMS = {
 
 
 @pytest.mark.parametrize("case", SUMS)
-def test_lists_of_hashes(call, bundle, renderer, case):
+def test_lists_of_hashes(call, bundle, renderer, case, refused):
     (bundle / "SHA256SUMS").write_text(SUMS[case], encoding="utf-8")
     refused(call("render", bundle), str(bundle))
 
@@ -241,7 +221,7 @@ TOLERANCES = {
 
 
 @pytest.mark.parametrize("case", TOLERANCES)
-def test_tolerances(call, bundle, tmp_path, case):
+def test_tolerances(call, bundle, tmp_path, case, refused):
     (tmp_path / "t.yaml").write_text(TOLERANCES[case])
     refused(call("compare", bundle, bundle, "--tolerances", "t.yaml"), "t.yaml")
 
@@ -271,5 +251,5 @@ def test_values_of_options(call, tmp_path, arguments, words):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_analysis_without_a_slow_route_cannot_be_verified(call, bundle):
+def test_an_analysis_without_a_slow_route_cannot_be_verified(call, bundle, refused):
     refused(call("verify", bundle), "the analysis letters has no slow route to recompute its numbers by")
