@@ -5,7 +5,13 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+
+from analyses.mi_distance.settings import StudySettings
+from analyses.mi_distance.study import analyse
+from analyses.occurrences.vectors import from_file
+from analyses.progress import SilentProgress
 
 LAYERS = ([0.3, 0.4, 0.5, 0.6], [0.6, 0.5, 0.4, 0.4])
 MODULES = {"attention": ["self_attn.o_proj"], "mlp": ["mlp.down_proj"]}
@@ -66,3 +72,16 @@ def test_what_was_captured_is_said_and_nothing_else(code, planted_study, plant, 
         assert sentence not in plain
     assert PROJECTION[code] in plain
     assert PROJECTION[code] not in hybrid
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_vectors_that_a_study_kept_have_a_report_of_their_own(coffee, report_of, code):
+    """`run coffee --activations out/bundle/activations.nc`, as the README has it: all controls are there, no model and no text."""
+    file = coffee.bundle / "activations.nc"
+    settings = StudySettings(name="again", word="coffee", activations_file=str(file), permutations=99, robustness={"enabled": False})
+    results = analyse(from_file(file, "coffee"), settings, SilentProgress())
+    for name in ("mutual_information", "word_specific_excess", "prefix_kendall_tau", "untrained_mean_mutual_information"):
+        np.testing.assert_array_equal(results.dataset[name], coffee.results.dataset[name], err_msg=name)
+    text = report_of(results, code).text
+    assert {"en": "behind a prefix whose text it does not give", "vi": "một đoạn mở đầu mà tệp không nêu nội dung"}[code] in text
+    assert {"en": "behind a neutral paragraph", "vi": "đặt sau một đoạn văn trung tính"}[code] not in text

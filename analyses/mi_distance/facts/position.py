@@ -36,11 +36,17 @@ def position_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
     for subject in subjects:
         answers.setdefault(subject["answer"], []).append(subject["values"]["subject"])
     return {
-        "prefix": study["controls"].get("prefix"),
+        "prefix": _prefix_described(study),
         "left_out": _left_out(study),
         "subjects": subjects,
         "answers": [{"key": f"position.answer.{answer}", "values": {"subject": listed(of)}} for answer, of in answers.items()],
     }
+
+
+def _prefix_described(study: Study) -> dict[str, Any] | None:
+    """What the text was read behind; ready activations hold the vectors and the shift, but not what stood there."""
+    found = study["controls"].get("prefix")
+    return {"text": None, "language": None} | found if found else None
 
 
 def _left_out(study: Study) -> str | None:
