@@ -9,8 +9,7 @@ import xarray as xr
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_mutual_information
 from analyses.mutual_information.estimate import Estimator
-
-Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
+from analyses.records import Variable
 
 CORRELATIONS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 CALIBRATED: tuple[Estimator, ...] = ("histogram", "corrected", "nearest_neighbour", "gaussian_copula")

@@ -16,6 +16,7 @@ from scipy import stats
 
 from analyses.occurrences.branches import ATTENTION, MLP
 from analyses.occurrences.pairs import Pairs
+from analyses.records import Variable
 from analyses.statistics.correlation import clip_tau, fisher_z, kendall_tau
 from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import (
@@ -25,8 +26,6 @@ from analyses.statistics.resampling import (
     mantel,
     mantel_difference,
 )
-
-Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
 
 # The first two and the Z tests take pairs as independent; the others take occurrences as independent.
 TESTS = (

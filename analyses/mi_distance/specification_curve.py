@@ -18,11 +18,11 @@ from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_under_choices
 from analyses.occurrences.controls import Adjusted, ControlPairs, plain, subtract, thinned, tokens_of
 from analyses.occurrences.pairs import Pairs
+from analyses.records import Variable
 from analyses.statistics.correlation import kendall_tau
 
 Choice = TypeVar("Choice")
 Bins = int | Literal["fd"]
-Variable = tuple[tuple[str, ...], np.ndarray, dict[str, str]]
 
 HISTOGRAMS: tuple[Literal["histogram"], Literal["corrected"]] = ("histogram", "corrected")
 NEAREST: Literal["nearest_neighbour"] = "nearest_neighbour"

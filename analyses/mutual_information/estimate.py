@@ -6,13 +6,14 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
+from analyses.arrays import Array
 from analyses.errors import InputError
 from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
 from analyses.mutual_information.histogram import histograms
 from analyses.mutual_information.nearest_neighbour import nearest_neighbour
 from analyses.mutual_information.threads import processors, share_out
-from analyses.mutual_information.trimming import Array, Indices, Vectors, prepare
+from analyses.mutual_information.trimming import Indices, Vectors, prepare
 
 Estimator = Literal["histogram", "expected", "corrected", "nearest_neighbour", "gaussian_copula"]
 ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from analyses.arrays import Array
 from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.histogram import Histograms
-from analyses.mutual_information.trimming import Array
 
 
 def expected(counts: Histograms) -> Array:

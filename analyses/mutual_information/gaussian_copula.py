@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import special, stats
 
-from analyses.mutual_information.trimming import Array, Indices, Mask, Vectors
+from analyses.arrays import Array
+from analyses.mutual_information.trimming import Indices, Mask, Vectors
 
 
 def gaussian_copula(vectors: Vectors, first: Indices, second: Indices) -> Array:

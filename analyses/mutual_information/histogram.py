@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from analyses.arrays import Array
 from analyses.mutual_information.acceleration import kernels
-from analyses.mutual_information.trimming import Array, Indices, Mask, Vectors, masked_range, range_without
+from analyses.mutual_information.trimming import Indices, Mask, Vectors, masked_range, range_without
 
 Counts = npt.NDArray[np.int64]
 Codes = npt.NDArray[Any]

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from analyses.mutual_information.trimming import Array, Indices, Vectors, prepare
+from analyses.arrays import Array
+from analyses.mutual_information.trimming import Indices, Vectors, prepare
 
 # Below this part of its sum of squares a variance may be rounding: such pairs are computed once more, from their own differences.
 _ROUNDING = 1e-9

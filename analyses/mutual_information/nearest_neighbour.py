@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import spatial, special
 
+from analyses.arrays import Array
 from analyses.mutual_information.acceleration import kernels
-from analyses.mutual_information.trimming import Array, Indices, Vectors
+from analyses.mutual_information.trimming import Indices, Vectors
 
 
 def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbours: Sequence[int]) -> Array:

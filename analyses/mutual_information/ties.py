@@ -13,7 +13,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from analyses.arrays import Array
 
 # Standard deviations of noise, as in scikit-learn's `mutual_info_regression`.
 _NOISE = 1e-10

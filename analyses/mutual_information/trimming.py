@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyses.arrays import Array
 from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.ties import break_ties
 
-Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-Array = npt.NDArray[np.float64]
+from analyses.arrays import Array
 
 
 @dataclass(frozen=True)

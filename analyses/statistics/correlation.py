@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-Array = npt.NDArray[np.float64]
+from analyses.arrays import Array
 
 # Variance of atanh(tau) times (N - 4): Fieller, Hartley & Pearson (1957), Biometrika 44, 470-481.
 FIELLER = 0.437

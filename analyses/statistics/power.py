@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
-Array = npt.NDArray[np.float64]
+from analyses.arrays import Array
 
 
 def minimal_detectable_difference(standard_error: npt.ArrayLike, occurrences: int, alpha: float = 0.05, power: float = 0.8) -> Array:

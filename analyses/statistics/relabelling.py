@@ -11,7 +11,8 @@ from math import factorial
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from analyses.arrays import Array
+
 Indices = npt.NDArray[np.intp]
 
 # With so few occurrences no test is possible.

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from analyses.arrays import Array
 from analyses.statistics.correlation import CHUNK_ELEMENTS, dense_ranks, kendall_tau, pair_signs, partial_kendall_tau
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES, Relabelling
 
-Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 Alternative = Literal["less", "greater", "two-sided"]
 
