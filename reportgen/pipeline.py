@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -44,6 +45,8 @@ from reportgen.settings import PRESENTATION, load_study
 if TYPE_CHECKING:
     import xarray
 
+    from reportgen.documents import SitePage
+
 LANGUAGES = ("vi-en", "vi", "en")
 FORMATS = ("html", "pdf")
 EDITION = "report"
@@ -73,12 +76,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rendering:
-    """Which documents: languages (``vi-en`` is both side by side), formats, edition, and a folder of own templates."""
+    """Which documents: languages (``vi-en`` is both side by side), formats, edition, a folder of own templates, the site they are for."""
 
     languages: tuple[str, ...] = LANGUAGES
     formats: tuple[str, ...] = FORMATS
     edition: str = EDITION
     templates: Path | None = None
+    # Code -> what the page of a site says of it; the pages are made instead of the documents.
+    site: Mapping[str, SitePage] | None = None
 
     def check(self) -> None:
         """Raise InputError or MissingError for what could be wrong, before anything is computed or drawn."""
@@ -264,6 +269,27 @@ def render(
         rendering.check_complete(documents, _foreign(bundle.study))
         return documents
     path = Path(bundle)
+    documents = _rendered(path, out, rendering, progress, cache)
+    rendering.check_complete(documents, _foreign(read_study(path)))
+    return documents
+
+
+def render_site_pages(
+    bundle: Path,
+    out: Path,
+    pages: Mapping[str, SitePage],
+    *,
+    templates: Path | None = None,
+    progress: Progress | None = None,
+    cache: Cache | None = None,
+) -> tuple[Path, ...]:
+    """Render a bundle's reports as pages of a site (``<code>/index.html``, ``refs.bib``) into the folder `out`; raises as `render` does."""
+    rendering = Rendering(tuple(pages), ("html",), templates=templates, site=pages)
+    return _rendered(bundle, out, rendering, progress or SilentProgress(), cache)
+
+
+def _rendered(path: Path, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
+    """Render the bundle at `path` into the folder `out`, all of it or nothing."""
     verify_bundle(path)
     with _writable(out, rendering), staging(out) as staged:
         try:
@@ -271,9 +297,7 @@ def render(
         except IncompleteResultsError as error:
             raise InputError(f"{path}: {error}") from error
         staged.commit()
-    documents = tuple(out / name for name in names)
-    rendering.check_complete(documents, _foreign(read_study(path)))
-    return documents
+    return tuple(out / name for name in names)
 
 
 def run(
@@ -434,6 +458,8 @@ def _render(path: Path, staged: Staging, rendering: Rendering, progress: Progres
 def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Rendering, progress: Progress, cache: Cache) -> None:
     choices: dict[str, Any] = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
     code = rendering_code(analysis, rendering.templates)
+    if rendering.site:
+        choices["site"] = {code: dataclasses.astuple(page) for code, page in rendering.site.items()}
     if characters := _foreign(read_study(path)):
         from reportgen.documents.other_scripts import installed
 
@@ -452,9 +478,12 @@ def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Render
 def _render_into(folder: Path, bundle: Path, analysis: Analysis, rendering: Rendering, progress: Progress) -> None:
     # Only now: documents that are kept need none of the libraries that draw.
     rendering.check()
-    from reportgen.documents import render_documents
+    from reportgen.documents import render_documents, render_site_pages
 
     results = read_bundle(bundle)
+    if rendering.site:
+        render_site_pages(results, analysis, folder, rendering.site, progress, rendering.templates)
+        return
     rendering = rendering.possible(_foreign(results.study))
     render_documents(
         results, analysis, folder, rendering.languages, rendering.formats, progress, rendering.templates, edition=rendering.edition

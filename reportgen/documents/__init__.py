@@ -1,25 +1,39 @@
 """From results to documents: figures, HTML and PDF in every language."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analyses.errors import InputError
 from analyses.progress import Progress, SilentProgress
-from analyses.protocol import Analysis, Results
+from analyses.protocol import Analysis, FigureSpec, Results
 from reportgen.bundle import asking
 from reportgen.documents.assets import Assets
 from reportgen.documents.document import Document, FigureItem, build_document, files_of
 from reportgen.documents.helpers import Helpers
-from reportgen.documents.html import render_html
+from reportgen.documents.html import SitePage, bibliography, render_html
 from reportgen.documents.languages import Language, load_languages
 
 if TYPE_CHECKING:
+    import pandas
+
     from reportgen.documents.pdf import render_pdf
 
-__all__ = ["Assets", "Document", "build_document", "files_of", "load_languages", "render_documents", "render_html", "render_pdf"]
+__all__ = [
+    "Assets",
+    "Document",
+    "SitePage",
+    "build_document",
+    "files_of",
+    "load_languages",
+    "render_documents",
+    "render_html",
+    "render_pdf",
+    "render_site_pages",
+]
 
 FORMATS = ("html", "pdf")
 
@@ -55,6 +69,72 @@ def _write(path: Path, content: bytes) -> Path:
 def _alternates(code: str, codes: Sequence[str], languages: Mapping[str, Language], name: str) -> dict[str, str]:
     up = "../" if _place(code, languages) else ""
     return {other: f"{up}{_place(other, languages)}{name}.html" for other in codes if other != code}
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What the documents of some results are built from."""
+
+    folder: str
+    assets: Assets
+    languages: Mapping[str, Language]
+    facts: Mapping[str, Any]
+    figures: Sequence[FigureSpec]
+    tables: Mapping[str, "pandas.DataFrame"]
+
+    @classmethod
+    def of(cls, results: Results, analysis: Analysis, templates: Path | None) -> "_Source":
+        assets = Assets.of(analysis, templates)
+        languages = load_languages(*assets.directories, analysis=analysis.templates)
+        with asking(analysis):
+            return cls(analysis.templates, assets, languages, analysis.facts(results), analysis.figures(results), analysis.tables(results))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What each language calls itself."""
+        return {code: language.text("interface.language_name") for code, language in self.languages.items()}
+
+    def check(self, codes: Iterable[str]) -> None:
+        """Raise InputError for a language that there is not."""
+        for code in codes:
+            members(code, self.languages)
+
+    def document(self, code: str, name: str, alternates: Mapping[str, str]) -> Document:
+        return build_document(
+            self.folder,
+            self.facts,
+            self.figures,
+            self.tables,
+            members(code, self.languages),
+            assets=self.assets,
+            edition=name,
+            alternates=alternates,
+        )
+
+
+def render_site_pages(
+    results: Results,
+    analysis: Analysis,
+    out: Path,
+    pages: Mapping[str, SitePage],
+    progress: Progress | None = None,
+    templates: Path | None = None,
+) -> list[Path]:
+    """Write the reports of some results as pages of a site: ``<code>/index.html`` for each code of `pages`, and ``refs.bib``.
+
+    Their links lead to one another there. Raises as `render_documents` does.
+    """
+    source = _Source.of(results, analysis, templates)
+    source.check(pages)
+    written = []
+    with (progress or SilentProgress()).stage("render", len(pages)) as advance:
+        for code, page in pages.items():
+            document = source.document(code, "report", {other: f"../{other}/index.html" for other in pages if other != code})
+            written.append(_write(out / code / "index.html", render_html(document, source.names, page).encode()))
+            if len(written) == 1:
+                cited = _write(out / "refs.bib", bibliography(document).encode())
+            advance(1)
+    return [*written, cited]
 
 
 def render_documents(
@@ -94,37 +174,25 @@ def render_documents(
     wrong = set(formats) - set(FORMATS)
     if wrong:
         raise InputError(f"format {sorted(wrong)[0]!r}: choose from {', '.join(FORMATS)}")
-    assets = Assets.of(analysis, templates)
-    known = load_languages(*assets.directories, analysis=analysis.templates)
-    documents = {code: members(code, known) for code in dict.fromkeys(languages)}
-    names = {code: language.text("interface.language_name") for code, language in known.items()}
-    with asking(analysis):
-        facts, figures, tables = analysis.facts(results), analysis.figures(results), analysis.tables(results)
+    source = _Source.of(results, analysis, templates)
+    documents = tuple(dict.fromkeys(languages))
+    source.check(documents)
     written: list[Path] = []
     papers: list[tuple[Path, Future[bytes]]] = []
-    names_of_files = files_of(assets, analysis.templates, edition)
+    names_of_files = files_of(source.assets, analysis.templates, edition)
     count = len(documents) * len(names_of_files)
     stage = (progress or SilentProgress()).stage("render", count * (1 + len(formats)))
     with stage as advance, Helpers(count if "pdf" in formats else 0) as helpers:
         for code, name in itertools.product(documents, names_of_files):
-            document = build_document(
-                analysis.templates,
-                facts,
-                figures,
-                tables,
-                documents[code],
-                assets=assets,
-                edition=name,
-                alternates=_alternates(code, list(documents), known, name),
-            )
-            folder = out / _place(code, known)
+            document = source.document(code, name, _alternates(code, documents, source.languages, name))
+            folder = out / _place(code, source.languages)
             if "pdf" in formats:
                 pdf = helpers.add(document)
             pictures = {folder / "figures" / f"{item.id}.svg": item.svg for item in document.items() if isinstance(item, FigureItem)}
             written.extend(_write(path, svg.encode()) for path, svg in pictures.items() if path not in written)
             advance(1)
             if "html" in formats:
-                written.append(_write(folder / f"{name}.html", render_html(document, names).encode()))
+                written.append(_write(folder / f"{name}.html", render_html(document, source.names).encode()))
                 advance(1)
             if "pdf" in formats:
                 papers.append((folder / f"{name}.pdf", pdf))

@@ -15,7 +15,7 @@ from analyses.protocol import FigureSpec
 from reportgen.csv_files import csv_text
 from reportgen.documents.assets import Assets
 from reportgen.documents.languages import Labels, Language
-from reportgen.documents.references import Reference, bibtex, entry, load_references, sort_key
+from reportgen.documents.references import Person, Reference, bibtex, entry, load_references, sort_key
 from reportgen.documents.svg import figure_style, render_svg
 from reportgen.documents.tables import Grid, TableSpec, build_grid
 from reportgen.documents.writer import Writer
@@ -309,8 +309,8 @@ def files_of(assets: Assets, folder: str, edition: str) -> list[str]:
 
 
 def _person(author: str, language: Language) -> str:
-    family, _, given = author.partition(", ")
-    return language.text("format.person", family=family, given=given) if given else author
+    person = Person.of(author)
+    return language.text("format.person", family=person.family, given=person.given) if person.given else person.family
 
 
 class _Builder:

@@ -13,12 +13,32 @@ from markupsafe import Markup, escape
 from reportgen.documents.direction import isolated
 from reportgen.documents.document import Document, FigureItem, Item, Section, TableItem, plain_number
 from reportgen.documents.faces import font_faces
-from reportgen.documents.languages import Language
+from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
-from reportgen.documents.references import Reference, bibtex, entry, family_name, plain_letters
-from reportgen.documents.svg import Palette, follow_scheme
+from reportgen.documents.references import Person, Reference, bibtex, entry, plain_letters
+from reportgen.documents.svg import Palette, follow_scheme, in_page
 from reportgen.documents.tables import Cell, Grid, Heading
-from reportgen.documents.writer import fill_formulas
+from reportgen.documents.writer import fill_formulas, side_by_side
+
+
+@dataclasses.dataclass(frozen=True)
+class SitePage:
+    """What a report says of the site that it is a page of.
+
+    Attributes
+    ----------
+    head
+        Elements for its head: where the page belongs.
+    study
+        Address of the study's own page, relative to this one.
+    words
+        What the link there says.
+    """
+
+    head: Markup
+    study: str
+    words: str
+
 
 DrawFormula = Callable[[str, bool, Language], Markup]
 
@@ -36,16 +56,19 @@ def _own_reference(document: Document) -> Reference:
     if document.url:
         fields["url"] = document.url
     year = str(document.date.year) if document.date else ""
-    name = plain_letters(family_name(document.authors[0])) if document.authors else ""
+    name = plain_letters(Person.of(document.authors[0]).family) if document.authors else ""
     key = re.sub(r"[^a-z]", "", name) or "report"
     return Reference(f"{key}{year}", "misc", document.authors, year, document.title[first], fields)
 
 
+def bibliography(document: Document) -> str:
+    """BibTeX of the report itself and of the sources that it cites."""
+    return "\n".join(each for each in (bibtex(_own_reference(document)), document.bibliography) if each)
+
+
 def _csl(reference: Reference) -> str:
-    people = []
-    for author in reference.authors:
-        family, _, given = author.partition(", ")
-        people.append({"family": family, "given": given} if given else {"literal": family})
+    authors = [Person.of(author) for author in reference.authors]
+    people = [{"family": each.family, "given": each.given} if each.given else {"literal": each.family} for each in authors]
     data: dict[str, Any] = {"id": reference.key, "type": "report", "title": reference.title}
     if people:
         data["author"] = people
@@ -75,6 +98,7 @@ def render_page(
     drawing: Callable[[FigureItem], Markup],
     draw_formula: DrawFormula | None = None,
     language_names: Mapping[str, str] | None = None,
+    site: SitePage | None = None,
 ) -> str:
     """The page that both kinds of document are made from.
 
@@ -86,6 +110,8 @@ def render_page(
         What stands for a formula; MathML when not given.
     language_names
         Code -> name of the languages to switch to.
+    site
+        The site that the page is of, if it is of one.
     """
     environment = document.assets.environment()
     languages, first = document.languages, document.languages[0]
@@ -99,8 +125,7 @@ def render_page(
     def alike(by_language: Mapping[str, str]) -> Markup:
         if len(set(by_language.values())) == 1:
             return escape(next(iter(by_language.values())))
-        spans = [Markup('<span lang="{}">{}</span>').format(code, words) for code, words in by_language.items()]
-        return Markup('<span class="both"> / </span>').join(spans)
+        return side_by_side(by_language)
 
     sortable = any(isinstance(item, TableItem) and item.grid.sortable for item in document.items())
     script = document.assets.text("report/sort.js") if target == "html" and sortable else ""
@@ -135,7 +160,7 @@ def render_page(
             "contents_begin_page": document.contents_begin_page,
             "bibliography": document.bibliography,
         },
-        "document_title": " / ".join(dict.fromkeys(document.title.values())),
+        "document_title": in_one_line(document.title.values()),
         "target": target,
         # Within a style sheet nothing but its end begins with "</".
         "css": Markup(css.replace("</", "<\\/")),
@@ -153,6 +178,7 @@ def render_page(
         "own_csl": _csl(own),
         "switches": _switches(document, language_names or {}) if target == "html" else [],
         "pdf_name": f"{document.edition}.pdf",
+        "site": {"head": site.head, "study": site.study, "words": site.words} if site else {},
     }
     return environment.render("report/document.html.j2", context)
 
@@ -198,26 +224,24 @@ def style_sheet(document: Document, *names: str) -> str:
     return "\n".join(document.assets.text(f"styles/{name}.css") for name in names)
 
 
-def render_html(document: Document, language_names: Mapping[str, str] | None = None) -> str:
+def render_html(document: Document, language_names: Mapping[str, str] | None = None, site: SitePage | None = None) -> str:
     """The document as one self-contained HTML file.
 
     Parameters
     ----------
     language_names
         Code -> name, for the links to the document's `alternates`.
+    site
+        The site that the page is of, if it is of one.
     """
     palette = Palette.load(document.assets)
     fonts = font_faces(lambda name: data_uri(document.assets.bytes(f"fonts/{name}.woff2"), "font/woff2"), "woff2")
 
     def drawing(item: FigureItem) -> Markup:
-        alt = " / ".join(dict.fromkeys(item.alt.values()))
-        svg = follow_scheme(item.svg, palette)
-        svg = re.sub(r'^(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-        svg = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-        return Markup(svg.replace("<svg ", Markup('<svg aria-label="{}" ').format(alt), 1))
+        alt = in_one_line(item.alt.values())
+        return in_page(follow_scheme(item.svg, palette), alt)
 
-    page = render_page(
-        document, "html", fonts + palette.screen_css() + style_sheet(document, "report", "screen"), drawing, None, language_names
-    )
+    css = fonts + palette.screen_css() + style_sheet(document, "report", "screen")
+    page = render_page(document, "html", css, drawing, None, language_names, site)
     page, _ = with_fonts(isolated(shapeless_replaced(page)), lambda _, font: data_uri(font.woff2(), "font/woff2"), "woff2")
     return re.sub(r"\n\s*\n+", "\n", page).lstrip()

@@ -10,7 +10,7 @@ import datetime
 import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -220,6 +220,11 @@ class Language:
         return babel.numbers.get_decimal_symbol(self.locale)
 
 
+def in_one_line(texts: Iterable[str]) -> str:
+    """The same thing in several languages in one line, where nothing can mark which is which; once where they write it alike."""
+    return " / ".join(dict.fromkeys(texts))
+
+
 class Labels:
     """Labels for what a document shows once, in all of its languages: ``Tầng / Layer``.
 
@@ -239,7 +244,7 @@ class Labels:
         return [(language.code, language.text(key, **values)) for language in self.languages]
 
     def __call__(self, key: str, **values: Any) -> str:
-        return " / ".join(dict.fromkeys(text for _, text in self.rows(key, **values)))
+        return in_one_line(text for _, text in self.rows(key, **values))
 
     def number(self, value: float, digits: int = 2, *, unit: bool = False) -> str:
         """A number as in the document's first language."""

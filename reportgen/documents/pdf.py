@@ -15,7 +15,7 @@ from reportgen.documents.engine import SCHEME, OwnAssetsOnly, laying_out
 from reportgen.documents.faces import font_faces
 from reportgen.documents.formulas import typeset
 from reportgen.documents.html import render_page, style_sheet
-from reportgen.documents.languages import Language
+from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
 from reportgen.documents.pagination import Arrangement, arrange, draft, in_paragraphs, measure, rearranged
 from reportgen.documents.svg import Palette
@@ -66,7 +66,7 @@ class _Press:
         """The page's source; a short one ends with the last chapter that has figures."""
 
         def drawing(item: FigureItem) -> Markup:
-            alt = " / ".join(dict.fromkeys(item.alt.values()))
+            alt = in_one_line(item.alt.values())
             scale = arrangement.scales.get(f"figure-{item.id}", 1.0)
             size = Markup(' style="width:{:.0f}%"').format(100 * scale) if scale != 1 else ""
             return Markup('<img class="drawing"{} src="{}" alt="{}">').format(size, self._address(item.id), alt)

@@ -59,21 +59,28 @@ def load_references(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Referenc
     return references
 
 
-def family_name(author: str) -> str:
-    """The part before the comma."""
-    return author.partition(",")[0].strip()
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is named as an author; without a given name an institution, or a name that is not taken apart."""
 
+    family: str
+    given: str
 
-def with_initials(author: str) -> str:
-    """``Kraskov, Alexander`` -> ``Kraskov, A.``."""
-    family, _, given = author.partition(",")
-    initials = ["-".join(f"{part[0]}." for part in name.split("-") if part) for name in given.split()]
-    return f"{family.strip()}, {' '.join(initials)}".replace(" ", "\u00a0") if initials else family.strip()
+    @classmethod
+    def of(cls, author: str) -> "Person":
+        """``Kraskov, Alexander``: what stands before the comma is the family name."""
+        family, _, given = author.partition(",")
+        return cls(family.strip(), given.strip())
+
+    def with_initials(self) -> str:
+        """``Kraskov, A.``."""
+        initials = ["-".join(f"{part[0]}." for part in name.split("-") if part) for name in self.given.split()]
+        return f"{self.family}, {' '.join(initials)}".replace(" ", "\u00a0") if initials else self.family
 
 
 def short_authors(reference: Reference, language: Language) -> str:
     """Authors as named in the text."""
-    names = [family_name(author) for author in reference.authors]
+    names = [Person.of(author).family for author in reference.authors]
     if len(names) == 1:
         return names[0]
     if len(names) == 2:
@@ -90,11 +97,11 @@ def plain_letters(text: str) -> str:
 
 def sort_key(reference: Reference) -> tuple[str, str, str]:
     """Order of the list: family names without diacritics, then the year."""
-    return plain_letters(" ".join(family_name(author) for author in reference.authors)), reference.year, reference.key
+    return plain_letters(" ".join(Person.of(author).family for author in reference.authors)), reference.year, reference.key
 
 
 def _people(people: Sequence[str], language: Language) -> str:
-    return language.list([with_initials(person) for person in people])
+    return language.list([Person.of(person).with_initials() for person in people])
 
 
 def _closed(words: Markup) -> Markup:

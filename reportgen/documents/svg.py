@@ -14,6 +14,7 @@ import matplotlib.colors
 import matplotlib.font_manager
 import matplotlib.ticker
 from cycler import cycler
+from markupsafe import Markup
 
 from analyses.errors import InputError
 from analyses.protocol import Drawing
@@ -255,6 +256,14 @@ def _trim(root: ElementTree.Element) -> None:
             element.tail = None
         if element.text is not None and not element.text.strip():
             element.text = None
+
+
+def in_page(svg: str, name: str) -> Markup:
+    """An SVG of `render_svg` for inside a page: the page chooses its size, and a screen reader says `name`."""
+    head, end, rest = svg.partition(">")
+    for size in ("width", "height"):
+        head = re.sub(rf' {size}="[^"]*"', "", head)
+    return Markup(head.replace("<svg", Markup('<svg aria-label="{}"').format(name), 1) + end + rest)
 
 
 def follow_scheme(svg: str, palette: Palette) -> str:

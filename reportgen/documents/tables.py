@@ -12,8 +12,8 @@ import pydantic
 from markupsafe import Markup, escape
 
 from analyses.errors import InputError
-from reportgen.documents.languages import Labels, Language
-from reportgen.documents.writer import inline_markup, row_anchor, verdict_in
+from reportgen.documents.languages import Labels, Language, in_one_line
+from reportgen.documents.writer import inline_markup, row_anchor, side_by_side, verdict_in
 
 NUMERIC = ("integer", "number", "percent", "p", "interval")
 Format = Literal["integer", "number", "percent", "p", "interval", "verdict", "key", "sentence", "value", "text"]
@@ -152,7 +152,7 @@ def _words(key: str, languages: Sequence[Language]) -> dict[str, Markup]:
 
 
 def _empty(languages: Sequence[Language]) -> Markup:
-    words = " / ".join(dict.fromkeys(language.text("format.missing") for language in languages))
+    words = in_one_line(language.text("format.missing") for language in languages)
     return Markup('<span aria-hidden="true">–</span><span class="spoken">{}</span>').format(words)
 
 
@@ -160,11 +160,7 @@ def _in_each(texts: Sequence[str], languages: Sequence[Language]) -> Markup:
     """The same words in each language; once where all write them alike."""
     if len(set(texts)) == 1:
         return Markup('<span lang="{}">{}</span>').format(languages[0].code, inline_markup(texts[0]))
-    words = [
-        Markup('<span lang="{}">{}</span>').format(language.code, inline_markup(text))
-        for language, text in zip(languages, texts, strict=True)
-    ]
-    return Markup('<span class="both"> / </span>').join(words)
+    return side_by_side({language.code: inline_markup(text) for language, text in zip(languages, texts, strict=True)})
 
 
 def _written(column: ColumnSpec, row: Mapping[str, Any], languages: Sequence[Language]) -> Markup:

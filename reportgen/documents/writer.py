@@ -25,15 +25,19 @@ def inline_markup(sentence: str) -> Markup:
     return Markup(INLINE_TAG.sub(r"<\1>", str(escape(sentence))))
 
 
+def side_by_side(words: Mapping[str, str], css: str = "") -> Markup:
+    """The same thing in several languages (code -> words), each marked with its language and, where one is given, a class."""
+    classed = Markup(' class="{}"').format(css) if css else Markup()
+    spans = [Markup('<span{} lang="{}">{}</span>').format(classed, code, each) for code, each in words.items()]
+    return Markup('<span class="both"> / </span>').join(spans)
+
+
 def verdict_mark(verdict: str, words: Mapping[str, str]) -> Markup:
     """A verdict as a sign and a word (in every given language), never by its colour alone."""
     if verdict not in VERDICT_SIGNS:
         raise InputError(f"verdict {verdict!r} must be one of {', '.join(VERDICT_SIGNS)}")
-    labels = Markup('<span class="both"> / </span>').join(
-        Markup('<span lang="{}">{}</span>').format(code, word) for code, word in words.items()
-    )
     return Markup('<span class="verdict verdict--{}"><span class="sign" aria-hidden="true">{}</span> {}</span>').format(
-        verdict, VERDICT_SIGNS[verdict], labels
+        verdict, VERDICT_SIGNS[verdict], side_by_side(words)
     )
 
 

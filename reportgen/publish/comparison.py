@@ -15,7 +15,7 @@ from reportgen.bundle import asking, bundle_digest, read_bundle
 from reportgen.compare import Comparison, Movement, Tolerance, compare_bundles
 from reportgen.documents.assets import Assets
 from reportgen.documents.languages import Labels, Language, load_languages
-from reportgen.documents.svg import Palette, figure_style, follow_scheme, render_svg
+from reportgen.documents.svg import Palette, figure_style, follow_scheme, in_page, render_svg
 from reportgen.publish.description import describe
 from reportgen.publish.pages import Pages
 
@@ -158,11 +158,4 @@ def _figures(before: Results, after: Results, analysis: Analysis, pages: Pages) 
             svg = render_svg(drawing, f"compare-{figure.id.replace('_', '-')}", pages.languages[0].decimal_sign)
             matplotlib.pyplot.close(drawing.figure)
         words = {language.code: language.text(f"compare.{figure.id}.caption") for language in pages.languages}
-        yield {"svg": _scaled(follow_scheme(svg, palette), words, pages.languages), "caption": words, "alt": words}
-
-
-def _scaled(svg: str, words: Mapping[str, str], languages: Sequence[Language]) -> Markup:
-    """Let the page choose the size, and give the picture a name to be read by."""
-    svg = re.sub(r'^(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'^(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    return Markup(svg.replace("<svg ", Markup('<svg aria-label="{}" ').format(words[languages[0].code]), 1))
+        yield {"svg": in_page(follow_scheme(svg, palette), words[pages.languages[0].code]), "caption": words, "alt": words}

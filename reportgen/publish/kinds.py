@@ -12,7 +12,7 @@ from markupsafe import escape
 
 from analyses.errors import InputError
 from analyses.readers import is_file, read_text
-from reportgen.documents.languages import Language
+from reportgen.documents.languages import Language, in_one_line
 from reportgen.yaml_files import read_yaml
 
 
@@ -218,7 +218,7 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (Plain(), MkDocs(), Sphinx
 
 
 def _title(languages: Sequence[Language]) -> str:
-    return " / ".join(dict.fromkeys(language.text("publish.reports") for language in languages))
+    return in_one_line(language.text("publish.reports") for language in languages)
 
 
 def link_words(code: str, languages: Sequence[Language]) -> str:
@@ -244,7 +244,7 @@ def _html_list(entries: Sequence[Entry], languages: Sequence[Language]) -> list[
 def _markdown(entries: Sequence[Entry], languages: Sequence[Language]) -> str:
     lines = [f"# {_markdown_text(_title(languages))}", ""]
     for entry in entries:
-        title = " / ".join(dict.fromkeys(entry.title[language.code] for language in languages if language.code in entry.title))
+        title = in_one_line(entry.title[language.code] for language in languages if language.code in entry.title)
         lines += [f"- [{_markdown_text(title)}](../{entry.slug}/index.html)"]
         lines += [f"    - [{_markdown_text(link_words(code, languages))}](../{entry.slug}/{code}/index.html)" for code in entry.codes]
     return "\n".join(lines) + "\n"

@@ -7,6 +7,8 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
+from reportgen.documents.languages import in_one_line
+from reportgen.documents.references import Person
 from reportgen.publish.description import Study
 
 
@@ -82,7 +84,7 @@ def _links(slug: str, path: str, codes: Sequence[str], base_url: str | None) -> 
 def title_of(study: Study, code: str) -> str:
     """The title in the language or languages of a page."""
     codes = [code] if code in study.title else code.split("-")
-    return " / ".join(dict.fromkeys(study.title[each] for each in codes))
+    return in_one_line(study.title[each] for each in codes)
 
 
 def json_ld(study: Study, code: str, base_url: str | None) -> str:
@@ -122,19 +124,17 @@ def json_ld(study: Study, code: str, base_url: str | None) -> str:
 
 
 def _person(author: str) -> dict[str, str]:
-    family, _, given = author.partition(", ")
-    if not given:
-        return {"@type": "Person", "name": author}
-    return {"@type": "Person", "name": f"{given} {family}", "familyName": family, "givenName": given}
+    person = Person.of(author)
+    if not person.given:
+        return {"@type": "Person", "name": person.family}
+    return {"@type": "Person", "name": f"{person.given} {person.family}", "familyName": person.family, "givenName": person.given}
 
 
 def citation_file(study: Study, message: str, base_url: str | None) -> str:
     """``CITATION.cff`` (Citation File Format 1.2.0) for the study's data and report."""
     first = next(iter(study.title))
-    authors = []
-    for author in study.authors:
-        family, _, given = author.partition(", ")
-        authors.append({"family-names": family, "given-names": given} if given else {"name": author})
+    people = [Person.of(author) for author in study.authors]
+    authors = [{"family-names": each.family, "given-names": each.given} if each.given else {"name": each.family} for each in people]
     # The format wants an author; where nobody is named, the institution is, or else the study.
     authors = authors or [{"name": study.institution.get(first) or study.title[first]}]
     content: dict[str, Any] = {

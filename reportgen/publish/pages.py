@@ -11,7 +11,7 @@ from reportgen.documents.faces import font_faces
 from reportgen.documents.html import data_uri
 from reportgen.documents.languages import Language
 from reportgen.documents.svg import Palette
-from reportgen.documents.writer import inline_markup, verdict_mark
+from reportgen.documents.writer import inline_markup, side_by_side, verdict_mark
 
 # The faces that these pages use; the others would only make them larger.
 _FACES = ("serif-regular", "serif-semibold", "sans-regular", "sans-semibold")
@@ -56,8 +56,7 @@ class Pages:
         """The same thing in every language; said once where the words are the same."""
         if len(set(by_language.values())) == 1:
             return Markup("{}").format(next(iter(by_language.values())))
-        spans = [Markup('<span class="version" lang="{}">{}</span>').format(code, words) for code, words in by_language.items()]
-        return Markup('<span class="both"> / </span>').join(spans)
+        return side_by_side(by_language, "version")
 
     def verdict(self, verdict: str | None) -> Markup:
         """A verdict's sign and word in every language; a dash where there is none."""

@@ -16,15 +16,15 @@ from reportgen import pipeline, registry
 from reportgen.atomic import alone
 from reportgen.bundle import bundle_digest, read_study, verify_bundle
 from reportgen.cache import Cache
+from reportgen.documents import SitePage
 from reportgen.documents.assets import Assets
-from reportgen.documents.languages import Language, load_languages
+from reportgen.documents.languages import Language, in_one_line, load_languages
 from reportgen.publish.description import Study, describe
 from reportgen.publish.history import Regeneration, history_json, read_history, regeneration, timeline, with_entry
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
 from reportgen.publish.metadata import citation_file, head, links, sitemap
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
-from reportgen.publish.reports import bibliography, place_of, report_page
 from reportgen.publish.site import Site, manifest_text, read_manifest
 
 _MANIFEST = "manifest.json"
@@ -207,21 +207,20 @@ class _Publication:
         pages = Pages(study.assets, [study.languages[language.code] for language in self._pages(codes).languages])
         with tempfile.TemporaryDirectory() as temporary:
             rendered = Path(temporary)
+            # The documents to download are those that `run` may have kept; the pages are the site's own.
             pipeline.render(study.bundle, rendered, languages=codes, templates=templates, progress=progress, cache=cache)
-            bilingual = next((code for code in codes if "-" in code), "")
+            reports = {code: self._site_page(study, code, codes) for code in codes}
+            of_site = rendered / "site"
+            pipeline.render_site_pages(study.bundle, of_site, reports, templates=templates, progress=progress, cache=cache)
+            self.site.add(f"{folder}refs.bib", (of_site / "refs.bib").read_bytes())
             for code in codes:
-                place = place_of(rendered, code)
-                html = (place / "report.html").read_text(encoding="utf-8")
+                place = _place_of(rendered, code)
                 own = [study.languages[language.code] for language in chosen(self.known, [code])]
-                words = " / ".join(dict.fromkeys(language.text("publish.about") for language in own))
-                page = report_page(html, head(study, code, codes, self.base_url, SIZE), bilingual, words)
-                self.site.add(f"{folder}{code}/index.html", page)
+                self.site.add(f"{folder}{code}/index.html", (of_site / code / "index.html").read_bytes())
                 self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, study.assets))
                 self.site.add(f"{folder}{code}/report.pdf", (place / "report.pdf").read_bytes())
                 for figure in sorted((place / "figures").glob("*.svg")):
                     self.site.add(f"{folder}{code}/figures/{figure.name}", figure.read_bytes())
-                if code == codes[0]:
-                    self.site.add(f"{folder}refs.bib", bibliography(html))
             self._history(study, label, rendered, codes, pages)
         data = verify_bundle(study.bundle)
         for name in (*data, "SHA256SUMS"):
@@ -229,6 +228,11 @@ class _Publication:
         message = " / ".join(language.text("publish.citation_message") for language in pages.languages)
         self.site.add(f"{folder}CITATION.cff", citation_file(study, message, self.base_url))
         self.site.add(f"{folder}index.html", self._chooser(study, data, codes, pages))
+
+    def _site_page(self, study: Study, code: str, codes: Sequence[str]) -> SitePage:
+        own = [study.languages[language.code] for language in chosen(self.known, [code])]
+        words = in_one_line(language.text("publish.about") for language in own)
+        return SitePage(head(study, code, codes, self.base_url, SIZE), "../index.html", words)
 
     def _chooser(self, study: Study, data: Iterable[str], codes: Sequence[str], pages: Pages) -> str:
         own = {language.code: study.languages[language.code] for language in pages.languages}
@@ -265,7 +269,7 @@ class _Publication:
             self.site.add(f"{own}study.json", (study.bundle / "study.json").read_bytes())
             self.site.add(f"{own}results.nc", (study.bundle / "results.nc").read_bytes())
             for code in codes:
-                self.site.add(f"{own}report-{code}.pdf", (place_of(rendered, code) / "report.pdf").read_bytes())
+                self.site.add(f"{own}report-{code}.pdf", (_place_of(rendered, code) / "report.pdf").read_bytes())
             if changes is not None:
                 self.site.add(f"{own}changes.html", changes)
         # What is kept of earlier ones stays as it was written then.
@@ -328,7 +332,7 @@ class _Publication:
         # What the site says of itself is in every language that one of its studies has.
         pages = self._pages([code for manifest in ordered.values() for code in manifest["languages"]] or self.codes)
         self._add_site_files(ordered, pages)
-        title = " / ".join(dict.fromkeys(language.text("publish.reports") for language in pages.languages))
+        title = in_one_line(language.text("publish.reports") for language in pages.languages)
         scaffold = self.kind.scaffold(self.root, title, self.base_url)
         absent = {path: text for path, text in scaffold.items() if not (self.root / path).exists()}
         self.notes += self.kind.notes(self.root)
@@ -370,6 +374,11 @@ class _Publication:
             for slug, manifest in ordered.items()
         ]
         return pages.render("publish/index.html.j2", studies=rows, canonical=self.base_url)
+
+
+def _place_of(rendered: Path, code: str) -> Path:
+    """The folder that `render` wrote the report of this code into."""
+    return rendered / code if (rendered / code).is_dir() else rendered
 
 
 def _only(texts: Mapping[str, str], pages: Pages) -> dict[str, str]:

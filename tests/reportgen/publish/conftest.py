@@ -5,6 +5,7 @@ import shutil
 
 import numpy
 import pytest
+from markupsafe import Markup
 
 from analyses.mi_distance import analysis
 from analyses.mi_distance.settings import StudySettings
@@ -12,8 +13,12 @@ from analyses.progress import SilentProgress
 from analyses.protocol import Results
 from reportgen import pipeline
 from reportgen.bundle import write_bundle
+from reportgen.documents import SitePage
 
 LAYERS, OCCURRENCES, DIMENSIONS = 4, 5, 48
+HEAD, WORDS = "<!-- head -->", "about-the-study"
+# Before any test puts something in its place.
+_pages_of_site = pipeline.render_site_pages
 
 
 @pytest.fixture(autouse=True)
@@ -65,14 +70,36 @@ def rendered(bundle, tmp_path_factory):
     return out
 
 
+@pytest.fixture(scope="session")
+def pages_of_site(bundle, tmp_path_factory):
+    """The folder with the bundle's pages in some languages, made once, which say HEAD and WORDS where a site has its own."""
+    made = {}
+
+    def folder_of(codes):
+        if codes not in made:
+            made[codes] = tmp_path_factory.mktemp("pages") / "out"
+            _pages_of_site(bundle, made[codes], {code: SitePage(Markup(HEAD), "../index.html", WORDS) for code in codes})
+        return made[codes]
+
+    return folder_of
+
+
 @pytest.fixture
-def documents(monkeypatch, rendered):
+def documents(monkeypatch, rendered, pages_of_site):
     """Rendering takes seconds a document; what is rendered matters to no test of a site's files."""
 
     def render(path, out, *, languages, **options):
         shutil.copytree(rendered, out, dirs_exist_ok=True)
 
+    def render_site_pages(bundle, out, pages, **options):
+        shutil.copytree(pages_of_site(tuple(pages)), out)
+        for code, page in pages.items():
+            file = out / code / "index.html"
+            html = file.read_text(encoding="utf-8").replace(HEAD, page.head).replace(WORDS, page.words)
+            file.write_text(html, encoding="utf-8")
+
     monkeypatch.setattr(pipeline, "render", render)
+    monkeypatch.setattr(pipeline, "render_site_pages", render_site_pages)
 
 
 @pytest.fixture
