@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from analyses.memory import keep_free_memory
 from analyses.mutual_information import Estimator, pairwise_mutual_information
 from analyses.mutual_information.acceleration import SWITCH, kernels
 from benchmarks import peers
@@ -167,6 +168,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peer-pairs", type=int, default=24)
     options = parser.parse_args()
+    # As on the command line; the loops of the other libraries gain by it too.
+    keep_free_memory()
     small = np.load(options.activations) if options.activations else random_vectors(30, 7, 576)
     kind = "coffee study" if options.activations else "random vectors"
     small = small.astype(np.float64)

@@ -51,6 +51,10 @@ def find_blocks(model: nn.Module, layers: int, name: str, *, attention_named: bo
     InputError
         There is no such list, or more than one.
     """
+    if layers < 1:
+        raise InputError(
+            f"model {name}: its configuration speaks of {layers} layers (num_hidden_layers in config.json); expected at least 1"
+        )
     lists = [(path, module) for path, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == layers]
     found = [(path, blocks) for path, blocks in lists if attention_named or any(_attention_child(block) for block in blocks)]
     if len(found) > 1:
@@ -282,7 +286,7 @@ class BranchReader:
                 if leading.projection is not None and not torch.isfinite(leading.projection).all():
                     raise InputError(
                         f"model {self._name}: the {branch} branch of layer {layer + 1} ({leading.path}) gives values that are no finite "
-                        "numbers; the weights of the model are damaged"
+                        "numbers; its weights are damaged, or too large for 32-bit arithmetic"
                     )
             after = self._rows(output)
             if watched.before is None or after is None:

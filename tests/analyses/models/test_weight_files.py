@@ -295,6 +295,17 @@ def test_weights_that_are_no_finite_numbers(folder, value, key, where):
     refused(folder, InputError, where, "no finite numbers")
 
 
+def test_weights_too_large_for_the_arithmetic(folder):
+    make(folder)
+    rewrite(folder / "model.safetensors", lambda tensors: [tensor.mul_(1e20) for tensor in tensors.values()])
+    refused(folder, InputError, "no finite numbers", "too large for 32-bit arithmetic")
+
+
+def test_a_model_without_layers(folder):
+    make(folder, num_hidden_layers=0)
+    refused(folder, InputError, "speaks of 0 layers (num_hidden_layers in config.json)")
+
+
 def test_a_tokenizer_that_knows_more_tokens_than_the_model(folder):
     make(folder, vocab_size=300)
     refused(folder, InputError, "token number", "its embedding has 300 rows")
