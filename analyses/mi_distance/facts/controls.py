@@ -14,6 +14,9 @@ from analyses.occurrences.layer_numbers import places
 from analyses.records import Study
 from analyses.value_specs import interval, is_number, key, listed, number, percent
 
+# Of many repeated words the first are named and the others counted, unless those are few.
+_NAMED, _FEW = 12, 3
+
 
 def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
     present = study["controls"]
@@ -26,6 +29,7 @@ def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
         "excess": {},
         "repeated": None,
         "headline": None,
+        "far_off": {name: _far_off(dataset, present[name]) for name in ("different_word", "repeated_words")},
     }
     if present["different_word"]:
         controls["order"] = {band: [_order(study, band, estimator) for estimator in CO_PRIMARY] for band in ("early", "deep")}
@@ -35,6 +39,11 @@ def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
     if present["repeated_words"]:
         controls["repeated"] = _repeated(dataset, study)
     return controls
+
+
+def _far_off(dataset: xr.Dataset, control: dict[str, Any] | None) -> bool:
+    """Whether a control's pairs lie at distances so different, by over a tenth of the longest, that what differs may be distance."""
+    return bool(control) and 10 * control["largest_distance_deviation"] > int(dataset.token_distance.max())
 
 
 def _headline(rows: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
@@ -123,7 +132,8 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
 def _repeated(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
     """Is it this word, or any that comes again? By branch, over the deep layers."""
     words = study["controls"]["repeated_words"]["words"]
-    found: dict[str, Any] = {"words": listed(list(words)), "count": len(words), "branches": {}}
+    more = len(words) - _NAMED if len(words) > _NAMED + _FEW else 0
+    found: dict[str, Any] = {"words": listed(list(words[: len(words) - more])), "more": more, "count": len(words), "branches": {}}
     for branch in BRANCHES:
         positive = {
             estimator: int((dataset.repeated_words_excess_low.sel(estimator=estimator, branch=branch) > 0).sum())

@@ -1,5 +1,6 @@
 """One layer pair by pair: the matrix of mutual information, its relation to token distance, and one pair's activations."""
 
+import math
 from typing import Any
 
 import matplotlib
@@ -24,6 +25,8 @@ from analyses.value_specs import number
 
 # Not colours of the palette on purpose: cells of the matrix keep their colours on a dark screen, so do the numbers on them.
 DARK_ON_LIGHT, LIGHT_ON_DARK = "#12171d", "#fafbfc"
+# The matrix's side in inches, and what a digit and a line take, in shares of the size of the letters.
+SIDE, DIGIT, LINE = 2.0, 0.62, 1.25
 
 
 def mutual_information_matrix(results: Results) -> FigureSpec:
@@ -33,20 +36,17 @@ def mutual_information_matrix(results: Results) -> FigureSpec:
     position = results.dataset["token_position"].to_numpy()
 
     def draw(labels: Labels) -> Drawing:
-        canvas, hover = Canvas(labels, [Row(2.0, ticks=2)], left=0.66, gap=0.1, right=0.78), Hover()
+        canvas, hover = Canvas(labels, [Row(SIDE, ticks=2)], left=0.66, gap=0.1, right=0.78), Hover()
         values = data["mutual_information"]
         lowest, highest = float(values.min()), float(values.max())
         scale = Normalize(lowest, highest if highest > lowest else lowest + 1e-6)
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             _matrix(canvas, axes, hover, select(data, branch=branch), branch, occurrences, scale)
-            numbers = range(1, occurrences + 1)
-            step = 1 if occurrences <= 12 else 2
-            axes.set_xticks(
-                list(numbers)[::step], [f"{n}\n{canvas.words.integer(int(position[n - 1]))}" for n in numbers][::step], fontsize=SMALL
-            )
-            axes.set_yticks(
-                list(numbers)[::step], [f"{n} · {canvas.words.integer(int(position[n - 1]))}" for n in numbers][::step], fontsize=SMALL
-            )
+            numbers, places = range(1, occurrences + 1), [canvas.words.integer(int(place)) for place in position]
+            across = _step(occurrences, SMALL * (1 + DIGIT * max(len(place) for place in places)))
+            along = _step(occurrences, SMALL * LINE)
+            axes.set_xticks(list(numbers)[::across], [f"{n}\n{places[n - 1]}" for n in numbers][::across], fontsize=SMALL)
+            axes.set_yticks(list(numbers)[::along], [f"{n} · {places[n - 1]}" for n in numbers][::along], fontsize=SMALL)
             canvas.title(axes, f"figure.branch.{branch}")
             canvas.y_label(axes, "figure.mutual_information_matrix.y")
             canvas.x_label(axes, "figure.mutual_information_matrix.x")
@@ -54,6 +54,11 @@ def mutual_information_matrix(results: Results) -> FigureSpec:
         return hover.drawing(canvas)
 
     return FigureSpec("mutual_information_matrix", draw, data)
+
+
+def _step(occurrences: int, room: float) -> int:
+    """Every how many occurrences a label has its room, in points, along a side of the matrix."""
+    return max(1, math.ceil(room * occurrences / (72 * SIDE)))
 
 
 def _matrix(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, branch: str, occurrences: int, scale: Normalize) -> None:

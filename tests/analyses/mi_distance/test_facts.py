@@ -355,3 +355,22 @@ def test_both_languages_ask_for_the_same_values():
     vi, en = (LANGUAGES[code].catalogue for code in ("vi", "en"))
     assert vi.keys() == en.keys()
     assert [key for key in vi if placeholders(vi[key]) != placeholders(en[key])] == []
+
+
+@pytest.mark.parametrize(("deviation", "far"), [(0, False), (0.1, False), (0.11, True), (1, True)])
+def test_a_control_at_other_distances_is_said_to_be_one(results, deviation, far):
+    study = copy.deepcopy(results.study)
+    longest = 1000
+    dataset = results.dataset.assign(token_distance=results.dataset.token_distance.where(False, longest))
+    for name in ("different_word", "repeated_words"):
+        study["controls"][name]["largest_distance_deviation"] = round(deviation * longest)
+    found = facts(Results(dataset, results.activations, study))["controls"]["far_off"]
+    assert found == {"different_word": far, "repeated_words": far}
+
+
+@pytest.mark.parametrize(("count", "named"), [(1, 1), (15, 15), (16, 12), (40, 12)])
+def test_of_many_repeated_words_the_others_are_counted(results, count, named):
+    study = copy.deepcopy(results.study)
+    study["controls"]["repeated_words"]["words"] = [f"w{number:02}" for number in range(count)]
+    found = facts(Results(results.dataset, results.activations, study))["controls"]["repeated"]
+    assert (len(found["words"]["values"]), found["more"]) == (named, count - named)
