@@ -29,7 +29,7 @@ def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
         "excess": {},
         "repeated": None,
         "headline": None,
-        "far_off": {name: _far_off(dataset, present[name]) for name in ("different_word", "repeated_words")},
+        "far_off": {name: _far_off(dataset, present[name] or None) for name in ("different_word", "repeated_words")},
     }
     if present["different_word"]:
         controls["order"] = {band: [_order(study, band, estimator) for estimator in CO_PRIMARY] for band in ("early", "deep")}
@@ -43,7 +43,7 @@ def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
 
 def _far_off(dataset: xr.Dataset, control: dict[str, Any] | None) -> bool:
     """Whether a control's pairs lie at distances so different, by over a tenth of the longest, that what differs may be distance."""
-    return bool(control) and 10 * control["largest_distance_deviation"] > int(dataset.token_distance.max())
+    return control is not None and 10 * control["largest_distance_deviation"] > int(dataset.token_distance.max())
 
 
 def _headline(rows: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
