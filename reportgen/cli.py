@@ -52,6 +52,7 @@ class _Group(TyperGroup):
         arguments = list(sys.argv[1:] if args is None else args)
         try:
             _listen_to_warnings()
+            _refuse_empty(arguments)
             code = super().main(arguments, prog_name, complete_var, False, windows_expand_args, **extra)
             if code == INTERRUPTED:  # typer turns Ctrl-C into this code without a word
                 raise KeyboardInterrupt
@@ -110,6 +111,16 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute and render ev
 Edition = Annotated[str, typer.Option(metavar="NAME", help="report; summary: its first pages; handout: a worksheet, with its key.")]
 AcceptLicence = Annotated[bool, typer.Option("--accept-licence", help="Accept the terms that the model comes under.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if a statement cannot be tested.")]
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise InputError for an empty value: as a path it would be the folder that one happens to be in."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        name, equals, value = (
+            argument.partition("=") if argument.startswith("--") else (before if before.startswith("-") else "", "=", argument)
+        )
+        if equals and not value.strip():
+            raise InputError(f"{name or 'an argument'}: expected a value, found an empty one (is a variable of the script not set?)")
 
 
 class Ended(BaseException):

@@ -538,3 +538,27 @@ def test_dates_of_a_bundle(date):
 
     with pytest.raises(InputError, match="expected a date such as 2026-03-02"):
         _date(date)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["run", "letters", "--out", ""], "--out"),
+        (["run", "letters", "--out="], "--out"),
+        (["run", "letters", "--templates", " "], "--templates"),
+        (["run", "letters", "--word", ""], "--word"),
+        (["run", "letters", "--model", ""], "--model"),
+        (["run", ""], "an argument"),
+        (["render", "", "--out", "here"], "an argument"),
+        (["compare", "one", ""], "an argument"),
+        (["publish", "one", "--to", "plain", "--out", "", "--json"], "--out"),
+        (["study", "check", ""], "an argument"),
+        (["templates", "export", "--out", ""], "--out"),
+    ],
+)
+def test_an_empty_value_is_no_folder(call, tmp_path, arguments, name):
+    before = tree(tmp_path)
+    done = call(*arguments)
+    assert done.exit_code == 2
+    assert done.stderr == f"reportgen: error: {name}: expected a value, found an empty one (is a variable of the script not set?)\n"
+    assert tree(tmp_path) == before
