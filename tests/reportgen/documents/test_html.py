@@ -8,6 +8,7 @@ import re
 import unicodedata
 
 import pytest
+import tinyhtml5
 from fontTools.ttLib import TTFont
 from markupsafe import Markup
 
@@ -172,3 +173,19 @@ def test_what_is_the_same_in_every_language_stands_once(documents: dict[str, Doc
     quoted = Markup("<blockquote>Turkish coffee</blockquote>")
     page = render_html(dataclasses.replace(documents["vi-en"], front=(TextItem({"vi": quoted, "en": quoted}),)), {"en": "English"})
     assert page.count(quoted) == 1
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_an_appendix_is_closed_and_what_links_lead_to_lies_within(pages: dict[str, str], documents: dict[str, Document], code: str) -> None:
+    page = tinyhtml5.parse(pages[code], namespace_html_elements=False)
+    appendices = {section.id: section for section in documents[code].sections if section.appendix}
+    folded = {details: details.find("div").get("id") for details in page.iter("details") if details.get("class") == "appendix"}
+    assert sorted(folded.values()) == sorted(appendices)
+    for details, name in folded.items():
+        assert details.get("open") is None
+        heading = "".join(details.find("summary").itertext())
+        assert all(words in heading for words in appendices[name].heading.values())
+        # What is told from the outside what it is, is read out as a heading, with nothing to press in it but itself.
+        assert not list(details.find("summary").iter("a"))
+    unfolded = {section.get("id") for section in page.iter("section")} - {None}
+    assert unfolded >= {section.id for section in documents[code].sections if not section.appendix}
