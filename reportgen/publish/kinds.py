@@ -3,7 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,15 @@ from reportgen.yaml_files import read_yaml
 
 @dataclass(frozen=True)
 class Entry:
-    """A study in the index of a site: slug, title by language, codes of its pages (``vi``, ``vi-en``)."""
+    """A study in the index of a site: slug, title by language, codes of its pages (``vi``, ``vi-en``).
+
+    `about` is what the site's own search finds it by, by language: its findings in sentences, and keywords.
+    """
 
     slug: str
     title: dict[str, str]
     codes: tuple[str, ...]
+    about: dict[str, str] = field(default_factory=dict)
 
 
 class Kind(ABC):
@@ -57,8 +61,8 @@ class Kind(ABC):
         """Pages of the site's own that would have the address of the study `slug`, relative to the site."""
         return []
 
-    def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
-        """Files of a new site. They are written where they are absent and then belong to the user."""
+    def scaffold(self, site: Path, title: str, base_url: str | None, languages: Sequence[str]) -> dict[str, str]:
+        """Files of a new site in languages (codes, the first one its own), written where they are absent; then they are the user's."""
         return {}
 
     def notes(self, site: Path) -> list[str]:
@@ -100,12 +104,13 @@ class MkDocs(Kind):
     def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
         return {f"{self.content(site)}/reports/index.md": _markdown(entries, languages)}
 
-    def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
+    def scaffold(self, site: Path, title: str, base_url: str | None, languages: Sequence[str]) -> dict[str, str]:
         if self._configuration(site) is not None:
             return {}
         settings: dict[str, Any] = {"site_name": title} | ({"site_url": base_url} if base_url else {})
         # Fonts from elsewhere would tell another company about every reader.
-        settings |= {"theme": {"name": "material", "font": False}}
+        settings |= {"theme": {"name": "material", "font": False, "language": languages[0]}}
+        settings |= {"plugins": [{"search": {"lang": list(languages)}}]}
         home = f"# {escape(title)}\n\n[{escape(title)}](reports/index.md)\n"
         return {"mkdocs.yml": yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), "docs/index.md": home}
 
@@ -147,16 +152,19 @@ class Sphinx(Kind):
         # The pages are no sources of Sphinx, so its own links cannot lead to them.
         listed = "\n".join(_html_list(entries, languages))
         if self._configuration(site) is None or "myst" in (self._configuration(site) or ""):
-            return {"reports/index.md": f"---\norphan: true\n---\n\n# {_markdown_text(title)}\n\n```{{raw}} html\n{listed}\n```\n"}
+            about = "".join(f"\n{_markdown_text(text)}\n" for text in _abouts(entries, languages))
+            return {"reports/index.md": f"---\norphan: true\n---\n\n# {_markdown_text(title)}\n\n```{{raw}} html\n{listed}\n```\n{about}"}
         width = sum(2 if ord(character) > 0x2E80 else 1 for character in title)
         raw = "\n".join(f"   {line}" for line in listed.splitlines())
-        return {"reports/index.rst": f":orphan:\n\n{_restructured(title)}\n{'=' * (width + 4)}\n\n.. raw:: html\n\n{raw}\n"}
+        about = "".join(f"\n{_restructured(text)}\n" for text in _abouts(entries, languages))
+        return {"reports/index.rst": f":orphan:\n\n{_restructured(title)}\n{'=' * (width + 4)}\n\n.. raw:: html\n\n{raw}\n{about}"}
 
-    def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
+    def scaffold(self, site: Path, title: str, base_url: str | None, languages: Sequence[str]) -> dict[str, str]:
         if self._configuration(site) is not None:
             return {}
         lines = [
             f"project = {json.dumps(title, ensure_ascii=False)}",
+            f"language = {json.dumps(languages[0])}",
             'extensions = ["myst_parser"]',
             f'html_extra_path = ["{self.FOLDER}"]',
             f'exclude_patterns = ["_build", "{self.FOLDER}"]',
@@ -196,16 +204,16 @@ class Jekyll(Kind):
         return [f"{slug}{end}" for end in (".md", ".html", "/index.md")]
 
     def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
-        listed = "\n".join(_html_list(entries, languages))
+        listed = "\n".join(_html_list(entries, languages, about=True))
         front = yaml.safe_dump({"layout": "default", "title": _title(languages)}, allow_unicode=True, sort_keys=False)
         # A title may hold what Liquid would take for its own.
         body = listed.replace("{%", "&#123;%").replace("{{", "&#123;&#123;")
         return {"reports/index.html": f"---\n{front}---\n{{% raw %}}\n<h1>{escape(_title(languages))}</h1>\n{body}\n{{% endraw %}}\n"}
 
-    def scaffold(self, site: Path, title: str, base_url: str | None) -> dict[str, str]:
+    def scaffold(self, site: Path, title: str, base_url: str | None, languages: Sequence[str]) -> dict[str, str]:
         if (site / "_config.yml").is_file():
             return {}
-        values: dict[str, str] = {"title": title, "theme": "minima"}
+        values: dict[str, str] = {"title": title, "theme": "minima", "lang": languages[0]}
         if base_url:
             scheme, _, rest = base_url.partition("://")
             host, _, path = rest.partition("/")
@@ -228,7 +236,12 @@ def link_words(code: str, languages: Sequence[Language]) -> str:
     return " / ".join(own[each].text("publish.read" if len(members) == 1 else "publish.read_both") for each in members)
 
 
-def _html_list(entries: Sequence[Entry], languages: Sequence[Language]) -> list[str]:
+def _abouts(entries: Sequence[Entry], languages: Sequence[Language]) -> list[str]:
+    """What each study is found by in each language, as text."""
+    return [entry.about[language.code] for entry in entries for language in languages if language.code in entry.about]
+
+
+def _html_list(entries: Sequence[Entry], languages: Sequence[Language], *, about: bool = False) -> list[str]:
     lines = ["<ul>"]
     for entry in entries:
         titles = " / ".join(
@@ -237,7 +250,9 @@ def _html_list(entries: Sequence[Entry], languages: Sequence[Language]) -> list[
             if language.code in entry.title
         )
         pages = " · ".join(f'<a href="../{entry.slug}/{code}/index.html">{escape(link_words(code, languages))}</a>' for code in entry.codes)
-        lines.append(f'<li><a href="../{entry.slug}/index.html">{titles}</a><br>{pages}</li>')
+        told = [language.code for language in languages if about and language.code in entry.about]
+        paragraphs = "".join(f'<p lang="{code}">{escape(entry.about[code])}</p>' for code in told)
+        lines.append(f'<li><a href="../{entry.slug}/index.html">{titles}</a><br>{pages}{paragraphs}</li>')
     return [*lines, "</ul>"]
 
 
@@ -247,6 +262,7 @@ def _markdown(entries: Sequence[Entry], languages: Sequence[Language]) -> str:
         title = in_one_line(entry.title[language.code] for language in languages if language.code in entry.title)
         lines += [f"- [{_markdown_text(title)}](../{entry.slug}/index.html)"]
         lines += [f"    - [{_markdown_text(link_words(code, languages))}](../{entry.slug}/{code}/index.html)" for code in entry.codes]
+        lines += ["", *(f"    {_markdown_text(text)}\n" for text in _abouts([entry], languages))]
     return "\n".join(lines) + "\n"
 
 

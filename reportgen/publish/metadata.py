@@ -7,9 +7,10 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from reportgen.documents.languages import in_one_line
+from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.references import Person
 from reportgen.publish.description import Study
+from reportgen.publish.pages import sentence
 
 
 def page_url(base_url: str | None, path: str) -> str | None:
@@ -87,6 +88,13 @@ def title_of(study: Study, code: str) -> str:
     return in_one_line(study.title[each] for each in codes)
 
 
+def about(study: Study, language: Language) -> str:
+    """What the study found, in sentences, and its keywords: plain text in one line."""
+    found = [sentence(language, row["key"], row.get("values", {})).striptags() for row in study.facts.get("findings", ())]
+    keywords = study.keywords.get(language.code)
+    return " ".join([*found, *([f"{keywords}."] if keywords else [])])
+
+
 def json_ld(study: Study, code: str, base_url: str | None) -> str:
     """The report as a ScholarlyArticle of schema.org."""
     codes = [code] if code in study.title else code.split("-")
@@ -97,7 +105,7 @@ def json_ld(study: Study, code: str, base_url: str | None) -> str:
         "@type": "ScholarlyArticle",
         "headline": study.title[first],
         "alternativeHeadline": [study.title[each] for each in codes[1:]] or None,
-        "abstract": study.subtitle.get(first),
+        "abstract": about(study, study.languages[first]),
         "keywords": study.keywords.get(first),
         "inLanguage": codes if len(codes) > 1 else first,
         "author": [_person(author) for author in study.authors] or None,

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from markupsafe import Markup
+
 from analyses.errors import InputError
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Identified
@@ -20,9 +22,11 @@ from reportgen.documents import SitePage
 from reportgen.documents.assets import Assets
 from reportgen.documents.languages import Language, in_one_line, load_languages
 from reportgen.publish.description import Study, describe
+from reportgen.publish.feed import NAME as FEED
+from reportgen.publish.feed import feed, feed_link
 from reportgen.publish.history import Regeneration, history_json, read_history, regeneration, timeline, with_entry
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
-from reportgen.publish.metadata import citation_file, head, links, sitemap
+from reportgen.publish.metadata import about, citation_file, head, links, sitemap
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
 from reportgen.publish.site import Site, manifest_text, read_manifest
@@ -137,6 +141,7 @@ class _Publication:
         self.manifests = {slug: read_manifest(self._place(f"{slug}/{_MANIFEST}"), ("title", "languages")) for slug in self._studies()}
         self.site = Site(root, self._published(), replace=replace)
         self.new: dict[str, dict[str, Any]] = {}
+        self.fed: set[str] = set()
         self.notes: list[str] = []
 
     def _studies(self) -> list[str]:
@@ -251,7 +256,7 @@ class _Publication:
             findings=findings,
             data=sorted(data),
             bundle_digest=study.digest,
-            head=links(study.slug, f"{study.slug}/index.html", codes, self.base_url),
+            head=links(study.slug, f"{study.slug}/index.html", codes, self.base_url) + self._feed_link(study, ""),
             up=f"../{self.kind.index}",
         )
 
@@ -279,15 +284,22 @@ class _Publication:
                 self.site.add(f"{self.prefix}{study.slug}/{path}", kept.read_bytes())
         entries = with_entry(entries, new, label)
         self.site.add(f"{folder}history.json", history_json(entries))
+        if (text := feed(study, entries, pages, self.base_url)) is not None:
+            self.site.add(f"{folder}{FEED}", text)
+            self.fed.add(study.slug)
         self.site.add(f"{folder}index.html", self._timeline(study, entries, pages))
         self.new[study.slug] = {
             "name": study.results.study["settings"]["name"],
             "title": dict(study.title),
             "subtitle": dict(study.subtitle),
+            "about": {language.code: about(study, study.languages[language.code]) for language in pages.languages},
             "bundle": study.digest,
             "languages": list(codes),
             "regenerations": len(entries),
         }
+
+    def _feed_link(self, study: Study, up: str) -> Markup:
+        return Markup("\n") + feed_link(up, next(iter(study.title.values()))) if study.slug in self.fed else Markup()
 
     def _timeline(self, study: Study, entries: Sequence[Regeneration], pages: Pages) -> str:
         return pages.render(
@@ -299,7 +311,7 @@ class _Publication:
             ],
             tables=timeline(entries, pages),
             current=study.digest,
-            head=links(study.slug, f"{study.slug}/history/index.html", (), self.base_url),
+            head=links(study.slug, f"{study.slug}/history/index.html", (), self.base_url) + self._feed_link(study, "../"),
         )
 
     def _changes(self, study: Study, pages: Pages) -> str | None:
@@ -333,7 +345,7 @@ class _Publication:
         pages = self._pages([code for manifest in ordered.values() for code in manifest["languages"]] or self.codes)
         self._add_site_files(ordered, pages)
         title = in_one_line(language.text("publish.reports") for language in pages.languages)
-        scaffold = self.kind.scaffold(self.root, title, self.base_url)
+        scaffold = self.kind.scaffold(self.root, title, self.base_url, [language.code for language in pages.languages])
         absent = {path: text for path, text in scaffold.items() if not (self.root / path).exists()}
         self.notes += self.kind.notes(self.root)
         own = {path for path in scaffold if path in self.site.hashes()}
@@ -347,7 +359,11 @@ class _Publication:
         return Published(self.root, published, tuple(written), tuple(removed), tuple(self.notes))
 
     def _add_site_files(self, ordered: Mapping[str, Mapping[str, Any]], pages: Pages) -> None:
-        entries = [Entry(slug, manifest["title"], tuple(manifest["languages"])) for slug, manifest in ordered.items()]
+        entries = [
+            # Manifests of a site that an older version wrote say nothing about their studies.
+            Entry(slug, manifest["title"], tuple(manifest["languages"]), manifest.get("about") or {})
+            for slug, manifest in ordered.items()
+        ]
         files = {f"{self.prefix}{path}": text for path, text in self.kind.extras().items()}
         if self.kind.makes_index:
             files[f"{self.prefix}{self.kind.index}"] = self._index(ordered, pages)

@@ -43,6 +43,7 @@ class _Manifest(pydantic.BaseModel):
     name: str | None = None
     title: dict[str, str] | None = None
     subtitle: dict[str, str] | None = None
+    about: dict[str, str] | None = None
     languages: list[SitePath] | None = None
     bundle: str | None = None
     regenerations: int | None = None

@@ -1,5 +1,6 @@
 """The four kinds of site, built by the real generators; then every link followed, and the pages opened in a browser."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -100,3 +101,28 @@ def test_the_policy_that_the_browser_kept_to_is_there(bundle, tmp_path):
     publish([bundle], "plain", tmp_path / "site", base_url=BASE)
     for page in ["index.html", *PAGES]:
         assert "default-src 'none'" in Path(tmp_path / "site" / page).read_text(encoding="utf-8").partition("<style>")[0]
+
+
+@pytest.mark.parametrize("kind", ["mkdocs", "sphinx"])
+def test_the_search_of_a_site_finds_what_a_study_found(bundles, tmp_path, kind):
+    publish(bundles, kind, tmp_path / "source", base_url=BASE)
+    build(kind, tmp_path / "source", tmp_path / "built")
+    index = (
+        (tmp_path / "built" / ("search/search_index.json" if kind == "mkdocs" else "searchindex.js")).read_text(encoding="utf-8").lower()
+    )
+    words = ["kendall", "mutual information", "thông tin tương hỗ"] if kind == "mkdocs" else ["kendal", "inform", "thông"]
+    for word in words:
+        assert word in index or json.dumps(word)[1:-1] in index, word
+
+
+def test_a_new_site_is_in_the_language_of_its_reports(bundles, tmp_path):
+    publish(bundles, "mkdocs", tmp_path, languages=["vi"])
+    build("mkdocs", tmp_path, tmp_path / "built")
+    assert '<html lang="vi"' in (tmp_path / "built" / "reports" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_stub_of_a_jekyll_site_says_what_was_found(bundles, tmp_path):
+    publish(bundles, "jekyll", tmp_path, languages=["en"])
+    stub = (tmp_path / "reports" / "index.html").read_text(encoding="utf-8")
+    assert stub.count('<p lang="en">') == 2
+    assert "Kendall" in stub

@@ -341,3 +341,29 @@ def test_a_title_may_hold_dollars(variant, tmp_path):
     for title in (r"Half of it: $\frac{1}$ of the tea", "Tea at $5 & $6 a cup"):
         study = variant("dollars", title={"en": title, "vi": title})
         publish([study], "plain", tmp_path / "site", languages=["en"], replace=True)
+
+
+def test_the_feed_names_every_regeneration_that_has_a_time(variant, tmp_path):
+    site, atom = tmp_path / "site", "{http://www.w3.org/2005/Atom}"
+    labels = ["2026-03-02", "2026-03-09T04:00+07:00", "2026-03-16"]
+    for index, label in enumerate(labels):
+        publish([variant(f"run-{index}", date=None, settings={"seed": index})], "plain", site, label=label, languages=["vi"], base_url=BASE)
+    feed = ElementTree.parse(site / "kettle" / "history" / "feed.xml").getroot()
+    assert feed.findtext(f"{atom}updated") == "2026-03-16T00:00:00Z"
+    updated = [entry.findtext(f"{atom}updated") for entry in feed.iter(f"{atom}entry")]
+    assert updated == ["2026-03-16T00:00:00Z", "2026-03-08T21:00:00Z", "2026-03-02T00:00:00Z"]
+    identifiers = [entry.findtext(f"{atom}id") for entry in feed.iter(f"{atom}entry")]
+    assert len(set(identifiers)) == 3
+    for link in feed.iter(f"{atom}link"):
+        path = link.get("href").removeprefix(BASE)
+        assert (site / (path + "index.html" if path.endswith("/") else path)).is_file(), path
+    for page, address in (("index.html", "history/feed.xml"), ("history/index.html", "../history/feed.xml")):
+        assert 'type="application/atom+xml"' in (text := (site / "kettle" / page).read_text(encoding="utf-8"))
+        assert f'href="{address}"' in text
+
+
+def test_without_moments_or_addresses_there_is_no_feed(variant, tmp_path):
+    publish([variant("one", date=None)], "plain", tmp_path / "site", label="week 9", languages=["vi"], base_url=BASE)
+    publish([variant("other")], "plain", tmp_path / "elsewhere", languages=["vi"])
+    assert not [*tmp_path.rglob("feed.xml")]
+    assert not [page for page in tmp_path.rglob("index.html") if "atom+xml" in page.read_text(encoding="utf-8")]
