@@ -238,3 +238,49 @@ def test_a_corrected_title_reaches_baseline_and_site_and_is_called_presentation(
     published = regenerate(repository, "--bundle", "baseline", "--site", str(tmp_path / "other"), "--baseline", "")
     assert published.returncode == 0, published.stderr
     assert (tmp_path / "other" / "kettle" / "vi" / "index.html").is_file()
+
+
+def examples(language):
+    """The blocks of one language in the page on CI."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "docs" / "ci.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def in_a_folder_of_its_own(repository, line, **variables):
+    """Runs a line of an example as its reader would: in a repository that holds a copy of the script."""
+    (repository / "scripts").mkdir(exist_ok=True)
+    (repository / "scripts" / "regenerate.sh").write_bytes(SCRIPT.read_bytes())
+    (repository / "scripts" / "regenerate.sh").chmod(0o755)
+    return subprocess.run(["sh", "-c", line], cwd=repository, capture_output=True, text=True, env={**environment(repository), **variables})
+
+
+def test_the_example_for_gitlab(repository):
+    (job,) = [yaml.safe_load(block)["report"] for block in examples("yaml") if "report:\n  image" in block]
+    (line,) = job["script"]
+    first = in_a_folder_of_its_own(repository, line)
+    assert (first.returncode, "regenerate: first" in first.stderr) == (0, True), first.stderr
+    again = in_a_folder_of_its_own(repository, line)
+    assert (again.returncode, "regenerate: unchanged" in again.stderr) == (0, True), again.stderr
+    (repository / "text.txt").write_text(OTHER_TEXT)
+    moved = in_a_folder_of_its_own(repository, line)
+    assert moved.returncode == (1 if "Verdicts that changed" in moved.stdout else 0), moved.stderr
+    assert "regenerate: moved" in moved.stderr
+    # What is kept for the reader of a failed job is what the script wrote.
+    (kept,) = job["artifacts"]["paths"]
+    assert (repository / kept / "changes.html").is_file()
+
+
+def test_the_example_for_cron(repository):
+    (line,) = [block.strip() for block in examples("sh") if block.startswith("17 4")]
+    minute, hour, day, month, weekday, command = line.split(maxsplit=5)
+    assert (minute, hour, day, month, weekday) == ("17", "4", "*", "*", "1")
+    home = repository.parent
+    repository.rename(home / "course")
+    (home / ".local" / "bin").mkdir(parents=True)
+    (home / ".local" / "bin" / "reportgen").symlink_to(REPORTGEN)
+    # cron starts in the home folder, with hardly a variable.
+    bare = {name: value for name, value in environment(repository).items() if name in ("REPORTGEN_CACHE", "PYTHONPATH")}
+    for state in ("first", "unchanged"):
+        in_a_folder_of_its_own(home / "course", "true")
+        done = subprocess.run(["sh", "-c", command], cwd=home, env={**bare, "HOME": str(home), "PATH": "/usr/bin:/bin"}, check=False)
+        log = (home / "course" / "regenerate.log").read_text(encoding="utf-8")
+        assert (done.returncode, log.splitlines()[-1]) == (0, f"regenerate: {state}"), log
