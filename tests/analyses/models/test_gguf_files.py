@@ -89,7 +89,8 @@ def write(
     writer.add_tokenizer_pre(pre)
     writer.add_token_list(byte_vocabulary())
     writer.add_token_types([1] * 257 + [3])
-    writer.add_token_merges(["t e"])
+    # Twice, for older transformers take a list of one for a scalar; no real tokenizer has one merge.
+    writer.add_token_merges(["t e"] * 2)
     for special in ("bos", "eos", "unk", "pad"):
         getattr(writer, f"add_{special}_token_id")(257)
     for call, value in extra:
