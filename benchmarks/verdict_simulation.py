@@ -9,6 +9,7 @@ same pairs. Verdicts are those of the study, by `judge` and `conclude`.
 
 - ``null``: no difference between branches or layers, no relation to distance; for statement 5, nearest neighbours that are
   unrelated to the histogram. For claims of a range also the least favourable case: the truth at the range's edge.
+- ``sizes``: the exact tests that the verdicts on taus rest on, alone, over more data sets.
 - ``planted``: each statement or part true, then false (its opposite), at small effects such as real ones (.5 and 1 sd) and large ones.
 - ``jackknife``: beside the verdicts on taus, what the interval of version 0.1 (a jackknife) would have decided.
 - ``activations``: planted Gaussian correlations as ready activations through the whole computation, real estimators.
@@ -29,7 +30,7 @@ import numpy.typing as npt
 from analyses.mi_distance.bands import Bands, bands_of
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.hypotheses import STATEMENTS, decide, judge, measure_with_intervals
-from analyses.mi_distance.measures import measure_taus
+from analyses.mi_distance.measures import OF_TAUS, measure_taus, tau_weights
 from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.study import analyse
@@ -38,6 +39,7 @@ from analyses.occurrences.pairs import Pairs, pairs_of
 from analyses.occurrences.vectors import from_file
 from analyses.progress import SilentProgress
 from analyses.statistics import jackknife, kendall_tau
+from analyses.statistics.resampling import relabelled_tau
 from analyses.statistics.verdicts import VERDICTS, Interval
 from benchmarks.simulations import tally, write
 
@@ -243,6 +245,22 @@ def planted(data_sets: int, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
+def sizes(data_sets: int, seed: int) -> dict[str, float]:
+    """Measure of taus -> share of data sets without an effect in which its exact test rejects at .05, by one estimator alone.
+
+    The verdicts on taus rest on these tests, and so many data sets tell a share of 5 % from one of 6 %.
+    """
+    case, rejected = Case("no effect", Truth(flat())), np.zeros(len(OF_TAUS))
+    for index in range(data_sets):
+        values, pairs = data_set(np.random.default_rng([seed, 3, index]), case)
+        rows = values[:1]
+        found = relabelled_tau(
+            pairs.first, pairs.second, pairs.distance, rows.reshape(1, -1, len(pairs)), tau_weights(rows, BANDS), seed=SETTINGS.seed
+        )
+        rejected += np.abs(found.estimate[0]) > found.half_width[0]
+    return {name: round(float(share), 4) for name, share in zip(OF_TAUS, rejected / max(data_sets, 1), strict=True)}
+
+
 # What the vectors of `planted_activations` make true; the shift depends on the estimators alone and is not planted in them.
 PLANTED_IN_VECTORS = {"early_layers": True, "deep_layers": False, "negative_tau": False, "tau_separation": False}
 
@@ -308,6 +326,8 @@ def table(results: dict[str, Any]) -> str:
         single = [share[verdict] for name, share in shares.items() if name in ESTIMATORS for verdict in VERDICTS[:2]]
         cells = " | ".join(f"{shares['conclusion'][verdict]:.1%}" for verdict in VERDICTS[:2])
         lines.append(f"| {row['statement']} | {row['effect']} | {cells} | {max(single):.1%} |")
+    lines += ["", f"Exact tests of taus, rejected at .05 in {results['settings']['size_data_sets']} data sets without an effect", ""]
+    lines += ["| measure | rejected |", "|---|---:|", *(f"| {name} | {share:.1%} |" for name, share in results["sizes"].items())]
     lines += ["", f"Planted, {results['settings']['planted_data_sets']} data sets each", ""]
     lines += ["| statement or part | planted | T | supported | contradicted | jackknife of 0.1: decided |", "|---|---|---:|---:|---:|---:|"]
     for row in results["planted"]:
@@ -336,6 +356,7 @@ def _cells(row: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="How often the verdicts are right, with and without a planted effect.")
     parser.add_argument("--null-data-sets", type=int, default=500)
+    parser.add_argument("--size-data-sets", type=int, default=10_000)
     parser.add_argument("--planted-data-sets", type=int, default=200)
     parser.add_argument("--activation-data-sets", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -344,6 +365,7 @@ def main() -> None:
     results: dict[str, Any] = {
         "settings": {name: value for name, value in sorted(vars(options).items()) if name != "out"},
         "null": null(options.null_data_sets, options.seed),
+        "sizes": sizes(options.size_data_sets, options.seed),
         "planted": planted(options.planted_data_sets, options.seed),
         "activations": activations(options.activation_data_sets, options.seed),
     }
