@@ -253,6 +253,12 @@ def write_files(results: Results, tables: Callable[[Results], Mapping[str, panda
     (folder / _SUMS).write_bytes("".join(lines).encode())
 
 
+def write_core(results: Results, folder: Path) -> None:
+    """Write a study without vectors and tables into an empty folder: ``results.nc`` and ``study.json``."""
+    write_dataset(results.dataset, folder / _DATASETS[0])
+    _write_study(results.study, folder / _STUDY)
+
+
 def _write_study(study: Mapping[str, Any], file: Path) -> None:
     content = plain(study)
     # Settings and verdicts keep the order in which their author declared them; in the rest the order says nothing.

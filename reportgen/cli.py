@@ -307,6 +307,54 @@ def analyze(
 
 
 @app.command()
+def sweep(
+    grid: Annotated[str, typer.Argument(metavar="GRID", help="A built-in grid (corpus) or a YAML file: models, texts, words.")],
+    out: Out = Path("out"),
+    store: Annotated[str | None, typer.Option(metavar="URL", help="Where cells are kept: a folder or a URL. [OUT/store]")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Processes. [one for each processor]")] = None,
+    part: Annotated[
+        str | None, typer.Option("--shard", metavar="I/N", help="Only this part of the cells, without a report.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what could not be computed before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to be done, and do nothing.")] = False,
+    lang: Languages = None,
+    format: Formats = None,
+    no_cache: NoCache = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Study many words in many texts by many models, and pool them into one report."""
+    from reportgen import sweep as sweeps
+
+    display = _display(quiet)
+    if dry_run:
+        _say(sweeps.outlook(grid, out, store=store, progress=display))
+        return DONE
+    swept = sweeps.sweep(
+        grid,
+        out,
+        store=store,
+        workers=workers,
+        part=part,
+        retry=retry_failed,
+        languages=_languages(lang),
+        formats=_formats(format),
+        progress=display,
+        cache=_cache(no_cache),
+    )
+    done = {"computed": swept.done.computed, "there": swept.done.there, "failed": swept.done.failed}
+    if not quiet:
+        _say(f"cells computed: {done['computed']}, there before: {done['there']}, not to be computed: {done['failed']}", err=True)
+    if swept.outcome is None:
+        _result(as_json, DONE, **done)
+        return DONE
+    outcome = swept.outcome
+    _show(display, quiet, False, _concluded(outcome.results.study), [*outcome.documents, outcome.bundle])
+    _result(as_json, DONE, **done, bundle=outcome.bundle, documents=outcome.documents)
+    return DONE
+
+
+@app.command()
 def render(
     bundle: BundleArgument,
     lang: Languages = None,

@@ -1,7 +1,7 @@
 """What a study computes with: the captured vectors, from a model and a text or from a file of ready activations."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,11 +69,40 @@ def _read(model: ModelSettings, text: str, words: list[tuple[int, ...]], progres
     return _Read(captured.activation, captured.other_output, positions, words, dict(captured.provenance))
 
 
+# A model's reading of a text at the tokens of some words.
+_Reader = Callable[[ModelSettings, str, list[tuple[int, ...]], Progress], _Read]
+
+
+def read_inputs(requests: Sequence[CaptureRequest], progress: Progress) -> Iterator[StudyInput | InputError]:
+    """The vectors of many studies, each as `read_input` gives them; a model reads the same text once for all of its words.
+
+    In place of vectors the error that a study's own word or settings make. A model that is not to be had ends all of it (MissingError).
+    """
+    known: dict[tuple[str, str], _Read] = {}
+
+    def read(model: ModelSettings, text: str, words: list[tuple[int, ...]], progress: Progress) -> _Read:
+        from analyses.models import tokenize
+
+        key = (model.model_dump_json(), text)
+        if key not in known:
+            # Of the text before, nothing is wanted any more.
+            known.clear()
+            every: list[tuple[int, ...]] = [(position,) for position in range(len(tokenize(model, text).ids))]
+            known[key] = _read(model, text, every, progress)
+        return replace(known[key], words=words)
+
+    for request in requests:
+        try:
+            yield without_silent_layers(_from_model(request, progress, read))
+        except InputError as error:
+            yield error
+
+
 def _last_tokens(words: Iterable[Occurrence]) -> np.ndarray:
     return np.array([word.tokens[-1] for word in words], dtype=np.int64)
 
 
-def _from_model(settings: CaptureRequest, progress: Progress) -> StudyInput:
+def _from_model(settings: CaptureRequest, progress: Progress, read: _Reader = _read) -> StudyInput:
     # Only this way of getting vectors needs torch; reports are rendered where it is not installed.
     from analyses.models import tokenize
 
@@ -98,26 +127,26 @@ def _from_model(settings: CaptureRequest, progress: Progress) -> StudyInput:
     occurrences = list(found.occurrences)
     others = _other_words(settings.text, offsets, [*occurrences, *found.left_out]) if settings.controls.different_word else []
     of_word = [occurrence.tokens for occurrence in occurrences]
-    read = _read(settings.model, text, [*of_word, *(other.tokens for other in others)], progress)
-    vectors = read.represented(settings.representative_token)
+    seen = read(settings.model, text, [*of_word, *(other.tokens for other in others)], progress)
+    vectors = seen.represented(settings.representative_token)
     count = len(occurrences)
     untrained = None
     if settings.controls.untrained:
         twins = [settings.model.model_copy(update={"untrained": True, "seed": seed}) for seed in untrained_seeds(settings)]
-        untrained = np.stack([_read(twin, text, of_word, progress).represented(settings.representative_token) for twin in twins])
+        untrained = np.stack([read(twin, text, of_word, progress).represented(settings.representative_token) for twin in twins])
     # What has the same vector by another choice is no choice.
     split = any(len(tokens_of) > 1 for tokens_of in of_word)
     another = "mean" if settings.representative_token == "last" else "last"
-    alternative = read.represented(another)[:, :, :count] if split else None
+    alternative = seen.represented(another)[:, :, :count] if split else None
     other_output: dict[str, Any] = {}
-    if read.other_output is not None:
-        other = read.represented(settings.representative_token, other_output=True)
+    if seen.other_output is not None:
+        other = seen.represented(settings.representative_token, other_output=True)
         other_output = {
             "other_output_activation": other[:, :, :count],
             "other_output_control_activation": other[:, :, count:] if others else None,
-            "other_output_alternative_activation": read.represented(another, other_output=True)[:, :, :count] if split else None,
+            "other_output_alternative_activation": seen.represented(another, other_output=True)[:, :, :count] if split else None,
         }
-    behind, provenance = _behind_neutral_prefix(settings, occurrences, others, progress)
+    behind, provenance = _behind_neutral_prefix(settings, occurrences, others, progress, read)
     if prefix:
         provenance = {"prefix": _described(prefix)}
     return StudyInput(
@@ -138,7 +167,7 @@ def _from_model(settings: CaptureRequest, progress: Progress) -> StudyInput:
             ],
             "word": found.to_dict(),
         },
-        provenance={"model": read.provenance} | provenance,
+        provenance={"model": seen.provenance} | provenance,
         alternative_activation=alternative,
         **behind,
         **other_output,
@@ -151,7 +180,7 @@ def untrained_seeds(settings: CaptureRequest) -> list[int]:
 
 
 def _behind_neutral_prefix(
-    settings: CaptureRequest, occurrences: list[Occurrence], others: list[Occurrence], progress: Progress
+    settings: CaptureRequest, occurrences: list[Occurrence], others: list[Occurrence], progress: Progress, read: _Reader
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays of the words of the study where its text stands behind the neutral prefix, and what that prefix is."""
     from analyses.models import tokenize
@@ -173,7 +202,7 @@ def _behind_neutral_prefix(
 
     of_word, of_others = there(occurrences), there(others)
     words = [word.tokens for word in (*of_word, *of_others)]
-    vectors = _read(settings.model, text, words, progress).represented(settings.representative_token)
+    vectors = read(settings.model, text, words, progress).represented(settings.representative_token)
     arrays = {"prefix_activation": vectors[:, :, : len(of_word)], "prefix_token_position": _last_tokens(of_word)}
     if of_others:
         arrays |= {"prefix_control_activation": vectors[:, :, len(of_word) :], "prefix_control_token_position": _last_tokens(of_others)}

@@ -1,0 +1,250 @@
+"""The grid of a sweep: which models read which texts, and which words are studied in each. Read from YAML."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pydantic
+from pydantic import Field, model_validator
+
+from analyses.errors import InputError, MissingError
+from analyses.models.settings import ModelSettings
+from analyses.occurrences.settings import DocumentSettings, Section
+from analyses.readers import is_file, is_folder, read_text
+from analyses.words import words_of
+from reportgen.yaml_files import read_yaml
+
+# What a cell has of its own, and what makes it one.
+_OF_A_CELL = ("name", "word", "text", "text_file", "model", "activations_file", "document", "robustness", "analysis")
+
+
+class TextEntry(Section):
+    """One text of a list."""
+
+    name: str = Field(min_length=1, description="What the text is called in tables and figures.")
+    text: str | None = Field(None, description="The text itself; or give text_file.")
+    text_file: str | None = Field(None, description="A UTF-8 file with the text.")
+    language: str | None = Field(None, description="Code of its language, such as en or vi.")
+    word: tuple[str, ...] = Field((), description="The words to study in it, for words: {column: word}.")
+
+    @pydantic.field_validator("word", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _has_a_text(self) -> Self:
+        if (self.text is None) == (self.text_file is None):
+            raise ValueError("expected either text or text_file")
+        return self
+
+
+class TextsSettings(Section):
+    """Where the texts come from: exactly one of folder, file, list."""
+
+    folder: str | None = Field(None, description="A folder of .txt files; each file's name is its text's.")
+    file: str | None = Field(None, description="A CSV, JSON Lines or Parquet table with the columns text or file, name, language, word.")
+    list: tuple[TextEntry, ...] | None = Field(None, min_length=1, description="The texts themselves.")
+    language: str | None = Field(None, description="Code of the language of all texts that say nothing of their own.")
+    most: int | None = Field(None, ge=1, description="At the most so many texts: a sample by the grid's seed.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.folder, self.file, self.list)) != 1:
+            raise ValueError("expected exactly one of folder, file, list")
+        return self
+
+
+class EveryWord(Section):
+    """Every word that occurs often enough in a text."""
+
+    at_least: int = Field(6, ge=4, description="How often a word must occur in a text to be studied there.")
+    stop_words: tuple[str, ...] = Field((), description="Words that are left out.")
+    most: int | None = Field(None, ge=1, description="At the most so many words of a text, the most frequent ones first.")
+
+
+class WordsSettings(Section):
+    """Which words are studied: exactly one of list, by_text, column, every."""
+
+    list: tuple[str, ...] | None = Field(None, min_length=1, description="These words, in every text.")
+    by_text: dict[str, tuple[str, ...]] | None = Field(None, min_length=1, description="Name of a text -> its words.")
+    column: Literal["word"] | None = Field(None, description="word: those that the texts' table names beside each text.")
+    every: EveryWord | None = Field(None, description="Every word that occurs often enough.")
+
+    @pydantic.field_validator("by_text", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: object) -> object:
+        return {name: (words,) if isinstance(words, str) else words for name, words in value.items()} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(source is not None for source in (self.list, self.by_text, self.column, self.every)) != 1:
+            raise ValueError("expected exactly one of list, by_text, column, every")
+        return self
+
+
+class GridSettings(Section):
+    """A grid of studies."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="What the sweep is called in files and addresses.")
+    models: tuple[ModelSettings, ...] = Field((ModelSettings(),), min_length=1, description="The models, as in a study file.")
+    texts: TextsSettings = Field(description="Where the texts come from.")
+    words: WordsSettings = Field(description="Which words are studied.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="Keys of a study file that hold for every cell (estimation: ...).")
+    seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of the sample of texts.")
+    document: DocumentSettings = Field(default_factory=DocumentSettings, description="The title block of the pooled report.")
+
+    @pydantic.field_validator("settings")
+    @classmethod
+    def _leaves_the_cells_their_own(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for key in value:
+            if key in _OF_A_CELL:
+                raise ValueError(f"{key} is each cell's own; expected other keys of a study file, such as estimation or controls")
+        return value
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text of a sweep, with the words that its table names."""
+
+    name: str
+    text: str
+    language: str | None
+    words: tuple[str, ...]
+
+
+def load_grid(file: Path) -> GridSettings:
+    """Read a grid file.
+
+    Raises
+    ------
+    InputError
+        One line that names the file, the key and what was expected there.
+    """
+    values = read_yaml(file).values
+    if not isinstance(values, dict):
+        raise InputError(f"{file}: expected the keys of a grid: name, texts, words, ...")
+    try:
+        return GridSettings.model_validate(values)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the grid"
+        raise InputError(f"{file}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def texts_of(grid: GridSettings, file: Path) -> list[Text]:
+    """The texts of the grid in `file`, in the order of their names; raises InputError for what cannot be read."""
+    settings = grid.texts
+    if settings.folder is not None:
+        found = list(_of_folder(_at(file, settings.folder), f"{file}: texts.folder"))
+    elif settings.file is not None:
+        found = list(_of_table(_at(file, settings.file), f"{file}: texts.file"))
+    else:
+        found = [_of_entry(entry, file) for entry in settings.list or ()]
+    found = [Text(text.name, text.text, text.language or settings.language, text.words) for text in found]
+    counts = Counter(text.name for text in found)
+    if twice := [name for name, count in counts.items() if count > 1]:
+        raise InputError(f"{file}: texts: two texts are named {twice[0]}; give each a name of its own")
+    if not found:
+        raise InputError(f"{file}: texts: there is none")
+    found.sort(key=lambda text: text.name)
+    if settings.most is not None and len(found) > settings.most:
+        found = sorted(random.Random(grid.seed).sample(found, settings.most), key=lambda text: text.name)
+    return found
+
+
+def words_in(grid: GridSettings, text: Text) -> tuple[str, ...]:
+    """The words that the grid studies in a text, in a fixed order."""
+    words = grid.words
+    if words.list is not None:
+        return words.list
+    if words.by_text is not None:
+        return words.by_text.get(text.name, ())
+    if words.column is not None:
+        return text.words
+    assert words.every is not None
+    left_out = {word.casefold() for word in words.every.stop_words}
+    counts = Counter(text.text[first:last].casefold() for first, last in words_of(text.text))
+    kept = [(word, count) for word, count in counts.items() if count >= words.every.at_least and word not in left_out]
+    kept.sort(key=lambda row: (-row[1], row[0]))
+    return tuple(word for word, _ in kept[: words.every.most])
+
+
+def check_names(grid: GridSettings, texts: Sequence[Text], file: Path) -> None:
+    """Raise InputError where words are given for a text that there is not."""
+    names = {text.name for text in texts}
+    for name in grid.words.by_text or ():
+        if name not in names and grid.texts.most is None:
+            raise InputError(f"{file}: words.by_text: there is no text named {name}; there are {', '.join(sorted(names)[:5])}, ...")
+
+
+def _at(file: Path, path: str) -> Path:
+    return file.parent / Path(path).expanduser()
+
+
+def _of_entry(entry: TextEntry, file: Path) -> Text:
+    text = entry.text if entry.text is not None else read_text(_at(file, entry.text_file or ""), "text")
+    return Text(entry.name, text.strip(), entry.language, entry.word)
+
+
+def _of_folder(folder: Path, where: str) -> Iterator[Text]:
+    if not is_folder(folder):
+        raise InputError(f"{where}: there is no folder {folder}")
+    for file in sorted(folder.glob("*.txt")):
+        yield Text(file.stem, read_text(file, "text").strip(), None, ())
+
+
+def _of_table(file: Path, where: str) -> Iterator[Text]:
+    for number, row in enumerate(_rows(file, where), start=1):
+        place = f"{file}, row {number}"
+        name, text, path = (_cell(row, column) for column in ("name", "text", "file"))
+        if name is None or (text is None) == (path is None):
+            raise InputError(f"{place}: expected the columns name, and text or file; found {', '.join(map(str, row))}")
+        text = text if text is not None else read_text(file.parent / str(path), "text")
+        word = _cell(row, "word")
+        yield Text(name, text.strip(), _cell(row, "language"), (word,) if word else ())
+
+
+def _rows(file: Path, where: str) -> Iterator[Mapping[str, Any]]:
+    if not is_file(file):
+        raise InputError(f"{where}: there is no file {file}")
+    if file.suffix == ".csv":
+        yield from csv.DictReader(read_text(file, "table of texts").splitlines())
+    elif file.suffix == ".jsonl":
+        import json
+
+        for number, line in enumerate(read_text(file, "table of texts").splitlines(), start=1):
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise InputError(f"{file}, line {number}: not valid JSON: {error}") from None
+            if not isinstance(row, dict):
+                raise InputError(f"{file}, line {number}: expected an object with name, and text or file")
+            yield row
+    elif file.suffix == ".parquet":
+        yield from _parquet_rows(file)
+    else:
+        raise InputError(f"{where}: {file.name}: expected a .csv, .jsonl or .parquet file")
+
+
+def _parquet_rows(file: Path) -> Iterator[Mapping[str, Any]]:
+    import pandas
+
+    try:
+        table = pandas.read_parquet(file)
+    except ImportError:
+        raise MissingError(f"{file}: a Parquet table needs pyarrow; run:  pip install pyarrow") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: no Parquet table ({' '.join(str(error).split())})") from None
+    yield from table.to_dict("records")
+
+
+def _cell(row: Mapping[str, Any], column: str) -> str | None:
+    value = row.get(column)
+    return value if isinstance(value, str) and value.strip() else None

@@ -1,0 +1,134 @@
+"""Where finished cells are kept: a local folder, or any place that fsspec reaches. What is there is never computed again.
+
+A cell is one object that is there whole or not at all: locally it is written beside its place and renamed, elsewhere put in one piece.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analyses.errors import InputError, MissingError
+from reportgen.bundle import write_core
+
+if TYPE_CHECKING:
+    from analyses.protocol import Results
+
+PLAN, CELLS, FAILED = "plan.json", "cells", "failed"
+# The earliest date that a zip file can name: when a cell was written says nothing about it.
+_NO_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def packed(results: Results) -> bytes:
+    """A cell as one zip file with ``study.json`` and ``results.nc``, uncompressed: the same results give the same bytes."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_core(results, folder)
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+            for file in sorted(folder.iterdir()):
+                member = zipfile.ZipInfo(file.name, _NO_DATE)
+                member.external_attr = 0o644 << 16
+                archive.writestr(member, file.read_bytes())
+    return stream.getvalue()
+
+
+class Store:
+    """The store at an address: a folder's path, or a URL such as ``s3://bucket/sweep``.
+
+    Raises
+    ------
+    InputError
+        The address is none.
+    MissingError
+        What reaches it is not installed.
+    """
+
+    def __init__(self, address: str) -> None:
+        import fsspec
+        from fsspec.implementations.local import LocalFileSystem
+
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(address)
+        except ImportError as error:
+            raise MissingError(f"--store {address}: {' '.join(str(error).split())}") from error
+        except ValueError as error:
+            raise InputError(f"--store {address}: {' '.join(str(error).split())}; expected a folder or a URL") from error
+        self.address = address
+        self._local = isinstance(self._files, LocalFileSystem)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, if the store is one."""
+        return Path(self._root) if self._local else None
+
+    def keys(self, kind: str) -> set[str]:
+        """Keys of the objects of a kind (`CELLS`, `FAILED`) that are there."""
+        try:
+            names = self._files.ls(f"{self._root}/{kind}", detail=False, refresh=True)
+        except FileNotFoundError:
+            return set()
+        except TypeError:  # a file system that keeps no listings knows nothing to refresh
+            names = self._files.ls(f"{self._root}/{kind}", detail=False)
+        return {Path(name).stem for name in names if not Path(name).name.startswith(".")}
+
+    def whole(self, keys: Iterable[str]) -> set[str]:
+        """Those of the cells that can be read to their end; the others are as good as not there."""
+        return {key for key in keys if self._is_whole(key)}
+
+    def read(self, name: str) -> bytes:
+        """The bytes of an object."""
+        return bytes(self._files.cat_file(f"{self._root}/{name}"))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put an object there in one piece."""
+        place = f"{self._root}/{name}"
+        if not self._local:
+            self._files.pipe_file(place, content)
+            return
+        target = Path(place)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(beside, 0o644)
+            os.replace(beside, target)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+
+    def write_failure(self, key: str, reason: str) -> None:
+        """Record why a cell could not be computed."""
+        self.write(f"{FAILED}/{key}.json", as_json({"key": key, "reason": reason}))
+
+    def remove_failure(self, key: str) -> None:
+        """Forget that a cell could not be computed."""
+        if self._files.exists(place := f"{self._root}/{FAILED}/{key}.json"):
+            self._files.rm_file(place)
+
+    def sweep_up(self) -> None:
+        """Remove what a killed writer left beside the cells of a local store."""
+        for kind in (CELLS, FAILED):
+            for left in (self.folder / kind).glob(".*") if self.folder else ():
+                left.unlink(missing_ok=True)
+
+    def _is_whole(self, key: str) -> bool:
+        try:
+            with zipfile.ZipFile(io.BytesIO(self.read(f"{CELLS}/{key}.zip"))) as archive:
+                return archive.testzip() is None and {"study.json", "results.nc"} <= set(archive.namelist())
+        except (zipfile.BadZipFile, OSError, ValueError):
+            return False
+
+
+def as_json(content: Any) -> bytes:
+    """JSON of one form: sorted keys, every character as it is."""
+    return (json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
