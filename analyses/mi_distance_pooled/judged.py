@@ -12,7 +12,7 @@ from analyses.mi_distance.names import CO_PRIMARY, ESTIMATORS
 from analyses.mi_distance.settings import HypothesisSettings
 from analyses.mi_distance_pooled.measured import CONTROLS, MEASURES, Values, measured_of
 from analyses.statistics.multiplicity import adjust
-from analyses.statistics.pooling import Mean, crossed_model, meta_analysis, p_against, texts_needed
+from analyses.statistics.pooling import Mean, crossed_model, mean_over, meta_analysis, p_against, texts_needed
 from analyses.statistics.verdicts import Interval, number_or_none
 
 # The least effect that is worth a text: nats, or tau.
@@ -240,7 +240,8 @@ def left_out(values: Values, rules: Rules, alpha: float) -> Row:
             for one, other in zip(whole, conclusions_of(verdicts_of(kept, rules), alpha), strict=False):
                 if one["statement"] == other["statement"] and one["verdict"] != other["verdict"]:
                     changes.append({"left_out": name, "statement": one["statement"], "verdict": other["verdict"]})
-        stacked = np.stack([np.nanmean(kept.by_text, axis=-1) for kept in rest.values()])
+        stacked = np.stack([np.array([mean.estimate for mean in kept.means.values()]) for kept in rest.values()])
+        stacked = stacked.reshape(len(rest), len(CONTROLS), len(ESTIMATORS), len(MEASURES))
         ranges = [
             {
                 "part": part.name, "estimator": ESTIMATORS[estimator], "control": CONTROLS[control],
@@ -254,17 +255,14 @@ def left_out(values: Values, rules: Rules, alpha: float) -> Row:
         return {"ranges": ranges, "changes": changes}
 
     words = tuple(dict.fromkeys(values.words))
-    with np.errstate(invalid="ignore"):
-        return {
-            "text": over(values.text_names, lambda name: values.without(text=name)),
-            "word": over(words, lambda name: values.without(word=name)),
-        }
+    return {
+        "text": over(values.text_names, lambda name: values.without(text=name)),
+        "word": over(words, lambda name: values.without(word=name)),
+    }
 
 
 def over_models(means: Sequence[np.ndarray], rules: Rules) -> list[Row]:
     """Verdicts on the mean over models, each model's (control, estimator, measure) means counting once."""
-    from analyses.statistics.pooling import mean_over
-
     stacked = np.stack(means, axis=-1)
     rows = []
     for index, control in enumerate(CONTROLS):

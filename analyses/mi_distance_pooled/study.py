@@ -182,11 +182,12 @@ def _dataset(main: Sequence[Cell], values: Values, cells: Sequence[Cell], models
     variables["cell_text"] = (("cell",), np.array([values.text_names.index(text) for text in values.texts]), {"long_name": "index of its text"})
     words = sorted(set(values.words))
     variables["cell_word"] = (("cell",), np.array([words.index(word) for word in values.words]), {"long_name": "index of its word"})
+    variables["word_name"] = (("word",), np.array(words), {"long_name": "the words"})
     if len(models) > 1:
         variables |= _by_model(cells, models)
     dataset = xr.Dataset({name: (dims, value, attributes) for name, (dims, value, attributes) in variables.items()})
     named = {"estimator": list(ESTIMATORS), "branch": list(BRANCHES), "layer": np.array(main[0].study["layer_numbers"]) - 1}
-    named |= {"control": list(CONTROLS), "measure": list(MEASURES), "text": list(values.text_names), "word": words}
+    named |= {"control": list(CONTROLS), "measure": list(MEASURES), "text": list(values.text_names)}
     return dataset.assign_coords(named | ({"model": list(models)} if len(models) > 1 else {}))
 
 

@@ -51,5 +51,5 @@ def _cells(results: Results) -> pd.DataFrame:
     dataset = results.dataset
     frame = dataset["cell_estimate"].to_dataframe(name="estimate").reset_index().dropna(subset=["estimate"])
     frame.insert(0, "text", dataset["text"].values[dataset["cell_text"].values[frame["cell"]]])
-    frame.insert(1, "word", dataset["word"].values[dataset["cell_word"].values[frame["cell"]]])
+    frame.insert(1, "word", dataset["word_name"].values[dataset["cell_word"].values[frame["cell"]]])
     return frame[["text", "word", "control", "estimator", "measure", "estimate"]].reset_index(drop=True)

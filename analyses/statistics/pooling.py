@@ -200,7 +200,7 @@ def crossed_model(
     Notes
     -----
     y = mean + text + word + residual (Baayen, Davidson & Bates 2008, Journal of Memory and Language 59, 390-412). The restricted
-    likelihood is profiled over the two ratios of variances and searched from several starts. The interval has K - 1 degrees of freedom.
+    likelihood is profiled over the ratios of variances and searched from the best point of a grid. The interval has K - 1 degrees of freedom.
 
     Examples
     --------
@@ -237,10 +237,11 @@ def crossed_model(
         deviance = 2 * np.log(np.diag(factor)).sum() + np.log(products[0, 0]) + (len(y) - 1) * np.log(residual)
         return float(deviance), float(mean), float(np.sqrt(residual / products[0, 0])), float(residual)
 
-    starts = [np.full(len(designs), start) for start in (-4.0, 0.0, 3.0)]
-    limits = [(-16.0, 16.0)] * len(designs)
-    fits = [scipy.optimize.minimize(lambda logs: solve(np.exp(logs))[0], start, bounds=limits, method="L-BFGS-B") for start in starts]
-    best = min(fits, key=lambda fit: float(fit.fun))
+    grid = np.array(np.meshgrid(*[np.array([-8.0, -2.0, 0.0, 2.0, 6.0])] * len(designs))).reshape(len(designs), -1).T
+    best = scipy.optimize.minimize(
+        lambda logs: solve(np.exp(logs))[0], min(grid, key=lambda logs: solve(np.exp(logs))[0]), method="Nelder-Mead",
+        bounds=[(-16.0, 16.0)] * len(designs), options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 1000},
+    )  # fmt: skip
     ratios = np.exp(best.x)
     _, mean, error, residual = solve(ratios)
     half = float(scipy.stats.t.ppf(0.5 + confidence / 2, count - 1) * error)
