@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from analyses.mi_distance.names import CO_PRIMARY
+from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.facts.common import conclusion_lists
+from analyses.occurrences.layer_numbers import places
 from analyses.protocol import Results
 from analyses.value_specs import Spec, interval, is_number, key, listed, number, percent
 
@@ -55,6 +57,8 @@ def facts(results: Results) -> dict[str, Any]:
         "conclusion_lists": conclusion_lists(statements),
         "after_holm": _after_holm(study),
         "lesson": _lesson(study),
+        "profile": _profile(results),
+        "tau": _tau(results),
         "checks": _checks(group, study),
         "left_out": _left_out(study),
         "new_text": _new_text(group, study),
@@ -220,6 +224,45 @@ def _lesson(study: Study) -> Spec | None:
         return key("lesson.same")
     items = [key("lesson.item", number=row["statement"], verdict=key(f"verdict.{row['lesson']}")) for row in differing]
     return key("lesson.differs", items=listed(items))
+
+
+def _drawn(results: Results, excess: str, plain: str) -> Any:
+    """The excess of the drawn estimator where there is one, else plain values."""
+    dataset = results.dataset.sel(estimator="nearest_neighbour")
+    return dataset, excess if excess in dataset else plain
+
+
+def _profile(results: Results) -> list[Spec]:
+    """How each branch goes from the early to the deep layers."""
+    dataset, name = _drawn(results, "word_specific_excess", "mean_mutual_information")
+    early, deep = (places(results.study, band) for band in ("early", "deep"))
+    said = []
+    for branch in BRANCHES:
+        values, low, high = (dataset[f"{name}{end}"].sel(branch=branch).values for end in ("", "_low", "_high"))
+        if not (len(early) and len(deep) and np.isfinite(low).any()):
+            continue
+        said.append(
+            key("profile.branch", branch=key(f"branch.named.{branch}"), quantity=key(f"quantity.{results.study['primary_control']}"),
+                early=_value("", float(values[early].mean())), deep=_value("", float(values[deep].mean())),
+                apart=int(((low > 0) | (high < 0)).sum()), layers=len(values))
+        )  # fmt: skip
+    return said
+
+
+def _tau(results: Results) -> list[Spec]:
+    dataset, name = _drawn(results, "word_specific_kendall_tau", "kendall_tau")
+    numbers, said = results.study["layer_numbers"], []
+    for branch in BRANCHES:
+        values = dataset[name].sel(branch=branch).values
+        if not np.isfinite(values).any():
+            continue
+        lowest, highest = int(np.nanargmin(values)), int(np.nanargmax(values))
+        said.append(
+            key("profile.tau", branch=key(f"branch.named.{branch}"), quantity=key(f"quantity.{results.study['primary_control']}"),
+                mean=_value("mean_tau", float(np.nanmean(values))), lowest=_value("mean_tau", float(values[lowest])),
+                lowest_layer=numbers[lowest], highest=_value("mean_tau", float(values[highest])), highest_layer=numbers[highest])
+        )  # fmt: skip
+    return said
 
 
 def _checks(group: Mapping[str, Any], study: Study) -> list[Spec]:

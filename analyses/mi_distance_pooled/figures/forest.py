@@ -31,8 +31,8 @@ def forest(results: Results) -> FigureSpec:
     looks = {look: style for look, style in LOOKS.items() if look[0] in set(data["control"])}
 
     def draw(labels: Labels) -> Drawing:
-        step = max(0.1 * len(looks) + 0.12, 0.15 * len(labels.codes) + 0.12)
-        heights = [Row(step * len(parts), columns=1, titles=False) for parts in PARTS.values()]
+        step = max(0.075 * len(looks) + 0.1, 0.15 * len(labels.codes) + 0.08)
+        heights = [Row(step * len(parts), columns=1, titles=False, x_labels=False) for parts in PARTS.values()]
         canvas, hover = Canvas(labels, heights, left=_LABELS, right=1.42), Hover()
         for unit, (axes,) in zip(PARTS, canvas.axes, strict=True):
             parts = PARTS[unit]
