@@ -28,6 +28,7 @@ def forest(results: Results) -> FigureSpec:
     shown = [part for parts in PARTS.values() for part in parts]
     data = rows[rows["part"].isin(shown) & rows["estimator"].isin(CO_PRIMARY)]
     data = data[["part", "estimator", "control", "texts", "estimate", "low", "high"]].reset_index(drop=True)
+    data = data.astype(dict.fromkeys(("estimate", "low", "high"), "float64"))
     looks = {look: style for look, style in LOOKS.items() if look[0] in set(data["control"])}
 
     def draw(labels: Labels) -> Drawing:
