@@ -124,7 +124,11 @@ def coverage(data_sets: int, seed: int) -> list[dict[str, Any]]:
 
 def worlds(data_sets: int, seed: int) -> list[dict[str, Any]]:
     """Verdicts in the four worlds, and by the number of texts where the means are those measured."""
-    cases = [("nothing", NULL, TEXTS), ("as the lesson says, effects of .1", LESSON, TEXTS), ("the opposite, effects of .1", OPPOSITE, TEXTS)]
+    cases = [
+        ("nothing", NULL, TEXTS),
+        ("as the lesson says, effects of .1", LESSON, TEXTS),
+        ("the opposite, effects of .1", OPPOSITE, TEXTS),
+    ]
     cases += [("as measured over 58 texts", AS_MEASURED, texts) for texts in SIZES]
     return [
         {"world": world, "texts": texts, "statements": simulate(truth, texts, data_sets, [seed, 2, index])}

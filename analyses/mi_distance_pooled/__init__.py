@@ -60,7 +60,9 @@ class PooledMutualInformation:
     def comparison_figures(self, before: Results, after: Results) -> Sequence[FigureSpec]:
         from analyses.drawing.changes import changes
 
-        return [figure for name in ("word_specific_excess", "mean_mutual_information") for figure in changes(before, after, name, "estimator")]
+        return [
+            figure for name in ("word_specific_excess", "mean_mutual_information") for figure in changes(before, after, name, "estimator")
+        ]
 
     def example(self) -> Results:
         from analyses.mi_distance_pooled.example import example_sweep

@@ -77,7 +77,8 @@ def read_sweep(folder: Path, progress: Progress) -> Sweep:
             advance(1)
     if missing:
         raise InputError(
-            f"{folder}: {missing} of the {len(plan['cells'])} cells of the plan are missing; run `reportgen sweep` again, which computes these"
+            f"{folder}: {missing} of the {len(plan['cells'])} cells of the plan are missing; run `reportgen sweep` again, "
+            "which computes these"
         )
     if not cells:
         raise InputError(f"{folder}: none of the {len(plan['cells'])} cells of the plan could be computed; {PLAN} and failed/ say why")
@@ -153,7 +154,7 @@ def _plan(folder: Path) -> Mapping[str, Any]:
             raise InputError(f"{where}: model.source: expected a word, found {model.get('source')!r}")
         if not all(part.isalnum() or part in "-_." for part in entry["key"]) or entry["key"].startswith("."):
             raise InputError(f"{where}: key: expected letters and digits, found {_short(entry['key'])}")
-    return plan  # type: ignore[no-any-return]
+    return plan
 
 
 def _cell_file(folder: Path, entry: Mapping[str, Any]) -> Path:
@@ -182,7 +183,9 @@ def _read_cell(file: Path, entry: Mapping[str, Any]) -> Cell:
             with zipfile.ZipFile(stream) as archive:
                 study, results = (_member(archive, name) for name in ("study.json", "results.nc"))
         except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
-            raise InputError(f"{file} is no cell of a sweep ({' '.join(str(error).split())}); remove it and run `reportgen sweep` again") from None
+            raise InputError(
+                f"{file} is no cell of a sweep ({' '.join(str(error).split())}); remove it and run `reportgen sweep` again"
+            ) from None
     try:
         said = json.loads(study)
         if not isinstance(said, dict) or said.get("analysis") != "mi_distance":

@@ -76,19 +76,21 @@ def facts(results: Results) -> dict[str, Any]:
         "failed_table": study["failed"],
         "made_with": [
             {"name": name, "version": version}
-            for name, version in sorted({**provenance["versions"], **{f"{k} (cells)": ", ".join(v) for k, v in provenance["cell_versions"].items()}}.items())
+            for name, version in sorted(
+                {**provenance["versions"], **{f"{k} (cells)": ", ".join(v) for k, v in provenance["cell_versions"].items()}}.items()
+            )
         ],
         "plan": provenance["plan"][:12],
         "captions": _captions(results),
     }
 
 
-def _value(part: str, value: float | None) -> Spec:
+def _value(part: str, value: Any) -> Spec:
     digits, unit = _PRINTED.get(part, (3, False))
     return number(value, digits, unit=unit) if is_number(value) else _NONE
 
 
-def _span(part: str, low: float | None, high: float | None) -> Spec:
+def _span(part: str, low: Any, high: Any) -> Spec:
     digits, unit = _PRINTED.get(part, (3, False))
     return interval(low, high, digits, unit=unit) if is_number(low) and is_number(high) else _NONE
 
@@ -136,7 +138,9 @@ def _statement(conclusion: Mapping[str, Any], group: Mapping[str, Any], study: S
         values |= _agreement(part["measure"], name, control, study) | {"claim": _claim(part, values)}
         form = "one" if part["measure"] == "shift_slope" else "two"
         said = "not_testable" if part["verdict"] == "not_testable" else f"{form}.{part['verdict']}"
-        parts.append({"measure": part["measure"], "verdict": part["verdict"], "key": f"part.{said}", "values": values, "claim": values["claim"]})
+        parts.append(
+            {"measure": part["measure"], "verdict": part["verdict"], "key": f"part.{said}", "values": values, "claim": values["claim"]}
+        )
     if len(parts) == 1:
         finding = {"key": parts[0]["key"], "values": parts[0]["values"]}
     else:
@@ -157,7 +161,10 @@ def _of_parts(
     verdict: str, parts: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str, Any]], group: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The finding of a statement of several parts: which of them make its verdict, and which hold."""
-    claims = {each: [key("claim.with_values", **part["values"]) for part in parts if part["verdict"] == each] for each in ("supported", "inconclusive")}
+    claims = {
+        each: [key("claim.with_values", **part["values"]) for part in parts if part["verdict"] == each]
+        for each in ("supported", "inconclusive")
+    }
     against = [
         key("claim.with_values", **part["values"])
         for part, row in zip(parts, judged, strict=True)
@@ -183,7 +190,10 @@ def _agreement(part: str, name: str, control: str, study: Study) -> dict[str, An
         for each in row["parts"]
         if each["measure"] == part
     ]
-    return {"agreeing": min((each["agreeing_texts"] for each in found), default=0), "counted": min((each["texts"] for each in found), default=0)}
+    return {
+        "agreeing": min((each["agreeing_texts"] for each in found), default=0),
+        "counted": min((each["texts"] for each in found), default=0),
+    }
 
 
 def _beside(conclusion: Mapping[str, Any]) -> list[Spec]:
@@ -278,11 +288,14 @@ def _checks(group: Mapping[str, Any], study: Study) -> list[Spec]:
             continue
         differing = [row for row in rows if row[f"{check}_disagrees"]]
         items = [
-            key(f"check.item.{row[f'{check}_disagrees']}", part=key(f"measure.{row['part']}"), estimator=key(f"estimator.{row['estimator']}"),
-                estimate=_value(row["part"], row[f"{check}_estimate"]), interval=_span(row["part"], row[f"{check}_low"], row[f"{check}_high"]))
+            key(f"check.item.{row[f'{check}_disagrees']}", part=key(f"measure.{row['part']}"),
+                estimator=key(f"estimator.{row['estimator']}"), estimate=_value(row["part"], row[f"{check}_estimate"]),
+                interval=_span(row["part"], row[f"{check}_low"], row[f"{check}_high"]))
             for row in differing
         ]  # fmt: skip
-        said.append(key(f"check.{check}.differs", count=len(rows), items=listed(items)) if items else key(f"check.{check}.same", count=len(rows)))
+        said.append(
+            key(f"check.{check}.differs", count=len(rows), items=listed(items)) if items else key(f"check.{check}.same", count=len(rows))
+        )
     return said
 
 
@@ -328,7 +341,8 @@ def _heterogeneity(group: Mapping[str, Any], study: Study) -> list[Spec]:
         if not is_number(row.get("i_squared")):
             continue
         said.append(
-            key("heterogeneity.of", what=key(f"what.{row['part']}"), sd=_value(row["part"], row["sd_between"]), share=percent(row["i_squared"]),
+            key("heterogeneity.of", what=key(f"what.{row['part']}"), sd=_value(row["part"], row["sd_between"]),
+                share=percent(row["i_squared"]),
                 p={"value": row["q_p"], "as": "p_value"})
         )  # fmt: skip
     return said
@@ -347,7 +361,14 @@ def _unlike(results: Results) -> Spec:
         count += len(names)
         if names:
             shown = listed(names[:_MOST_NAMED])
-            items.append(key("unlike.item" if len(names) <= _MOST_NAMED else "unlike.item.more", what=key(f"what.{measure}"), count=len(names), names=shown))
+            items.append(
+                key(
+                    "unlike.item" if len(names) <= _MOST_NAMED else "unlike.item.more",
+                    what=key(f"what.{measure}"),
+                    count=len(names),
+                    names=shown,
+                )
+            )
     return key("unlike.some", items=listed(items)) if count else key("unlike.none")
 
 
@@ -441,7 +462,11 @@ def _check_table(group: Mapping[str, Any], study: Study) -> list[dict[str, Any]]
         def pair(prefix: str, row: Mapping[str, Any] = row, part: str = part) -> Spec | None:
             if not is_number(row.get(f"{prefix}_low")):
                 return None
-            return key("table.value", estimate=_value(part, row[f"{prefix}_estimate"]), interval=_span(part, row[f"{prefix}_low"], row[f"{prefix}_high"]))
+            return key(
+                "table.value",
+                estimate=_value(part, row[f"{prefix}_estimate"]),
+                interval=_span(part, row[f"{prefix}_low"], row[f"{prefix}_high"]),
+            )
 
         has_new = is_number(row.get("prediction_low"))
         rows.append(
@@ -518,5 +543,16 @@ def _captions(results: Results) -> dict[str, dict[str, Any]]:
             ends = {"first": shown[0], "last": shown[-1], "mean": np.nanmean(shown) if np.isfinite(shown).any() else np.nan}
             values |= {f"{name}_{branch}_{end}": _value("mean_tau" if name == "tau" else "", float(value)) for end, value in ends.items()}
     figures = ("forest", "profiles", "tau_profile", "text_forest", "heat_map", "models")
-    tables = ("answers", "verdicts", "checks", "languages", "models_table", "texts", "failed", "made_with", "layers_attention", "layers_mlp")
+    tables = (
+        "answers",
+        "verdicts",
+        "checks",
+        "languages",
+        "models_table",
+        "texts",
+        "failed",
+        "made_with",
+        "layers_attention",
+        "layers_mlp",
+    )
     return dict.fromkeys((*figures, *tables), values)

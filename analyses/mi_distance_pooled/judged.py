@@ -192,9 +192,7 @@ def _planned(part: Part, found: Mean, rules: Rules) -> Row:
     return {"assumed": assumed, "texts_needed": texts_needed(found.sd, assumed)}
 
 
-def _checks(
-    part: Part, values: Values, place: tuple[int, int, int], rules: Rules, found: Mean, before: Mean | None, verdict: str
-) -> Row:
+def _checks(part: Part, values: Values, place: tuple[int, int, int], rules: Rules, found: Mean, before: Mean | None, verdict: str) -> Row:
     row: Row = {}
     meta = meta_analysis(values.by_text[place], values.error_by_text[place])
     if meta is not None:
@@ -208,7 +206,8 @@ def _checks(
     if crossed is not None:
         row |= {
             "crossed_estimate": crossed.estimate, "crossed_low": crossed.low, "crossed_high": crossed.high,
-            "sd_text": float(np.sqrt(crossed.variance_text)), "sd_word": float(np.sqrt(crossed.variance_word)) if crossed.has_word else None,
+            "sd_text": float(np.sqrt(crossed.variance_text)),
+            "sd_word": float(np.sqrt(crossed.variance_word)) if crossed.has_word else None,
         }  # fmt: skip
         row["crossed_disagrees"] = _disagrees(part, Interval(crossed.estimate, crossed.low, crossed.high), found, before, verdict, rules)
     return row

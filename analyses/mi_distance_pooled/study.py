@@ -179,7 +179,11 @@ def _dataset(main: Sequence[Cell], values: Values, cells: Sequence[Cell], models
     variables["cell_estimate"] = (
         ("control", "estimator", "measure", "cell"), values.estimate, {"long_name": "the same in each cell: one word in one text"}
     )  # fmt: skip
-    variables["cell_text"] = (("cell",), np.array([values.text_names.index(text) for text in values.texts]), {"long_name": "index of its text"})
+    variables["cell_text"] = (
+        ("cell",),
+        np.array([values.text_names.index(text) for text in values.texts]),
+        {"long_name": "index of its text"},
+    )
     words = sorted(set(values.words))
     variables["cell_word"] = (("cell",), np.array([words.index(word) for word in values.words]), {"long_name": "index of its word"})
     variables["word_name"] = (("word",), np.array(words), {"long_name": "the words"})

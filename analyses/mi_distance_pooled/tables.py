@@ -7,10 +7,23 @@ import pandas as pd
 from analyses.frames import over
 from analyses.protocol import Results
 
-_VERDICT_COLUMNS = ("statement", "name", "estimator", "control", "verdict", "part", "estimate", "low", "high", "agreeing_texts", "texts", "p")
+_VERDICT_COLUMNS = (
+    "statement",
+    "name",
+    "estimator",
+    "control",
+    "verdict",
+    "part",
+    "estimate",
+    "low",
+    "high",
+    "agreeing_texts",
+    "texts",
+    "p",
+)
 POOLED_COLUMNS = (
-    "part", "estimator", "control", "texts", "estimate", "low", "high", "sd", "prediction_low", "prediction_high", "sd_between", "i_squared",
-    "q", "q_p", "meta_estimate", "meta_low", "meta_high", "meta_disagrees", "crossed_estimate", "crossed_low", "crossed_high",
+    "part", "estimator", "control", "texts", "estimate", "low", "high", "sd", "prediction_low", "prediction_high", "sd_between",
+    "i_squared", "q", "q_p", "meta_estimate", "meta_low", "meta_high", "meta_disagrees", "crossed_estimate", "crossed_low", "crossed_high",
     "crossed_disagrees", "sd_text", "sd_word", "assumed", "texts_needed",
 )  # fmt: skip
 
@@ -19,10 +32,14 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     """File name without its suffix -> rows."""
     study, dataset = results.study, results.dataset
     verdicts = pd.DataFrame([{column: row[column] for column in _VERDICT_COLUMNS} for row in study["verdicts"]])
-    pooled = [{"model": group["model"], "language": group["language"] or "all"} | row for group in study["groups"] for row in group["pooled"]]
+    pooled = [
+        {"model": group["model"], "language": group["language"] or "all"} | row for group in study["groups"] for row in group["pooled"]
+    ]
     frame = pd.DataFrame([{column: row.get(column) for column in ("model", "language", *POOLED_COLUMNS)} for row in pooled])
     return {
-        "verdicts": verdicts.astype({"agreeing_texts": "Int64", "texts": "Int64", **dict.fromkeys(("estimate", "low", "high", "p"), "float64")}),
+        "verdicts": verdicts.astype(
+            {"agreeing_texts": "Int64", "texts": "Int64", **dict.fromkeys(("estimate", "low", "high", "p"), "float64")}
+        ),
         "pooled": frame.astype({"texts": "Int64", "texts_needed": "Int64"}),
         "answers": pd.DataFrame([_answer(group, row) for group in study["groups"] for row in group["conclusions"]]),
         "texts": _texts(results),

@@ -16,7 +16,8 @@ def adjust(p: npt.ArrayLike, method: Method) -> npt.NDArray[np.float64]:
     p : (..., L) array_like
         p-values.
     method : str
-        "none"; "bonferroni"; "holm" (Holm 1979, Scandinavian Journal of Statistics 6, 65-70); "fdr_bh" (Benjamini & Hochberg 1995, JRSS B 57, 289-300);
+        "none"; "bonferroni"; "holm" (Holm 1979, Scandinavian Journal of Statistics 6, 65-70);
+        "fdr_bh" (Benjamini & Hochberg 1995, JRSS B 57, 289-300);
         "fdr_by" (Benjamini & Yekutieli 2001, Annals of Statistics 29, 1165-1188: valid under any dependence).
 
     Returns

@@ -200,7 +200,8 @@ def crossed_model(
     Notes
     -----
     y = mean + text + word + residual (Baayen, Davidson & Bates 2008, Journal of Memory and Language 59, 390-412). The restricted
-    likelihood is profiled over the ratios of variances and searched from the best point of a grid. The interval has K - 1 degrees of freedom.
+    likelihood is profiled over the ratios of variances and searched from the best point of a grid. The interval has K - 1
+    degrees of freedom.
 
     Examples
     --------
@@ -213,7 +214,7 @@ def crossed_model(
     (2.1, -0.0)
     """
     observed = np.asarray(values, dtype=np.float64)
-    kept = np.flatnonzero(np.isfinite(observed))
+    kept = np.flatnonzero(np.isfinite(observed)).tolist()
     y = observed[kept]
     of_text = _indicators([texts[index] for index in kept])
     of_word = _indicators([words[index] for index in kept])
@@ -238,9 +239,13 @@ def crossed_model(
         return float(deviance), float(mean), float(np.sqrt(residual / products[0, 0])), float(residual)
 
     grid = np.array(np.meshgrid(*[np.array([-8.0, -2.0, 0.0, 2.0, 6.0])] * len(designs))).reshape(len(designs), -1).T
+
+    def deviance(logs: Array) -> float:
+        return solve(np.exp(logs))[0]
+
     best = scipy.optimize.minimize(
-        lambda logs: solve(np.exp(logs))[0], min(grid, key=lambda logs: solve(np.exp(logs))[0]), method="Nelder-Mead",
-        bounds=[(-16.0, 16.0)] * len(designs), options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 1000},
+        deviance, np.asarray(min(grid, key=deviance), dtype=np.float64), method="Nelder-Mead",
+        bounds=scipy.optimize.Bounds(-16.0, 16.0), options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 1000},
     )  # fmt: skip
     ratios = np.exp(best.x)
     _, mean, error, residual = solve(ratios)

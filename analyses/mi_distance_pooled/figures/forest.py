@@ -51,7 +51,9 @@ def forest(results: Results) -> FigureSpec:
                         axes.plot([row.low, row.high], [y, y], color=style.color, linewidth=1.4, solid_capstyle="butt", zorder=3)
                     gid = f"{part}-{control}-{estimator}".replace("_", "-")
                     face = style.color if style.filled else "paper"
-                    axes.scatter([row.estimate], [y], s=20, marker=style.marker, c=[face], edgecolors=style.color, linewidths=1, zorder=4, gid=gid)
+                    axes.scatter(
+                        [row.estimate], [y], s=20, marker=style.marker, c=[face], edgecolors=style.color, linewidths=1, zorder=4, gid=gid
+                    )
                     hover.add(gid, [_text(canvas, row, unit)])
             axes.axvline(0, color="muted", linewidth=0.8, zorder=1)
             for between in range(1, len(parts)):

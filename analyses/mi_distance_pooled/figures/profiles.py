@@ -29,7 +29,8 @@ from analyses.value_specs import number
 DRAWN = "nearest_neighbour"
 MODEL_STYLES = (
     Style("series:blue", "-", "o"), Style("series:vermilion", (0, (5, 1.6)), "D"), Style("series:green", (0, (1, 1.5)), "s"),
-    Style("highlight", (0, (6, 1, 1, 1)), "^"), Style("series:ochre", "-", "v", filled=False), Style("series:grey", (0, (5, 1.6)), "P", filled=False),
+    Style("highlight", (0, (6, 1, 1, 1)), "^"), Style("series:ochre", "-", "v", filled=False),
+    Style("series:grey", (0, (5, 1.6)), "P", filled=False),
 )  # fmt: skip
 
 
@@ -88,7 +89,12 @@ def models(results: Results) -> FigureSpec:
     values = dataset[f"model_{quantity}"].sel(estimator=DRAWN)
     names = [str(model) for model in dataset["model"].values]
     data = values.to_dataframe(name=quantity).reset_index()[["model", "branch", "model_layer", quantity]]
-    data["depth"] = dataset["model_depth"].to_dataframe(name="depth")["depth"].loc[list(zip(data["model"], data["model_layer"], strict=True))].to_numpy()
+    data["depth"] = (
+        dataset["model_depth"]
+        .to_dataframe(name="depth")["depth"]
+        .loc[list(zip(data["model"], data["model_layer"], strict=True))]
+        .to_numpy()
+    )
     data = data.dropna().drop(columns="model_layer").reset_index(drop=True)
 
     def draw(labels: Labels) -> Drawing:
@@ -100,7 +106,9 @@ def models(results: Results) -> FigureSpec:
                 curve(axes, x, y, style)
 
                 def text(at: int, model: str = model, x: Any = x, y: Any = y) -> str:
-                    return canvas.words.hover("figure.hover.model", model=model, depth=number(float(x[at]), 2, unit=True), value=number(float(y[at])))
+                    return canvas.words.hover(
+                        "figure.hover.model", model=model, depth=number(float(x[at]), 2, unit=True), value=number(float(y[at]))
+                    )
 
                 hover_points(axes, hover, f"{branch}-model-{index}", x, y, text)
             axes.set_xlim(-0.02, 1.02)

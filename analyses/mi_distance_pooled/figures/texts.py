@@ -3,6 +3,7 @@
 import numpy as np
 import pandas
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from analyses.drawing.canvas import SMALL, Canvas, Row
 from analyses.drawing.marks import Hover, Style, layer_axis
@@ -36,18 +37,21 @@ def text_forest(results: Results) -> FigureSpec:
                 x = values.sel(measure=measure, estimator=estimator).values
                 finite = np.flatnonzero(np.isfinite(x))
                 gid = f"{measure}-{estimator}".replace("_", "-")
-                axes.scatter(x[finite], finite, s=11, marker=style.marker, c="paper", edgecolors=style.color, linewidths=0.9, zorder=4, gid=gid)
+                axes.scatter(
+                    x[finite], finite, s=11, marker=style.marker, c="paper", edgecolors=style.color, linewidths=0.9, zorder=4, gid=gid
+                )
                 mean = float(x[finite].mean()) if len(finite) else np.nan
                 if np.isfinite(mean):
                     axes.axvline(mean, color=style.color, linewidth=1, zorder=2)
                 digits, unit = (2, True) if "tau" in measure else (3, False)
                 hover.add(
-                    gid, [canvas.words.hover("figure.hover.text", text=names[i], value=number(float(x[i]), digits, unit=unit)) for i in finite]
+                    gid,
+                    [canvas.words.hover("figure.hover.text", text=names[i], value=number(float(x[i]), digits, unit=unit)) for i in finite],
                 )
             axes.axvline(0, color="muted", linewidth=0.8, zorder=1)
             axes.set_ylim(len(names) - 0.4, -0.6)
             axes.set_yticks([])
-            axes.xaxis.get_major_locator().set_params(nbins=3)
+            axes.xaxis.set_major_locator(MaxNLocator(3))
             axes.tick_params(length=0)
             canvas.y_label(axes, f"figure.short.{measure}")
             if place == 0:
@@ -109,11 +113,18 @@ def _names(axes: Axes, names: list[str]) -> None:
 def _scale(canvas: Canvas, low: float, high: float) -> None:
     box = canvas.axes[0][-1].get_position()
     axes = canvas.figure.add_axes((box.x1 + 0.018, box.y0 + 0.1 * box.height, 0.018, box.height * 0.7))
-    axes.imshow(np.linspace(0, 1, 64)[:, None], aspect="auto", origin="lower", extent=(0, 1, low, high), cmap="report_sequential", interpolation="none")
+    axes.imshow(
+        np.linspace(0, 1, 64)[:, None],
+        aspect="auto",
+        origin="lower",
+        extent=(0, 1, low, high),
+        cmap="report_sequential",
+        interpolation="none",
+    )
     axes.grid(visible=False)
     axes.set_xticks([])
     axes.yaxis.tick_right()
-    axes.yaxis.get_major_locator().set_params(nbins=4)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.tick_params(axis="y", length=0, labelsize=SMALL)
     axes.spines[:].set_visible(False)
     axes.text(0, 1.05, canvas.words.rows("figure.axis.nats")[0], transform=axes.transAxes, fontsize=SMALL, va="bottom")

@@ -92,7 +92,10 @@ def test_a_cell_with_a_damaged_member_is_named(worlds, tmp_path):
         ({"format_version": 9, "cells": []}, "format_version is 9"),
         ({"format_version": 1, "cells": []}, "cells: expected the cells of the sweep"),
         ({"format_version": 1, "cells": [{"key": "a"}]}, r"cells\[0\]: model"),
-        ({"format_version": 1, "cells": [{"key": "../a", "model": {"source": "hub"}, "text": {"name": "t"}, "word": "w"}]}, "letters and digits"),
+        (
+            {"format_version": 1, "cells": [{"key": "../a", "model": {"source": "hub"}, "text": {"name": "t"}, "word": "w"}]},
+            "letters and digits",
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_read_is_named(worlds, tmp_path, plan, named):

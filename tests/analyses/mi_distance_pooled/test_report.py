@@ -52,7 +52,9 @@ def test_no_sentence_is_left_that_nobody_asks_for():
     source = Path(analysis.template_folder).parent
     files = [path for kind in ("*.py", "*.j2", "*.yaml") for path in source.rglob(kind)]
     shared = [path for room in ("occurrences", "drawing") for path in (source.parent / room).rglob("*.py")]
-    words = set(re.findall(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\.?", "\n".join(path.read_text(encoding="utf-8") for path in (*files, *shared))))
+    words = set(
+        re.findall(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\.?", "\n".join(path.read_text(encoding="utf-8") for path in (*files, *shared)))
+    )
     for key in OWN["en"]:
         parts = key.split(".")
         beginnings = {".".join(parts[:count]) + "." for count in range(1, len(parts))}
@@ -102,7 +104,9 @@ def test_what_is_open_is_said_to_be_open(worlds):
 
 def test_a_check_that_disagrees_is_named(worlds):
     results = worlds.results(worlds.holds, texts=4)
-    row = next(row for row in results.study["groups"][0]["pooled"] if row["part"] == "early_difference" and row["control"] == "different_word")
+    row = next(
+        row for row in results.study["groups"][0]["pooled"] if row["part"] == "early_difference" and row["control"] == "different_word"
+    )
     before = row["meta_disagrees"]
     row["meta_disagrees"] = "sign"
     try:
@@ -121,5 +125,7 @@ def test_a_large_sweep_stays_small_and_the_paper_short(worlds, tmp_path):
     files = {file.name: file for file in render_documents(results, analysis, tmp_path, languages=["en"], formats=["html", "pdf"])}
     assert files["report.html"].stat().st_size <= 5_000_000
     pages = [page.extract_text() for page in pypdf.PdfReader(files["report.pdf"]).pages]
-    appendix = next(number for number, page in enumerate(pages) if re.search(r"^\s*A\s+How to reproduce", page, re.MULTILINE) and number > 3)
+    appendix = next(
+        number for number, page in enumerate(pages) if re.search(r"^\s*A\s+How to reproduce", page, re.MULTILINE) and number > 3
+    )
     assert 8 <= appendix <= 14

@@ -74,7 +74,11 @@ def test_two_texts_test_nothing(worlds):
 
 def test_the_p_value_is_that_of_the_t_test(worlds):
     results = worlds.results(worlds.holds, spread=0.2, texts=8)
-    row = next(row for row in results.study["verdicts"] if (row["statement"], row["estimator"], row["control"]) == (1, "histogram", "different_word"))
+    row = next(
+        row
+        for row in results.study["verdicts"]
+        if (row["statement"], row["estimator"], row["control"]) == (1, "histogram", "different_word")
+    )
     values = results.dataset["text_estimate"].sel(control="different_word", estimator="histogram", measure="early_difference").values
     assert row["verdict"] == "supported"
     assert row["p"] == pytest.approx(scipy.stats.ttest_1samp(values, 0).pvalue, abs=1e-12)
