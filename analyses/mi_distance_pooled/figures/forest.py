@@ -37,7 +37,7 @@ def forest(results: Results) -> FigureSpec:
         canvas, hover = Canvas(labels, heights, left=_LABELS, right=1.42), Hover()
         for unit, (axes,) in zip(PARTS, canvas.axes, strict=True):
             parts = PARTS[unit]
-            axes.set_ylim(len(parts) - 0.5, -0.5)
+            axes.set_ylim(-0.5, len(parts) - 0.5)
             axes.set_yticks([])
             for place, part in enumerate(parts):
                 _name(canvas, axes, part, place, len(parts))
@@ -46,7 +46,7 @@ def forest(results: Results) -> FigureSpec:
                     if not len(found):
                         continue
                     row = found.iloc[0]
-                    y = place + (index - (len(looks) - 1) / 2) * 0.74 / max(len(looks), 1)
+                    y = len(parts) - 1 - place - (index - (len(looks) - 1) / 2) * 0.74 / max(len(looks), 1)
                     if math.isfinite(row.low):
                         axes.plot([row.low, row.high], [y, y], color=style.color, linewidth=1.4, solid_capstyle="butt", zorder=3)
                     gid = f"{part}-{control}-{estimator}".replace("_", "-")
