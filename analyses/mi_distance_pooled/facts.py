@@ -546,7 +546,8 @@ def _captions(results: Results) -> dict[str, dict[str, Any]]:
     tables = (
         "answers",
         "verdicts",
-        "checks",
+        "checks_histogram",
+        "checks_nearest",
         "languages",
         "models_table",
         "texts",

@@ -1,8 +1,8 @@
 """What the statements speak of, cell by cell, and pooled: from the verdicts' parts in ``study.json`` to means over texts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -67,23 +67,20 @@ class Values:
     @cached_property
     def by_text(self) -> np.ndarray:
         """(control, estimator, measure, text): words averaged within their text."""
-        return self._over_words(self.estimate, np.mean)
+        sums, counts = self._summed(self.estimate)
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
     @cached_property
     def error_by_text(self) -> np.ndarray:
         """The standard error of each text's value, its words' errors taken as independent."""
-        return self._over_words(self.error, lambda errors, axis: np.sqrt((errors**2).sum(axis=axis)) / errors.shape[axis])
+        sums, counts = self._summed(self.error**2)
+        return np.where(counts > 0, np.sqrt(sums) / np.maximum(counts, 1), np.nan)
 
-    def _over_words(self, values: np.ndarray, summary: Callable[..., np.ndarray]) -> np.ndarray:
-        found = np.full((*values.shape[:-1], len(self.text_names)), np.nan)
-        labels = np.array(self.texts)
-        for column, text in enumerate(self.text_names):
-            own = values[..., labels == text]
-            for place in np.ndindex(own.shape[:-1]):
-                finite = own[place][np.isfinite(own[place])]
-                if len(finite):
-                    found[(*place, column)] = summary(finite, axis=0)
-        return found
+    def _summed(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sums over the cells of each text, and of how many; what is not finite is left out."""
+        of_text = np.array(self.texts)[:, None] == np.array(self.text_names)
+        finite = np.isfinite(values)
+        return np.where(finite, values, 0.0) @ of_text.astype(np.float64), finite.astype(np.float64) @ of_text.astype(np.float64)
 
     @cached_property
     def means(self) -> dict[tuple[int, int, int], Mean]:
@@ -138,8 +135,13 @@ def measures_of(row: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def standard_error(measure: str, found: Mapping[str, Any], occurrences: int) -> float:
     """The error that a cell's 95 % interval stands for: of means by t on T - 1 degrees of freedom, of taus by the normal distribution."""
     low, high = _number(found.get("low")), _number(found.get("high"))
-    quantile = scipy.stats.norm.ppf(0.975) if measure in OF_TAUS else scipy.stats.t.ppf(0.975, max(occurrences - 1, 1))
-    return float((high - low) / (2 * quantile))
+    return (high - low) / (2 * _quantile(None if measure in OF_TAUS else max(occurrences - 1, 1)))
+
+
+@cache
+def _quantile(degrees_of_freedom: int | None) -> float:
+    """What a 95 % interval reaches to either side, in standard errors; by the normal distribution where there are no degrees of freedom."""
+    return float(scipy.stats.norm.ppf(0.975) if degrees_of_freedom is None else scipy.stats.t.ppf(0.975, degrees_of_freedom))
 
 
 def _number(value: Any) -> float:
