@@ -84,6 +84,10 @@ def read_sweep(folder: Path, progress: Progress) -> Sweep:
         raise InputError(f"{folder}: none of the {len(plan['cells'])} cells of the plan could be computed; {PLAN} and failed/ say why")
     check_together(cells, str(folder))
     cells = _named_apart(cells)
+    # A model that packages carry is named by what its studies say.
+    by_key = {cell.key: cell.model for cell in cells}
+    named = {model_name(entry): by_key[entry["key"]] for entry in plan["cells"] if entry["key"] in by_key}
+    failed = [row | {"model": named.get(row["model"], row["model"])} for row in failed]
     return Sweep(str(plan.get("hash", "")), len(plan["cells"]), tuple(cells), tuple(failed))
 
 
@@ -165,10 +169,10 @@ def _failure_file(folder: Path, entry: Mapping[str, Any]) -> Path:
     return folder / "failed" / f"{entry['key']}.json"
 
 
-def model_name(entry: Mapping[str, Any]) -> str:
-    """What the plan calls a cell's model: of a path or a name on the hub its last part."""
-    model = entry["model"]
-    return str(model.get("name") or model["source"]).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+def model_name(entry: Mapping[str, Any], study: Mapping[str, Any] | None = None) -> str:
+    """What the plan calls a cell's model, or else its study: of a path or a name on the hub the last part."""
+    model, studied = entry["model"], (study or {}).get("provenance", {}).get("model", {})
+    return str(model.get("name") or studied.get("name") or model["source"]).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
 
 
 def _failure(file: Path, entry: Mapping[str, Any]) -> dict[str, str]:
@@ -200,7 +204,7 @@ def _read_cell(file: Path, entry: Mapping[str, Any]) -> Cell:
     except Exception as error:  # scipy's reader raises whatever a damaged byte leads it to.
         raise InputError(f"{file} is damaged ({' '.join(str(error).split())[:120]}); remove it and run `reportgen sweep` again") from None
     text = entry["text"]
-    return Cell(entry["key"], model_name(entry), text["name"], str(text.get("language") or ""), entry["word"], said, profiles)
+    return Cell(entry["key"], model_name(entry, said), text["name"], str(text.get("language") or ""), entry["word"], said, profiles)
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

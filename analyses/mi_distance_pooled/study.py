@@ -165,6 +165,8 @@ def _dataset(main: Sequence[Cell], values: Values, cells: Sequence[Cell], models
         ends = np.array([[getattr(mean, end) for end in ("estimate", "low", "high")]
                          for mean in (mean_over(profiles[(slice(None), *place)]) for place in np.ndindex(profiles.shape[1:]))])  # fmt: skip
         ends = ends.reshape(*profiles.shape[1:], 3)
+        if "tau" in name:  # Of few texts an interval may reach beyond what there can be.
+            ends = np.clip(ends, -1.0, 1.0)
         units = {"units": _UNITS[name]}
         variables[name] = (_PROFILE, ends[..., 0], {"long_name": "mean over the texts"} | units)
         variables[f"{name}_low"] = (_PROFILE, ends[..., 1], {"long_name": "lower end of its 95 % t interval over texts"} | units)

@@ -115,3 +115,14 @@ def test_only_the_cells_of_the_plan_are_read(worlds, tmp_path):
     folder = worlds.write(tmp_path, worlds.holds, texts=3)
     (folder / "cells" / "other.zip").write_bytes(b"not asked for")
     assert worlds.pooled(folder).study["provenance"]["cells_pooled"] == 6
+
+
+def test_a_model_without_a_name_in_the_plan_has_that_of_its_studies(worlds, tmp_path):
+    folder = worlds.write(tmp_path, worlds.holds, texts=4, failed=1)
+    plan = json.loads((folder / "plan.json").read_text())
+    for entry in plan["cells"]:
+        entry["model"] = {"name": None, "source": "embedded"}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    study = worlds.pooled(folder).study
+    assert study["models"] == ["made-up"]
+    assert study["failed"][0]["model"] == "made-up"

@@ -123,3 +123,8 @@ def test_the_same_cells_give_the_same_tables(worlds, tmp_path):
     one, other = (tables(worlds.pooled(folder)) for _ in range(2))
     for name, frame in one.items():
         pandas.testing.assert_frame_equal(frame, other[name])
+
+
+def test_an_interval_of_tau_ends_where_tau_does(worlds):
+    dataset = worlds.results(worlds.holds, texts=3, words=("river",)).dataset
+    assert (dataset["kendall_tau_low"].min() >= -1) and (dataset["kendall_tau_high"].max() <= 1)
