@@ -2,13 +2,18 @@
 
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas
 import pytest
 import scipy.stats
 
+from analyses.mi_distance_pooled.cells import read_sweep
+from analyses.mi_distance_pooled.settings import PooledSettings
+from analyses.mi_distance_pooled.study import analyse
 from analyses.mi_distance_pooled.tables import tables
+from analyses.progress import SilentProgress
 
 
 def cells_of(folder):
@@ -125,6 +130,13 @@ def test_the_same_cells_give_the_same_tables(worlds, tmp_path):
         pandas.testing.assert_frame_equal(frame, other[name])
 
 
-def test_an_interval_of_tau_ends_where_tau_does(worlds):
-    dataset = worlds.results(worlds.holds, texts=3, words=("river",)).dataset
-    assert (dataset["kendall_tau_low"].min() >= -1) and (dataset["kendall_tau_high"].max() <= 1)
+def test_an_interval_of_tau_ends_where_tau_does(worlds, tmp_path):
+    sweep = read_sweep(worlds.write(tmp_path, worlds.holds, texts=3, words=("river",)), SilentProgress())
+    cells = tuple(
+        replace(cell, profiles=dict(cell.profiles) | {"kendall_tau": np.full((3, 2, 6), tau)})
+        for cell, tau in zip(sweep.cells, (-0.9, 0.0, 0.9), strict=True)
+    )
+    dataset = analyse(replace(sweep, cells=cells), PooledSettings(name="taus", cells_folder="cells"), SilentProgress()).dataset
+    assert scipy.stats.t.ppf(0.975, 2) * 0.9 / np.sqrt(3) > 1
+    assert set(dataset["kendall_tau_low"].values.ravel()) == {-1.0}
+    assert set(dataset["kendall_tau_high"].values.ravel()) == {1.0}
