@@ -1,9 +1,9 @@
 """The contract of an analysis with the report generator, which finds it by the entry point group ``reportgen.analyses``.
 
 Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`,
-`SharedTemplates`, `Renamed`, `Identified`, `Compared`, `Toleranced`, `Staged`, `Exampled`), and what its results hold (`Results`,
-`Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is asked when an analysis is loaded,
-so that what is missing is said then and not after minutes of computing.
+`SharedTemplates`, `Renamed`, `Identified`, `Compared`, `Toleranced`, `Staged`, `Exampled`, `ReadsFiles`), and what its results hold
+(`Results`, `Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is asked when an
+analysis is loaded, so that what is missing is said then and not after minutes of computing.
 """
 
 from __future__ import annotations
@@ -243,6 +243,15 @@ class Exampled(Protocol):
 
     def example(self) -> Results:
         """Small results of made-up data, the same at every call."""
+        ...
+
+
+@runtime_checkable
+class ReadsFiles(Protocol):
+    """An analysis whose results depend on more files than those that its settings name under keys that end in ``_file``."""
+
+    def input_files(self, settings: Any) -> Sequence[Path]:
+        """Every such file that is there; raises InputError where what names them cannot be read."""
         ...
 
 

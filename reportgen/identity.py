@@ -11,8 +11,9 @@ from analyses.errors import InputError
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
-from analyses.protocol import Analysis, template_folders
+from analyses.protocol import Analysis, ReadsFiles, template_folders
 from reportgen.cache import code_version
+from reportgen.registry import analysis_of
 from reportgen.resources import templates_directory
 from reportgen.settings import PRESENTATION
 
@@ -24,8 +25,8 @@ def inputs_of(settings: pydantic.BaseModel, progress: Progress) -> dict[str, Any
     """Return everything that the computation of a study depends on besides code, in JSON form.
 
     These are its settings (without the section ``document``), for every `ModelSettings` among them the hashes of the model's
-    files, and for every path under a key that ends in ``_file`` the hash of the file. An analysis must not depend on anything
-    else.
+    files, for every path under a key that ends in ``_file`` the hash of the file, and the hashes of the files that the analysis
+    says it reads besides (`analyses.protocol.ReadsFiles`). An analysis must not depend on anything else.
 
     Raises
     ------
@@ -34,6 +35,9 @@ def inputs_of(settings: pydantic.BaseModel, progress: Progress) -> dict[str, Any
     """
     values = settings.model_dump(mode="json", exclude={PRESENTATION})
     files = {key: _file_hash(Path(path), key) for key, path in _files(values)}
+    analysis = analysis_of(settings)
+    if isinstance(analysis, ReadsFiles):
+        files |= {f"{file.parent.name}/{file.name}": _file_hash(file, file.name) for file in analysis.input_files(settings)}
     models = {}
     # Ready activations stand in for the model, which need not be on this machine then.
     if not values.get("activations_file"):

@@ -262,7 +262,8 @@ class _Source:
                 self.values["text"] = read_text(self.file.parent / name)
             except InputError as error:
                 raise InputError(f"{self.where(('text_file',))}: text_file: {error}") from None
-        paths: list[tuple[dict[Any, Any], tuple[str, ...]]] = [(self.values, ("activations_file",))]
+        folders = [key for key in self.values if isinstance(key, str) and key.endswith("_folder")]
+        paths: list[tuple[dict[Any, Any], tuple[str, ...]]] = [(self.values, (key,)) for key in ("activations_file", *folders)]
         model = self.values.get("model")
         if isinstance(model, dict) and model.get("source") == "folder":
             paths.append((model, ("model", "name")))

@@ -1,11 +1,11 @@
-"""Correction of p-values for the number of layers tested."""
+"""Correction of p-values for the number of layers, or of statements, tested."""
 
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-Method = Literal["none", "bonferroni", "fdr_bh", "fdr_by"]
+Method = Literal["none", "bonferroni", "holm", "fdr_bh", "fdr_by"]
 
 
 def adjust(p: npt.ArrayLike, method: Method) -> npt.NDArray[np.float64]:
@@ -16,7 +16,8 @@ def adjust(p: npt.ArrayLike, method: Method) -> npt.NDArray[np.float64]:
     p : (..., L) array_like
         p-values.
     method : str
-        "none"; "bonferroni"; "fdr_bh" (Benjamini & Hochberg 1995, JRSS B 57, 289-300);
+        "none"; "bonferroni"; "holm" (Holm 1979, Scandinavian Journal of Statistics 6, 65-70);
+        "fdr_bh" (Benjamini & Hochberg 1995, JRSS B 57, 289-300);
         "fdr_by" (Benjamini & Yekutieli 2001, Annals of Statistics 29, 1165-1188: valid under any dependence).
 
     Returns
@@ -40,10 +41,16 @@ def adjust(p: npt.ArrayLike, method: Method) -> npt.NDArray[np.float64]:
         return values.copy()
     if method == "bonferroni":
         return np.minimum(values * tests, 1.0)
-    if method not in ("fdr_bh", "fdr_by"):
-        raise ValueError(f"unknown correction {method!r}; choose none, bonferroni, fdr_bh or fdr_by")
+    if method not in ("holm", "fdr_bh", "fdr_by"):
+        raise ValueError(f"unknown correction {method!r}; choose none, bonferroni, holm, fdr_bh or fdr_by")
     order = np.argsort(values, axis=-1)  # NaN sorts last, beyond the ranks 1 .. tests
     ranks = np.arange(1, values.shape[-1] + 1)
+    if method == "holm":
+        # Step down: the k-th smallest counts tests + 1 - k times, and none less than one before it.
+        stepped_down = np.fmax.accumulate(np.take_along_axis(values, order, axis=-1) * (tests + 1 - ranks), axis=-1)
+        found = np.where(np.isnan(values), np.nan, 0.0)
+        np.put_along_axis(found, order, np.where(ranks <= tests, np.minimum(stepped_down, 1.0), np.nan), axis=-1)
+        return found
     harmonic = np.concatenate([[0.0], np.cumsum(1.0 / ranks)])[tests] if method == "fdr_by" else 1.0
     scaled = np.take_along_axis(values, order, axis=-1) * harmonic * tests / ranks
     # Step up: each value is the smallest of those at or above its rank; fmin skips the NaNs behind the tests.

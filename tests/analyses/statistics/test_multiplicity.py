@@ -40,5 +40,5 @@ def test_none_gives_a_copy():
 
 
 def test_unknown_correction():
-    with pytest.raises(ValueError, match="holm"):
-        adjust(EXAMPLE, "holm")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="hommel"):
+        adjust(EXAMPLE, "hommel")  # type: ignore[arg-type]

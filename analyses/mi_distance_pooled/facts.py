@@ -1,0 +1,559 @@
+"""Language-neutral values for the prose: which sentence of the catalogue is true, and the numbers to put into it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from analyses.mi_distance.names import CO_PRIMARY
+from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.facts.common import conclusion_lists
+from analyses.occurrences.layer_numbers import places
+from analyses.protocol import Results
+from analyses.value_specs import Spec, interval, is_number, key, listed, number, percent
+
+Study = Mapping[str, Any]
+# How each part is printed: digits, and whether it is bounded by 1.
+_PRINTED = {"mean_tau": (2, True), "tau_half": (2, True), "tau_difference": (2, True), "shift_slope": (2, False), "mlp_level": (4, False)}
+_NONE = key("value.none")
+# Of the texts that differ, so many are named at the most.
+_MOST_NAMED = 6
+
+
+def facts(results: Results) -> dict[str, Any]:
+    """Everything that templates may name, at the top level of their context."""
+    study = results.study
+    group = study["groups"][0]
+    statements = [_statement(row, group, study) for row in study["conclusions"]]
+    provenance = study["provenance"]
+    needed = _needed(group, study)
+    return {
+        "document": {name: value for name, value in study["settings"]["document"].items() if value},
+        "headings": {"model": study["models"][0], "texts": group["texts"]},
+        "settings": study["settings"],
+        "model": study["models"][0],
+        "models": listed(list(study["models"])),
+        "size": {
+            "texts": group["texts"],
+            "words": group["words"],
+            "cells": group["cells"],
+            "models": len(study["models"]),
+            "planned": provenance["cells_planned"],
+            "failed": provenance["cells_failed"],
+            "layers": study["layers"],
+            "fewest": study["occurrences"]["fewest"],
+            "most": study["occurrences"]["most"],
+        },
+        "estimation": provenance["cell_settings"]["estimation"],
+        "has_excess": study["primary_control"] == "different_word",
+        "testable": group["texts"] > 2,
+        "several_languages": len(study["languages"]) > 1,
+        "languages": listed([key(f"language.{code}") if code in ("en", "vi") else code for code in study["languages"]]),
+        "several_models": len(study["models"]) > 1,
+        "over_models": _over_models(study),
+        "failed": bool(study["failed"]),
+        "statements": statements,
+        "findings": [statement["finding"] for statement in statements],
+        "conclusion_lists": conclusion_lists(statements),
+        "after_holm": _after_holm(study),
+        "lesson": _lesson(study),
+        "profile": _profile(results),
+        "tau": _tau(results),
+        "checks": _checks(group, study),
+        "left_out": _left_out(study),
+        "new_text": _new_text(group, study),
+        "heterogeneity": _heterogeneity(group, study),
+        "unlike": _unlike(results),
+        "needed": needed,
+        "language_sentences": _language_sentences(study),
+        "alpha": number(study["settings"]["alpha"], 2, unit=True),
+        "answer_table": _answer_table(group, study),
+        "verdict_table": _verdict_table(study),
+        "check_table": _check_table(group, study),
+        "group_table": _group_table(study, language=True),
+        "model_table": _group_table(study, language=False),
+        "text_table": _text_table(results),
+        "failed_table": study["failed"],
+        "made_with": [
+            {"name": name, "version": version}
+            for name, version in sorted(
+                {**provenance["versions"], **{f"{k} (cells)": ", ".join(v) for k, v in provenance["cell_versions"].items()}}.items()
+            )
+        ],
+        "plan": provenance["plan"][:12],
+        "captions": _captions(results),
+    }
+
+
+def _value(part: str, value: Any) -> Spec:
+    digits, unit = _PRINTED.get(part, (3, False))
+    return number(value, digits, unit=unit) if is_number(value) else _NONE
+
+
+def _span(part: str, low: Any, high: Any) -> Spec:
+    digits, unit = _PRINTED.get(part, (3, False))
+    return interval(low, high, digits, unit=unit) if is_number(low) and is_number(high) else _NONE
+
+
+def _pooled(group: Mapping[str, Any], part: str, estimator: str, control: str) -> Mapping[str, Any] | None:
+    wanted = (part, estimator, control)
+    return next((row for row in group["pooled"] if (row["part"], row["estimator"], row["control"]) == wanted), None)
+
+
+def _estimators(part: str) -> tuple[str, ...]:
+    """The statement on the estimators holds the histogram against the nearest neighbours: it has one value."""
+    return ("histogram",) if part == "shift_slope" else CO_PRIMARY
+
+
+def _numbers(part: str, control: str, group: Mapping[str, Any], study: Study) -> dict[str, Any]:
+    values: dict[str, Any] = {"quantity": key(f"quantity.{control}"), "what": key(f"what.{part}"), "texts": group["texts"]}
+    for estimator in CO_PRIMARY:
+        row = _pooled(group, part, estimator, control) or {}
+        values[estimator] = _value(part, row.get("estimate"))
+        values[f"{estimator}_interval"] = _span(part, row.get("low"), row.get("high"))
+    hypotheses = study["provenance"]["cell_settings"]["hypotheses"]
+    values |= {
+        "tau_low": number(hypotheses["tau_range"][0], 2, unit=True),
+        "tau_high": number(hypotheses["tau_range"][1], 2, unit=True),
+        "slope_low": number(hypotheses["shift_slope_range"][0], 1),
+        "slope_high": number(hypotheses["shift_slope_range"][1], 1),
+        "margin": number(hypotheses["same_tau_margin"], 1, unit=True),
+    }
+    return values
+
+
+def _claim(part: Mapping[str, Any], values: Mapping[str, Any]) -> Spec:
+    """What the texts say of a part, as a clause: what was claimed, or what is so instead."""
+    name = f"claim.{part['measure']}"
+    if part["verdict"] == "contradicted" or (part["verdict"] == "supported" and part["side"]):
+        name = ".".join(word for word in (name, part["verdict"], part["side"]) if word)
+    return key(name, **values)
+
+
+def _statement(conclusion: Mapping[str, Any], group: Mapping[str, Any], study: Study) -> dict[str, Any]:
+    name, verdict, control = conclusion["name"], conclusion["verdict"], conclusion["control"]
+    parts = []
+    for part in conclusion["parts"]:
+        values = _numbers(part["measure"], control, group, study)
+        values |= _agreement(part["measure"], name, control, study) | {"claim": _claim(part, values)}
+        form = "one" if part["measure"] == "shift_slope" else "two"
+        said = "not_testable" if part["verdict"] == "not_testable" else f"{form}.{part['verdict']}"
+        parts.append(
+            {"measure": part["measure"], "verdict": part["verdict"], "key": f"part.{said}", "values": values, "claim": values["claim"]}
+        )
+    if len(parts) == 1:
+        finding = {"key": parts[0]["key"], "values": parts[0]["values"]}
+    else:
+        finding = _of_parts(verdict, parts, conclusion["parts"], group)
+    return {
+        "number": conclusion["statement"],
+        "name": name,
+        "verdict": verdict,
+        "control": control,
+        "estimator": CO_PRIMARY[0],
+        "finding": {"id": name, "number": conclusion["statement"], "verdict": verdict} | finding,
+        "parts": parts if len(parts) > 1 else [],
+        "beside": _beside(conclusion),
+    }
+
+
+def _of_parts(
+    verdict: str, parts: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str, Any]], group: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The finding of a statement of several parts: which of them make its verdict, and which hold."""
+    claims = {
+        each: [key("claim.with_values", **part["values"]) for part in parts if part["verdict"] == each]
+        for each in ("supported", "inconclusive")
+    }
+    against = [
+        key("claim.with_values", **part["values"])
+        for part, row in zip(parts, judged, strict=True)
+        if row["firm"] or (verdict != "contradicted" and part["verdict"] == "contradicted")
+    ]
+    values: dict[str, Any] = {"texts": group["texts"], "supported": listed(claims["supported"]), "against": listed(against)}
+    values["open"] = listed([part["claim"] for part in parts if part["verdict"] in ("inconclusive", "not_testable")])
+    name = f"finding.parts.{verdict}"
+    if verdict == "inconclusive" and against and not claims["inconclusive"]:
+        name = f"{name}.against"
+        return {"key": f"{name}.some" if claims["supported"] else name, "values": values}
+    if verdict in ("contradicted", "inconclusive") and claims["supported"]:
+        name = f"{name}.some"
+    return {"key": name, "values": values}
+
+
+def _agreement(part: str, name: str, control: str, study: Study) -> dict[str, Any]:
+    """In how many texts a part goes the stated way, by the estimator with fewer of them."""
+    found = [
+        each
+        for row in study["verdicts"]
+        if (row["name"], row["control"]) == (name, control) and row["estimator"] in CO_PRIMARY
+        for each in row["parts"]
+        if each["measure"] == part
+    ]
+    return {
+        "agreeing": min((each["agreeing_texts"] for each in found), default=0),
+        "counted": min((each["texts"] for each in found), default=0),
+    }
+
+
+def _beside(conclusion: Mapping[str, Any]) -> list[Spec]:
+    """What Holm's correction leaves, and what plain MI and the estimators alone say."""
+    said = []
+    if conclusion["p_holm"] is not None:
+        stays = "stays" if conclusion["after_holm"] == conclusion["verdict"] else "falls"
+        said.append(key(f"holm.{stays}", p={"value": conclusion["p_holm"], "as": "p_value"}))
+    if conclusion["control"] != "none":
+        if conclusion["lesson"] == conclusion["verdict"]:
+            said.append(key("plain.same"))
+        else:
+            said.append(key("plain.differs", verdict=key(f"verdict.{conclusion['lesson']}")))
+    for row in conclusion["estimators_disagree"]:
+        said.append(key("estimators.differs", estimator=key(f"estimator.{row['estimator']}"), verdict=key(f"verdict.{row['verdict']}")))
+    return said
+
+
+def _named(statements: Sequence[int]) -> Spec:
+    return listed([str(number) for number in statements])
+
+
+def _after_holm(study: Study) -> Spec:
+    decided = [row for row in study["conclusions"] if row["p_holm"] is not None]
+    fallen = [row["statement"] for row in decided if row["after_holm"] != row["verdict"]]
+    if not decided:
+        return key("holm.summary.none")
+    return key("holm.summary.falls", statements=_named(fallen)) if fallen else key("holm.summary.stays", count=len(decided))
+
+
+def _lesson(study: Study) -> Spec | None:
+    """Which verdicts plain MI would have given instead."""
+    rows = [row for row in study["conclusions"] if row["control"] != "none"]
+    if not rows:
+        return None
+    differing = [row for row in rows if row["lesson"] != row["verdict"]]
+    if not differing:
+        return key("lesson.same")
+    items = [key("lesson.item", number=row["statement"], verdict=key(f"verdict.{row['lesson']}")) for row in differing]
+    return key("lesson.differs", items=listed(items))
+
+
+def _drawn(results: Results, excess: str, plain: str) -> Any:
+    """The excess of the drawn estimator where there is one, else plain values."""
+    dataset = results.dataset.sel(estimator="nearest_neighbour")
+    return dataset, excess if excess in dataset else plain
+
+
+def _profile(results: Results) -> list[Spec]:
+    """How each branch goes from the early to the deep layers."""
+    dataset, name = _drawn(results, "word_specific_excess", "mean_mutual_information")
+    early, deep = (places(results.study, band) for band in ("early", "deep"))
+    said = []
+    for branch in BRANCHES:
+        values, low, high = (dataset[f"{name}{end}"].sel(branch=branch).values for end in ("", "_low", "_high"))
+        if not (len(early) and len(deep) and np.isfinite(low).any()):
+            continue
+        said.append(
+            key("profile.branch", branch=key(f"branch.named.{branch}"), quantity=key(f"quantity.{results.study['primary_control']}"),
+                early=_value("", float(values[early].mean())), deep=_value("", float(values[deep].mean())),
+                apart=int(((low > 0) | (high < 0)).sum()), layers=len(values))
+        )  # fmt: skip
+    return said
+
+
+def _tau(results: Results) -> list[Spec]:
+    dataset, name = _drawn(results, "word_specific_kendall_tau", "kendall_tau")
+    numbers, said = results.study["layer_numbers"], []
+    for branch in BRANCHES:
+        values = dataset[name].sel(branch=branch).values
+        if not np.isfinite(values).any():
+            continue
+        lowest, highest = int(np.nanargmin(values)), int(np.nanargmax(values))
+        said.append(
+            key("profile.tau", branch=key(f"branch.named.{branch}"), quantity=key(f"quantity.{results.study['primary_control']}"),
+                mean=_value("mean_tau", float(np.nanmean(values))), lowest=_value("mean_tau", float(values[lowest])),
+                lowest_layer=numbers[lowest], highest=_value("mean_tau", float(values[highest])), highest_layer=numbers[highest])
+        )  # fmt: skip
+    return said
+
+
+def _checks(group: Mapping[str, Any], study: Study) -> list[Spec]:
+    """Whether the meta-analysis and the mixed model agree with the means, and where they do not."""
+    said = []
+    for check in ("meta", "crossed"):
+        rows = [
+            row for row in group["pooled"]
+            if f"{check}_disagrees" in row and row["control"] in (study["primary_control"], "none" if row["part"] == "shift_slope" else "")
+        ]  # fmt: skip
+        if not rows:
+            said.append(key(f"check.{check}.absent"))
+            continue
+        differing = [row for row in rows if row[f"{check}_disagrees"]]
+        items = [
+            key(f"check.item.{row[f'{check}_disagrees']}", part=key(f"measure.{row['part']}"),
+                estimator=key(f"estimator.{row['estimator']}"), estimate=_value(row["part"], row[f"{check}_estimate"]),
+                interval=_span(row["part"], row[f"{check}_low"], row[f"{check}_high"]))
+            for row in differing
+        ]  # fmt: skip
+        said.append(
+            key(f"check.{check}.differs", count=len(rows), items=listed(items)) if items else key(f"check.{check}.same", count=len(rows))
+        )
+    return said
+
+
+def _left_out(study: Study) -> list[Spec]:
+    said = []
+    for unit in ("text", "word"):
+        found = study["left_out"][unit]
+        if found is None:
+            said.append(key(f"left_out.{unit}.absent"))
+        elif not found["changes"]:
+            said.append(key(f"left_out.{unit}.stays"))
+        else:
+            items = [
+                key("left_out.item", left=each["left_out"], number=each["statement"], verdict=key(f"verdict.{each['verdict']}"))
+                for each in found["changes"][:_MOST_NAMED]
+            ]
+            said.append(key(f"left_out.{unit}.changes", count=len({each["left_out"] for each in found["changes"]}), items=listed(items)))
+    return said
+
+
+def _shown_rows(group: Mapping[str, Any], study: Study, parts: Sequence[str]) -> list[Mapping[str, Any]]:
+    rows = [_pooled(group, part, "nearest_neighbour", study["primary_control"]) for part in parts]
+    return [row for row in rows if row is not None]
+
+
+def _new_text(group: Mapping[str, Any], study: Study) -> list[Spec]:
+    """In what range a new text's true value is expected, and whether that leaves out zero."""
+    said = []
+    for row in _shown_rows(group, study, ("early_difference", "deep_difference", "mean_tau", "tau_difference")):
+        if not is_number(row.get("prediction_low")):
+            continue
+        one_sided = row["prediction_low"] > 0 or row["prediction_high"] < 0
+        said.append(
+            key(f"new_text.{'same_sign' if one_sided else 'either_sign'}", what=key(f"what.{row['part']}"),
+                interval=_span(row["part"], row["prediction_low"], row["prediction_high"]))
+        )  # fmt: skip
+    return said
+
+
+def _heterogeneity(group: Mapping[str, Any], study: Study) -> list[Spec]:
+    said = []
+    for row in _shown_rows(group, study, ("early_difference", "deep_difference", "mean_tau", "tau_difference")):
+        if not is_number(row.get("i_squared")):
+            continue
+        said.append(
+            key("heterogeneity.of", what=key(f"what.{row['part']}"), sd=_value(row["part"], row["sd_between"]),
+                share=percent(row["i_squared"]),
+                p={"value": row["q_p"], "as": "p_value"})
+        )  # fmt: skip
+    return said
+
+
+def _unlike(results: Results) -> Spec:
+    """Texts in which the two differences of branches have another sign than their mean, by both estimators."""
+    values = results.dataset["text_estimate"].sel(control=results.study["primary_control"], estimator=list(CO_PRIMARY))
+    items, count = [], 0
+    for measure in ("early_difference", "deep_difference", "mean_tau"):
+        of_texts = values.sel(measure=measure).values
+        with np.errstate(invalid="ignore"):
+            sign = np.sign(np.nansum(of_texts, axis=-1, keepdims=True))
+            other = (np.sign(of_texts) == -sign).all(axis=0)
+        names = [str(name) for name, is_other in zip(values["text"].values, other, strict=True) if is_other]
+        count += len(names)
+        if names:
+            shown = listed(names[:_MOST_NAMED])
+            items.append(
+                key(
+                    "unlike.item" if len(names) <= _MOST_NAMED else "unlike.item.more",
+                    what=key(f"what.{measure}"),
+                    count=len(names),
+                    names=shown,
+                )
+            )
+    return key("unlike.some", items=listed(items)) if count else key("unlike.none")
+
+
+def _needed(group: Mapping[str, Any], study: Study) -> list[Spec]:
+    """How many texts an assumed effect takes, by the estimator that takes more, part by part."""
+    said = []
+    for part in dict.fromkeys(row["part"] for row in group["pooled"]):
+        control = "none" if part == "shift_slope" else study["primary_control"]
+        rows = [row for each in _estimators(part) if (row := _pooled(group, part, each, control)) is not None]
+        numbers = [row["texts_needed"] for row in rows]
+        if not rows or any(each is None for each in numbers):
+            continue
+        most = max(numbers)
+        values = {"part": key(f"measure.{part}"), "assumed": _value(part, rows[0]["assumed"]), "needed": most, "texts": group["texts"]}
+        said.append(key(f"needed.{'enough' if most <= group['texts'] else 'more'}", **values))
+    return said
+
+
+def _language_sentences(study: Study) -> list[Spec]:
+    """Whether the languages' texts, taken apart, give the same verdicts."""
+    groups = [group for group in study["groups"] if group["model"] == study["models"][0] and group["language"]]
+    if len(groups) < 2:
+        return []
+    said = []
+    for rows in zip(*(group["conclusions"] for group in groups), strict=False):
+        verdicts = {row["verdict"] for row in rows}
+        if len(verdicts) == 1:
+            said.append(key("languages.same", number=rows[0]["statement"], verdict=key(f"verdict.{rows[0]['verdict']}")))
+            continue
+        items = [
+            key("languages.item", language=_language(group["language"]), verdict=key(f"verdict.{row['verdict']}"))
+            for group, row in zip(groups, rows, strict=True)
+        ]
+        said.append(key("languages.differ", number=rows[0]["statement"], items=listed(items)))
+    return said
+
+
+def _language(code: str | None) -> Spec | str:
+    if code is None:
+        return key("language.all")
+    return key(f"language.{code}") if code in ("en", "vi") else code
+
+
+def _over_models(study: Study) -> list[Spec]:
+    found = study["over_models"]
+    if found is None:
+        return []
+    return [
+        key("models.concluded", number=row["statement"], models=found["models"], verdict=key(f"verdict.{row['verdict']}"))
+        for row in found["conclusions"]
+    ]
+
+
+def _answer_table(group: Mapping[str, Any], study: Study) -> list[dict[str, Any]]:
+    """A row a part as the conclusions rest on it."""
+    rows = []
+    for conclusion in study["conclusions"]:
+        for part in conclusion["parts"]:
+            own = {}
+            for estimator in _estimators(part["measure"]):
+                row = _pooled(group, part["measure"], estimator, conclusion["control"]) or {}
+                shown = is_number(row.get("low"))
+                values = {
+                    "estimate": _value(part["measure"], row.get("estimate")),
+                    "interval": _span(part["measure"], row.get("low"), row.get("high")),
+                }
+                own[estimator] = key("table.value", **values) if shown else None
+            counts = _agreement(part["measure"], conclusion["name"], conclusion["control"], study)
+            rows.append(
+                {"statement": conclusion["statement"], "part": part["measure"], "verdict": part["verdict"]}
+                | {"histogram": None, "nearest_neighbour": None} | own
+                | {"agreeing": key("table.of", count=counts["agreeing"], texts=counts["counted"])}
+            )  # fmt: skip
+    return rows
+
+
+def _verdict_table(study: Study) -> list[dict[str, Any]]:
+    kept = ("statement", "name", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_texts")
+    rows = [{name: row[name] for name in kept} | {"part": f"measure.{row['part']}"} for row in study["verdicts"]]
+    return sorted(rows, key=lambda row: (row["statement"], row["control"]))
+
+
+def _check_table(group: Mapping[str, Any], study: Study) -> list[dict[str, Any]]:
+    rows = []
+    for row in group["pooled"]:
+        control = "none" if row["part"] == "shift_slope" else study["primary_control"]
+        if row["control"] != control or row["estimator"] not in _estimators(row["part"]):
+            continue
+        part = row["part"]
+
+        def pair(prefix: str, row: Mapping[str, Any] = row, part: str = part) -> Spec | None:
+            if not is_number(row.get(f"{prefix}_low")):
+                return None
+            return key(
+                "table.value",
+                estimate=_value(part, row[f"{prefix}_estimate"]),
+                interval=_span(part, row[f"{prefix}_low"], row[f"{prefix}_high"]),
+            )
+
+        has_new = is_number(row.get("prediction_low"))
+        rows.append(
+            {
+                "part": part,
+                "estimator": row["estimator"],
+                "meta": pair("meta"),
+                "crossed": pair("crossed"),
+                "new_text": _span(part, row["prediction_low"], row["prediction_high"]) if has_new else None,
+                "sd": _value(part, row["sd"]) if is_number(row["sd"]) else None,
+                "i_squared": row.get("i_squared"),
+                "needed": row["texts_needed"],
+            }
+        )
+    return rows
+
+
+def _group_table(study: Study, *, language: bool) -> list[dict[str, Any]]:
+    """Verdicts side by side: of the first model by language, or of every model over all texts."""
+    first = study["models"][0]
+    groups = [group for group in study["groups"] if (group["model"] == first if language else group["language"] is None)]
+    rows = []
+    for group in groups:
+        for conclusion in group["conclusions"]:
+            measure = conclusion["parts"][0]["measure"]
+            found = {estimator: _pooled(group, measure, estimator, conclusion["control"]) or {} for estimator in _estimators(measure)}
+            shown = {
+                estimator: key("table.value", estimate=_value(measure, row["estimate"]), interval=_span(measure, row["low"], row["high"]))
+                if is_number(row.get("low"))
+                else None
+                for estimator, row in found.items()
+            }
+            rows.append(
+                {"statement": conclusion["statement"], "of": _language(group["language"]) if language else group["model"]}
+                | {"texts": group["texts"], "verdict": conclusion["verdict"], "histogram": None, "nearest_neighbour": None} | shown
+            )  # fmt: skip
+    return sorted(rows, key=lambda row: row["statement"])
+
+
+def _text_table(results: Results) -> list[dict[str, Any]]:
+    study = results.study
+    values = results.dataset["text_estimate"].sel(control=study["primary_control"], estimator="nearest_neighbour")
+    found = {name: values.sel(text=name) for name in map(str, values["text"].values)}
+    names = ("early_difference", "deep_difference", "attention_rise", "mlp_fall", "mean_tau", "tau_difference")
+    return [
+        {"text": text["name"], "words": ", ".join(text["words"]), "occurrences": text["occurrences"]}
+        | {name: float(value) if np.isfinite(value := found[text["name"]].sel(measure=name).values) else None for name in names}
+        for text in study["texts"]
+    ]
+
+
+def _captions(results: Results) -> dict[str, dict[str, Any]]:
+    """Values for captions, alternative texts and notes, by the name of the figure or table."""
+    study = results.study
+    group = study["groups"][0]
+    values: dict[str, Any] = {
+        "texts": group["texts"],
+        "cells": group["cells"],
+        "layers": study["layers"],
+        "model": study["models"][0],
+        "models": len(study["models"]),
+        "failed": study["provenance"]["cells_failed"],
+        "quantity": key(f"quantity.{study['primary_control']}"),
+    }
+    for part in ("early_difference", "deep_difference", "mean_tau", "tau_difference"):
+        row = _pooled(group, part, "nearest_neighbour", study["primary_control"]) or {}
+        values[part] = _value(part, row.get("estimate"))
+        values[f"{part}_interval"] = _span(part, row.get("low"), row.get("high"))
+    dataset = results.dataset.sel(estimator="nearest_neighbour")
+    for name, variable in (("excess", "word_specific_excess"), ("tau", "word_specific_kendall_tau")):
+        chosen = dataset[variable] if variable in dataset else dataset["mean_mutual_information" if name == "excess" else "kendall_tau"]
+        for branch in ("attention", "mlp"):
+            shown = chosen.sel(branch=branch).values
+            ends = {"first": shown[0], "last": shown[-1], "mean": np.nanmean(shown) if np.isfinite(shown).any() else np.nan}
+            values |= {f"{name}_{branch}_{end}": _value("mean_tau" if name == "tau" else "", float(value)) for end, value in ends.items()}
+    figures = ("forest", "profiles", "tau_profile", "text_forest", "heat_map", "models")
+    tables = (
+        "answers",
+        "verdicts",
+        "checks_histogram",
+        "checks_nearest",
+        "languages",
+        "models_table",
+        "texts",
+        "failed",
+        "made_with",
+        "layers_attention",
+        "layers_mlp",
+    )
+    return dict.fromkeys((*figures, *tables), values)

@@ -1,0 +1,128 @@
+"""Cells that are missing, damaged, failed, or do not belong together: one line that says what and what to do."""
+
+import json
+import zipfile
+
+import pytest
+
+from analyses.errors import InputError
+
+
+def change(folder, key, **changes):
+    """Rewrite a cell's study.json; names of changes are dotted with double underscores."""
+    file = folder / "cells" / f"{key}.zip"
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    study = json.loads(members["study.json"])
+    for name, value in changes.items():
+        place = study
+        *path, last = name.split("__")
+        for part in path:
+            place = place[part]
+        place[last] = value
+    members["study.json"] = json.dumps(study).encode()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_missing_cells_are_counted(worlds, tmp_path):
+    folder = worlds.write(tmp_path, worlds.holds, texts=3, missing=2)
+    with pytest.raises(InputError, match="2 of the 6 cells of the plan are missing; run `reportgen sweep` again"):
+        worlds.pooled(folder)
+
+
+def test_failed_cells_are_counted_with_their_reasons(worlds, tmp_path):
+    study = worlds.pooled(worlds.write(tmp_path, worlds.holds, texts=4, failed=1)).study
+    assert study["provenance"]["cells_failed"] == 1
+    assert study["failed"] == [
+        {"model": "made-up", "text": "text-4", "word": "stone", "reason": "the word occurs once; expected at least twice"}
+    ]
+
+
+def test_a_plan_of_failures_is_refused(worlds, tmp_path):
+    folder = worlds.write(tmp_path, worlds.holds, texts=3, failed=6)
+    with pytest.raises(InputError, match="none of the 6 cells"):
+        worlds.pooled(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"settings__estimation__bins": 20}, "settings.estimation.bins is 15 in one and 20 in the other"),
+        ({"settings__controls__different_word": False}, "settings.controls.different_word"),
+        ({"settings__hypotheses__early_until": 0.25}, "settings.hypotheses.early_until"),
+        ({"settings__model__branch_output": "residual"}, 'branch_output is "projection" in one and "residual"'),
+        ({"settings__plural": True}, "settings.plural"),
+        ({"settings__representative_token": "mean"}, "settings.representative_token"),
+        ({"format_version": 3}, "format_version is 2 in one and 3"),
+        ({"layer_numbers": [1, 2, 3]}, "with other layers"),
+    ],
+)
+def test_cells_that_do_not_belong_together_are_named(worlds, tmp_path, changes, named):
+    folder = worlds.write(tmp_path, worlds.holds, texts=3)
+    change(folder, "k3", **changes)
+    with pytest.raises(InputError) as raised:
+        worlds.pooled(folder)
+    assert named in str(raised.value)
+    assert "k3" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 half"])
+def test_a_damaged_cell_is_named(worlds, tmp_path, content):
+    folder = worlds.write(tmp_path, worlds.holds, texts=3)
+    (folder / "cells" / "k1.zip").write_bytes(content)
+    with pytest.raises(InputError, match=r"k1\.zip is no cell of a sweep .* run `reportgen sweep` again"):
+        worlds.pooled(folder)
+
+
+def test_a_cell_with_a_damaged_member_is_named(worlds, tmp_path):
+    folder = worlds.write(tmp_path, worlds.holds, texts=3)
+    with zipfile.ZipFile(folder / "cells" / "k1.zip", "w") as archive:
+        archive.writestr("study.json", "{")
+        archive.writestr("results.nc", b"CDF\x02")
+    with pytest.raises(InputError, match=r"k1\.zip is damaged"):
+        worlds.pooled(folder)
+
+
+@pytest.mark.parametrize(
+    ("plan", "named"),
+    [
+        ({"format_version": 9, "cells": []}, "format_version is 9"),
+        ({"format_version": 1, "cells": []}, "cells: expected the cells of the sweep"),
+        ({"format_version": 1, "cells": [{"key": "a"}]}, r"cells\[0\]: model"),
+        (
+            {"format_version": 1, "cells": [{"key": "../a", "model": {"source": "hub"}, "text": {"name": "t"}, "word": "w"}]},
+            "letters and digits",
+        ),
+    ],
+)
+def test_a_plan_that_cannot_be_read_is_named(worlds, tmp_path, plan, named):
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(InputError, match=named):
+        worlds.pooled(tmp_path)
+
+
+def test_no_folder_and_no_plan(worlds, tmp_path):
+    with pytest.raises(InputError, match="there is no folder"):
+        worlds.pooled(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"has no plan\.json"):
+        worlds.pooled(tmp_path)
+
+
+def test_only_the_cells_of_the_plan_are_read(worlds, tmp_path):
+    folder = worlds.write(tmp_path, worlds.holds, texts=3)
+    (folder / "cells" / "other.zip").write_bytes(b"not asked for")
+    assert worlds.pooled(folder).study["provenance"]["cells_pooled"] == 6
+
+
+def test_a_model_without_a_name_in_the_plan_has_that_of_its_studies(worlds, tmp_path):
+    folder = worlds.write(tmp_path, worlds.holds, texts=4, failed=1)
+    plan = json.loads((folder / "plan.json").read_text())
+    for entry in plan["cells"]:
+        entry["model"] = {"name": None, "source": "embedded"}
+    (folder / "plan.json").write_text(json.dumps(plan))
+    study = worlds.pooled(folder).study
+    assert study["models"] == ["made-up"]
+    assert study["failed"][0]["model"] == "made-up"

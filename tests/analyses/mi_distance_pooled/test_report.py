@@ -1,0 +1,131 @@
+"""The pooled report: complete in both languages, made of what was computed, and turning round when the data do."""
+
+import re
+from itertools import product
+from pathlib import Path
+
+import pypdf
+import pytest
+
+from analyses.mi_distance.hypotheses import STATEMENTS
+from analyses.mi_distance_pooled import analysis
+from analyses.mi_distance_pooled.facts import facts
+from analyses.mi_distance_pooled.figures import figures
+from analyses.mi_distance_pooled.tables import tables
+from analyses.protocol import Results
+from reportgen.bundle import read_bundle, write_bundle
+from reportgen.documents import Assets, build_document, load_languages, render_documents, render_html
+from reportgen.documents.languages import placeholders, read_catalogue
+
+FOLDER = analysis.template_folder / analysis.templates
+ASSETS = Assets.of(analysis)
+LANGUAGES = load_languages(*ASSETS.directories, analysis=analysis.templates)
+OWN = {path.parent.name: {m.id: m.string for m in read_catalogue(path) if m.id} for path in FOLDER.glob("languages/*/*.po")}
+
+
+def page_of(results, *codes):
+    document = build_document(
+        analysis.templates, facts(results), figures(results), tables(results), [LANGUAGES[code] for code in codes], assets=ASSETS
+    )
+    return render_html(document, {"vi": "Tiếng Việt", "en": "English"})
+
+
+def said(results, number, code="en"):
+    finding = facts(results)["findings"][number - 1]
+    return LANGUAGES[code].text(finding["key"], **finding["values"])
+
+
+def test_both_languages_say_the_same_things():
+    assert OWN["vi"].keys() == OWN["en"].keys()
+    assert {key for key in OWN["vi"] if placeholders(OWN["vi"][key]) != placeholders(OWN["en"][key])} == set()
+
+
+def test_every_part_has_a_claim_for_every_verdict():
+    sides = {"tau_half": (".above", ".below"), "shift_slope": (".above", ".below"), "mean_tau": ("", ".one_branch")}
+    for statement, code in product(STATEMENTS, ("vi", "en")):
+        for part in statement.parts:
+            for ending in ("", *(f".contradicted{side}" for side in sides.get(part.name, ("",)))):
+                assert LANGUAGES[code].sentence(f"claim.{part.name}{ending}")
+
+
+def test_no_sentence_is_left_that_nobody_asks_for():
+    source = Path(analysis.template_folder).parent
+    files = [path for kind in ("*.py", "*.j2", "*.yaml") for path in source.rglob(kind)]
+    shared = [path for room in ("occurrences", "drawing") for path in (source.parent / room).rglob("*.py")]
+    words = set(
+        re.findall(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\.?", "\n".join(path.read_text(encoding="utf-8") for path in (*files, *shared)))
+    )
+    for key in OWN["en"]:
+        parts = key.split(".")
+        beginnings = {".".join(parts[:count]) + "." for count in range(1, len(parts))}
+        implied = parts[0] in ("figure", "table") and parts[-1] in ("caption", "alt", "how_to_read") and parts[1] in words
+        assert key in words or beginnings & words or implied or key.startswith(("compare.place.", "claim.")), key
+
+
+@pytest.mark.parametrize(
+    ("truth", "options"),
+    [
+        ("holds", {"languages": ("en", "vi")}),
+        ("fails", {}),
+        ("nothing", {"spread": 0.15, "seed": 4}),
+        ("holds", {"texts": 2}),
+        ("holds", {"texts": 1, "words": ("river",)}),
+        ("holds", {"texts": 4, "models": ("one", "two")}),
+        ("fails", {"texts": 3, "models": tuple("abcde"), "failed": 1}),
+    ],
+)
+def test_a_report_of_every_world_is_made(worlds, truth, options):
+    page = page_of(worlds.results(getattr(worlds, truth), **options), "vi", "en")
+    assert "None" not in page
+    assert not re.search(r"\bnan\b", page)
+
+
+def test_findings_follow_what_was_planted(worlds):
+    holds, fails = worlds.results(worlds.holds), worlds.results(worlds.fails)
+    assert said(holds, 1).startswith("The texts support that the MLP is above attention in the early layers")
+    assert said(fails, 1).startswith("The texts say otherwise: attention is above the MLP in the early layers")
+    assert "10 of 10 texts go that way" in said(holds, 1)
+    assert said(holds, 2).startswith("Over 10 texts all of it is supported")
+    assert "the MLP is above attention in the deep layers" in said(fails, 2)
+    assert "tau is positive" in said(fails, 3)
+    assert "attention’s being the higher one" in said(holds, 4)
+    assert "differ by less than .1" in said(fails, 4)
+    assert "spread more than the histogram" in said(fails, 5)
+    assert said(fails, 1, "vi").startswith("Các văn bản cho thấy điều khác: nhánh chú ý cao hơn nhánh MLP ở tầng nông")
+
+
+def test_what_is_open_is_said_to_be_open(worlds):
+    results = worlds.results(worlds.nothing, spread=0.15, seed=4)
+    for row, number in zip(results.study["conclusions"], range(1, 6), strict=True):
+        sentence = said(results, number)
+        assert "support that" not in sentence
+        assert re.search("[Oo]pen|cannot be tested", sentence), (row["verdict"], sentence)
+
+
+def test_a_check_that_disagrees_is_named(worlds):
+    results = worlds.results(worlds.holds, texts=4)
+    row = next(
+        row for row in results.study["groups"][0]["pooled"] if row["part"] == "early_difference" and row["control"] == "different_word"
+    )
+    before = row["meta_disagrees"]
+    row["meta_disagrees"] = "sign"
+    try:
+        sentences = [LANGUAGES["en"].format(spec) for spec in facts(results)["checks"]]
+    finally:
+        row["meta_disagrees"] = before
+    assert any("Early: MLP minus attention by histogram has the other sign" in sentence for sentence in sentences)
+
+
+@pytest.mark.render
+def test_a_large_sweep_stays_small_and_the_paper_short(worlds, tmp_path):
+    """500 cells: at most 5 MB of HTML; the paper has at most 14 pages before its appendix."""
+    made = worlds.results(worlds.holds, texts=50, words=tuple(f"word{index}" for index in range(10)))
+    named = Results(made.dataset, made.activations, {**made.study, "analysis": analysis.name})
+    results = read_bundle(write_bundle(named, analysis.tables, tmp_path / "bundle"))
+    files = {file.name: file for file in render_documents(results, analysis, tmp_path, languages=["en"], formats=["html", "pdf"])}
+    assert files["report.html"].stat().st_size <= 5_000_000
+    pages = [page.extract_text() for page in pypdf.PdfReader(files["report.pdf"]).pages]
+    appendix = next(
+        number for number, page in enumerate(pages) if re.search(r"^\s*A\s+How to reproduce", page, re.MULTILINE) and number > 3
+    )
+    assert 8 <= appendix <= 14
