@@ -1,16 +1,16 @@
 """The contract of an analysis with the report generator, which finds it by the entry point group ``reportgen.analyses``.
 
 Whole, in this one file: what every analysis offers (`Analysis`), what it may offer besides (`TwoSteps`, `OwnTemplates`,
-`SharedTemplates`, `Renamed`, `Identified`, `Compared`, `Toleranced`, `Staged`, `Exampled`, `ReadsFiles`), and what its results hold
-(`Results`, `Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is asked when an
-analysis is loaded, so that what is missing is said then and not after minutes of computing.
+`SharedTemplates`, `Renamed`, `Identified`, `Compared`, `Toleranced`, `Staged`, `Exampled`, `ReadsFiles`, `Swept`, `Gridded`), and
+what its results hold (`Results`, `Study`, `VerdictRow`). ``docs/writing-an-analysis.md`` goes through it with an example. `problems` is
+asked when an analysis is loaded, so that what is missing is said then and not after minutes of computing.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
@@ -252,6 +252,33 @@ class ReadsFiles(Protocol):
 
     def input_files(self, settings: Any) -> Sequence[Path]:
         """Every such file that is there; raises InputError where what names them cannot be read."""
+        ...
+
+
+@runtime_checkable
+class Swept(Protocol):
+    """An analysis whose studies can be the cells of a sweep: many words in many texts by many models, pooled by another analysis.
+
+    `pooled` is the name of that other analysis, whose settings have ``name``, ``cells_folder`` and ``document``.
+    """
+
+    pooled: str
+
+    def cell_settings(self, settings: Any) -> Any:
+        """The settings with what only the report of a single study shows left out."""
+        ...
+
+    def cells(self, studies: Sequence[Any], progress: Progress) -> Iterator[Results | Exception]:
+        """The results of studies of one text by one model, with what is worth keeping; for one that cannot be made its `InputError`."""
+        ...
+
+
+@runtime_checkable
+class Gridded(Protocol):
+    """An analysis that pools the cells of sweeps, and brings grids of them along."""
+
+    def grids(self) -> Mapping[str, Path]:
+        """Built-in grids: name -> YAML file."""
         ...
 
 

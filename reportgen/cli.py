@@ -312,9 +312,7 @@ def sweep(
     out: Out = Path("out"),
     store: Annotated[str | None, typer.Option(metavar="URL", help="Where cells are kept: a folder or a URL. [OUT/store]")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Processes. [one for each processor]")] = None,
-    part: Annotated[
-        str | None, typer.Option("--shard", metavar="I/N", help="Only this part of the cells, without a report.")
-    ] = None,
+    part: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only this part of the cells, without a report.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what could not be computed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to be done, and do nothing.")] = False,
     lang: Languages = None,

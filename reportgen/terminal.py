@@ -13,6 +13,7 @@ _STAGES = {
     "convert": "Converting the model",
     "load": "Loading the model",
     "capture": "Capturing activations",
+    "sweep": "Computing cells",
     "statistics": "Computing statistics",
     "verify": "Recomputing the slow way",
     "render": "Rendering documents",

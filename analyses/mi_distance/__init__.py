@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class MutualInformationAgainstDistance:
         "*mutual_information*": {"absolute": 2e-3, "relative": 1e-2},
         "*kendall_tau*": {"absolute": 2e-2},
     }
+    # What makes one answer of many studies.
+    pooled = "mi_distance_pooled"
     stages: Mapping[str, str] = {
         "untrained": "Measuring the untrained twin",
         "prefix": "Measuring behind the prefix",
@@ -75,6 +77,16 @@ class MutualInformationAgainstDistance:
 
         arrays = {str(name): captured[name].values for name in captured.variables}
         return analyse(from_arrays(arrays, "captured activations", facts["text"], facts["provenance"]), settings, progress)
+
+    def cell_settings(self, settings: StudySettings) -> StudySettings:
+        from analyses.mi_distance.cells import cell_settings
+
+        return cell_settings(settings)
+
+    def cells(self, studies: Sequence[StudySettings], progress: Progress) -> Iterator[Results | Exception]:
+        from analyses.mi_distance.cells import cells
+
+        return cells(studies, progress)
 
     def tables(self, results: Results) -> Mapping[str, pd.DataFrame]:
         from analyses.mi_distance.tables import tables

@@ -11,6 +11,8 @@ from analyses.occurrences.capture import read_inputs
 from analyses.progress import Progress
 from analyses.protocol import Results
 
+_POOLED = {"estimator", "branch", "layer"}
+
 
 def cell_settings(settings: StudySettings) -> StudySettings:
     """The settings with what only the report of a single study shows left out: other choices, the untrained model, the prefix."""
@@ -22,7 +24,7 @@ def cell_settings(settings: StudySettings) -> StudySettings:
     )
 
 
-def cells(studies: Sequence[StudySettings], progress: Progress) -> Iterator[Results | InputError]:
+def cells(studies: Sequence[StudySettings], progress: Progress) -> Iterator[Results | Exception]:
     """The results of studies of one text, without the vectors; where a study cannot be made, the error that says why.
 
     The numbers are those of `analyses.mi_distance.study.run`, to the last bit; the text is read once.
@@ -36,5 +38,6 @@ def cells(studies: Sequence[StudySettings], progress: Progress) -> Iterator[Resu
         except InputError as error:
             yield error
             continue
-        # The vectors would be a hundred times what is kept.
-        yield Results(results.dataset.drop_vars("activation"), xr.Dataset(), results.study)
+        # Vectors and single pairs would be a hundred times what is pooled: means over the pairs, taus, and their intervals.
+        pooled = [name for name, variable in results.dataset.data_vars.items() if set(variable.dims) <= _POOLED]
+        yield Results(results.dataset[pooled].drop_vars("pair", errors="ignore"), xr.Dataset(), results.study)

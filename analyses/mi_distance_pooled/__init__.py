@@ -37,6 +37,9 @@ class PooledMutualInformation:
     def studies(self) -> Mapping[str, Path]:
         return {}
 
+    def grids(self) -> Mapping[str, Path]:
+        return {path.stem: path for path in sorted((Path(__file__).parent / "grids").glob("*.yaml"))}
+
     def input_files(self, settings: PooledSettings) -> Sequence[Path]:
         from analyses.mi_distance_pooled.cells import files
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from analyses.errors import InputError
 from analyses.progress import Progress, SilentProgress
+from analyses.protocol import Gridded
 from reportgen import pipeline, registry
 from reportgen.cache import Cache
 from reportgen.sweep.grid import load_grid
-from reportgen.sweep.plan import Plan, plan, shard
+from reportgen.sweep.plan import Plan, plan, shard, swept
 from reportgen.sweep.store import CELLS, FAILED, PLAN, Store
 from reportgen.sweep.work import Done, work
 
-POOLED = "mi_distance_pooled"
 # The store of a sweep that names no other, in its --out.
 FOLDER = "store"
 # What is kept of a cell of 30 layers, in bytes.
@@ -33,9 +33,9 @@ class Swept:
 
 def built_in() -> dict[str, Path]:
     """Grids that come along: name -> file."""
-    import analyses.mi_distance_pooled
-
-    return {file.stem: file for file in sorted((Path(analyses.mi_distance_pooled.__file__).parent / "grids").glob("*.yaml"))}
+    return {
+        name: file for analysis in registry.analyses().values() if isinstance(analysis, Gridded) for name, file in analysis.grids().items()
+    }
 
 
 def grid_file(grid: str | Path) -> Path:
@@ -98,7 +98,7 @@ def sweep(
     if part is not None:
         return Swept(planned, done, None)
     folder = kept.folder or _mirrored(kept, planned, out / FOLDER)
-    analysis = registry.analysis_named(POOLED, "sweep")
+    analysis = registry.analysis_named(swept(settings, file).pooled, str(file))
     study = analysis.settings_type.model_validate(
         {"name": settings.name, "cells_folder": str(folder), "document": settings.document.model_dump()}
     )

@@ -18,6 +18,7 @@ from analyses.models.settings import ModelSettings
 from analyses.occurrences.settings import DocumentSettings, Section
 from analyses.readers import is_file, is_folder, read_text
 from analyses.words import words_of
+from reportgen.registry import DEFAULT
 from reportgen.yaml_files import read_yaml
 
 # What a cell has of its own, and what makes it one.
@@ -93,6 +94,7 @@ class GridSettings(Section):
     """A grid of studies."""
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="What the sweep is called in files and addresses.")
+    analysis: str = Field(DEFAULT, description="The analysis that studies each word.")
     models: tuple[ModelSettings, ...] = Field((ModelSettings(),), min_length=1, description="The models, as in a study file.")
     texts: TextsSettings = Field(description="Where the texts come from.")
     words: WordsSettings = Field(description="Which words are studied.")

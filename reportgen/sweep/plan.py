@@ -12,10 +12,10 @@ from typing import Any
 import pydantic
 
 from analyses.errors import InputError
-from analyses.mi_distance import analysis
-from analyses.mi_distance.settings import StudySettings
 from analyses.progress import Progress
+from analyses.protocol import Analysis, Swept
 from analyses.records import portable_settings
+from reportgen import registry
 from reportgen.cache import cache_key
 from reportgen.identity import computation_code, inputs_of
 from reportgen.sweep.grid import GridSettings, Text, check_names, texts_of, words_in
@@ -29,7 +29,7 @@ class Cell:
     """One study of the sweep: its key in the store, its settings, the name of its text."""
 
     key: str
-    settings: StudySettings
+    settings: Any
     text: Text
 
     @property
@@ -70,20 +70,27 @@ def plan(grid: GridSettings, file: Path, progress: Progress) -> Plan:
     MissingError
         A model is not to be had.
     """
-    # Whatever else changes in a study, what a sweep computes of it is settled here.
-    from analyses.mi_distance.cells import cell_settings
-
+    analysis = swept(grid, file)
     texts = texts_of(grid, file)
     check_names(grid, texts, file)
-    code, found = computation_code(analysis), []
+    code: str = computation_code(analysis)
+    found = []
     for model in grid.models:
         for text in texts:
             for word in dict.fromkeys(words_in(grid, text)):
-                settings = cell_settings(_settings(grid, file, text, word, model.model_dump(mode="json")))
+                settings = analysis.cell_settings(_settings(analysis, grid, file, text, word, model.model_dump(mode="json")))
                 found.append(Cell(cache_key(analysis=analysis.name, code=code, inputs=inputs_of(settings, progress)), settings, text))
     if not found:
         raise InputError(f"{file}: words: no text has a word to study")
     return Plan(grid, tuple(found))
+
+
+def swept(grid: GridSettings, file: Path) -> Any:
+    """The analysis of the grid's cells; raises InputError where its studies cannot be cells."""
+    analysis = registry.analysis_named(grid.analysis, str(file))
+    if not isinstance(analysis, Swept):
+        raise InputError(f"{file}: analysis: studies of {grid.analysis} are not made for a sweep; leave the key out")
+    return analysis
 
 
 def shard(groups: Sequence[list[Cell]], part: str) -> list[list[Cell]]:
@@ -94,12 +101,12 @@ def shard(groups: Sequence[list[Cell]], part: str) -> list[list[Cell]]:
     return list(groups[int(number) - 1 :: int(count)])
 
 
-def _settings(grid: GridSettings, file: Path, text: Text, word: str, model: Mapping[str, Any]) -> StudySettings:
+def _settings(analysis: Analysis, grid: GridSettings, file: Path, text: Text, word: str, model: Mapping[str, Any]) -> Any:
     values = {**grid.settings, "name": grid.name, "word": word, "text": text.text, "model": model}
     if text.language is not None:
         values["document"] = {"text_language": text.language}
     try:
-        return StudySettings.model_validate(values)
+        return analysis.settings_type.model_validate(values)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])

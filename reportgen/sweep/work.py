@@ -5,15 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from analyses.errors import InputError
 from analyses.machine import processors
 from analyses.progress import Progress, SilentProgress
+from analyses.protocol import Results, Swept
+from reportgen import registry
 from reportgen.sweep.plan import Cell
 from reportgen.sweep.store import CELLS, FAILED, Store, packed
 
@@ -59,7 +62,7 @@ def work(groups: Sequence[list[Cell]], store: Store, progress: Progress, *, work
     missing = [group for group in missing if group]
     count = sum(map(len, missing))
     if count:
-        with progress.stage("cells", count) as advance, _one_thread():
+        with progress.stage("sweep", count) as advance, _one_thread():
             _compute(missing, store, advance, min(workers or processors(), len(missing)))
     after = store.keys(CELLS) & wanted
     return Done(len(after - there), len(there), len(wanted - after))
@@ -101,21 +104,25 @@ def _left(groups: list[list[Cell]], store: Store) -> list[list[Cell]]:
 def _begin() -> None:
     # Ctrl-C reaches the whole group of processes; the one that waits for the others ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
+    threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
 
-    torch.set_num_threads(1)
+
+def _end_with(parent: Any) -> None:
+    """End when the process that gives out the work does, whatever ended it: nobody would ask for more."""
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _cells(group: list[Cell], address: str) -> int:
     """Compute the cells of one model and text into the store; how many these were."""
-    from analyses.mi_distance.cells import cells
-
-    store = Store(address)
-    for cell, found in zip(group, cells([cell.settings for cell in group], SilentProgress()), strict=True):
-        if isinstance(found, InputError):
+    store, analysis = Store(address), registry.analysis_of(group[0].settings)
+    assert isinstance(analysis, Swept)
+    for cell, found in zip(group, analysis.cells([cell.settings for cell in group], SilentProgress()), strict=True):
+        if isinstance(found, Exception):
             store.write_failure(cell.key, " ".join(str(found).split()))
         else:
-            results = type(found)(found.dataset, found.activations, {**found.study, "analysis": "mi_distance"})
+            results = Results(found.dataset, found.activations, {**found.study, "analysis": analysis.name})
             store.write(f"{CELLS}/{cell.key}.zip", packed(results))
             store.remove_failure(cell.key)
     return len(group)

@@ -1,0 +1,385 @@
+"""A grid from its file to its pooled report: what is computed, what is kept, and what a kill costs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy
+import pytest
+import xarray
+from typer.testing import CliRunner
+
+from analyses.errors import InputError, MissingError
+from analyses.mi_distance.cells import cell_settings, cells
+from analyses.mi_distance.settings import StudySettings
+from analyses.mi_distance.study import run as run_study
+from analyses.progress import SilentProgress
+from reportgen import registry
+from reportgen.cli import app
+from reportgen.sweep.grid import Text, load_grid, texts_of, words_in
+from reportgen.sweep.plan import plan, shard
+from reportgen.sweep.store import CELLS, FAILED, Store, packed
+from reportgen.sweep.work import work
+
+# Five occurrences of coffee and four of tea; each text has its own order of words, so that no two cells are alike.
+SENTENCES = (
+    "In the morning the coffee was hot and the tea was cold.",
+    "A guest asked for coffee, and then for tea.",
+    "Nobody in the house drank coffee after noon, but tea was drunk at night.",
+    "The old pot held coffee for eight people.",
+    "Somebody spilled the coffee over the tea towels.",
+)
+
+
+def text_of(turn):
+    return " ".join([*SENTENCES[turn:], *SENTENCES[:turn]])
+
+
+@pytest.fixture
+def grid(tmp_path, tiny_gpt2_folder):
+    """A grid file of three texts and two words for the tiny model."""
+
+    def write(**changes):
+        content = {
+            "name": "small",
+            "models": [{"source": "folder", "name": str(tiny_gpt2_folder), "device": "cpu"}],
+            "texts": {"list": [{"name": f"t{turn}", "text": text_of(turn), "language": "en"} for turn in range(3)]},
+            "words": {"list": ["coffee", "tea"]},
+            "settings": {"permutations": 99},
+            **changes,
+        }
+        file = tmp_path / "grid.yaml"
+        file.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML too
+        return file
+
+    return write
+
+
+def command(file, out, *more, **options):
+    """Starts the sweep in a process of its own, as a user would."""
+    environment = {**os.environ, "REPORTGEN_CACHE": str(file.parent / "cache"), **options}
+    line = [sys.executable, "-c", "from reportgen.cli import main; main()", "sweep", str(file), "--out", str(out), *more]
+    return subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def kept(folder):
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+# The grid
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"wrong": 1}, "wrong: "),
+        ({"seed": -1}, "seed: "),
+        ({"models": []}, "models: "),
+        ({"models": [{"source": "folder"}]}, "models.0: name: "),
+        ({"texts": {}}, "texts: expected exactly one of folder, file, list"),
+        ({"texts": {"folder": "a", "file": "b.csv"}}, "texts: expected exactly one of folder, file, list"),
+        ({"texts": {"list": [{"name": "one"}]}}, "texts.list.0: expected either text or text_file"),
+        ({"words": {"list": ["a"], "column": "word"}}, "words: expected exactly one of"),
+        ({"words": {"every": {"at_least": 1}}}, "words.every.at_least: "),
+        ({"settings": {"word": "tea"}}, "settings: word is each cell's own"),
+        ({"settings": {"robustness": {}}}, "settings: robustness is each cell's own"),
+    ],
+)
+def test_what_is_wrong_in_a_grid_is_said_with_its_key(grid, changes, said):
+    with pytest.raises(InputError, match=r"grid\.yaml") as refused:
+        load_grid(grid(**changes))
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"texts": {"folder": "nowhere"}}, "texts.folder: there is no folder"),
+        ({"texts": {"file": "nowhere.csv"}}, "texts.file: there is no file"),
+        ({"texts": {"file": "grid.yaml"}}, "expected a .csv, .jsonl or .parquet file"),
+        ({"texts": {"list": [{"name": "one", "text": "a"}, {"name": "one", "text": "b"}]}}, "two texts are named one"),
+        ({"words": {"by_text": {"elsewhere": "tea"}}}, "there is no text named elsewhere"),
+        ({"words": {"by_text": {"t0": []}}}, "no text has a word to study"),
+        ({"settings": {"estimation": {"bins": 0}}}, "settings.estimation.bins: "),
+        ({"settings": {"colour": 1}}, "settings.colour: "),
+        ({"analysis": "similarity"}, "analysis: studies of similarity are not made for a sweep"),
+        ({"analysis": "nothing"}, "there is no analysis 'nothing'"),
+    ],
+)
+def test_what_a_grid_cannot_have_is_said_before_anything_is_computed(grid, changes, said):
+    file = grid(**changes)
+    with pytest.raises(InputError) as refused:
+        plan(load_grid(file), file, SilentProgress())
+    assert said in str(refused.value)
+
+
+def test_texts_from_a_folder_and_from_tables(tmp_path, grid):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "b.txt").write_text("Second.\n", encoding="utf-8")
+    (folder / "a.txt").write_text("First.\n", encoding="utf-8")
+    rows = [{"name": "a", "file": "a.txt", "language": "vi", "word": "one"}, {"name": "b", "text": "Second.", "word": "two"}]
+    (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / "t.csv").write_text("name,file,text,language,word\na,a.txt,,vi,one\nb,,Second.,,two\n", encoding="utf-8")
+    expected = [Text("a", "First.", "vi", ("one",)), Text("b", "Second.", "en", ("two",))]
+    for name in ("t.csv", "t.jsonl"):
+        file = grid(texts={"file": f"texts/{name}", "language": "en"})
+        assert texts_of(load_grid(file), file) == expected
+    file = grid(texts={"folder": "texts"})
+    assert texts_of(load_grid(file), file) == [Text("a", "First.", None, ()), Text("b", "Second.", None, ())]
+
+
+@pytest.mark.parametrize("line", ["[1, 2]", "{", '{"text": "no name"}', '{"name": "both", "text": "a", "file": "b"}'])
+def test_a_row_that_is_none_is_named(tmp_path, grid, line):
+    (tmp_path / "t.jsonl").write_text(line + "\n", encoding="utf-8")
+    file = grid(texts={"file": "t.jsonl"})
+    with pytest.raises(InputError, match=r"t\.jsonl, (line|row) 1"):
+        texts_of(load_grid(file), file)
+
+
+def test_a_sample_of_texts_is_that_of_its_seed(grid):
+    many = {"list": [{"name": f"t{number:02}", "text": str(number)} for number in range(20)], "most": 5}
+    samples = {}
+    for seed in (1, 1, 2):
+        file = grid(texts=many, seed=seed)
+        names = [text.name for text in texts_of(load_grid(file), file)]
+        assert len(names) == 5
+        assert names == sorted(names)
+        assert samples.setdefault(seed, names) == names
+    assert samples[1] != samples[2]
+
+
+def test_every_word_that_occurs_often_enough(grid):
+    text = Text("t", "Tea, tea and TEA; tea and and and coffee. Coffee, coffee, coffee, the the the the.", "en", ())
+    words = {"at_least": 4, "stop_words": ["The"]}
+    assert words_in(load_grid(grid(words={"every": words})), text) == ("and", "coffee", "tea")
+    assert words_in(load_grid(grid(words={"every": {**words, "most": 1}})), text) == ("and",)
+
+
+# The plan and the store
+
+
+def test_shards_share_out_all_groups():
+    groups = [[number] for number in range(7)]
+    parts = [shard(groups, f"{number}/3") for number in (1, 2, 3)]
+    assert sorted(group for part in parts for group in part) == groups
+    for wrong in ("0/3", "4/3", "1", "a/b", "1/0", "-1/3", ""):
+        with pytest.raises(InputError, match="--shard"):
+            shard(groups, wrong)
+
+
+def test_a_cell_is_known_by_all_that_its_numbers_depend_on(grid):
+    def keys(**changes):
+        file = grid(**changes)
+        return [cell.key for cell in plan(load_grid(file), file, SilentProgress()).cells]
+
+    first = keys()
+    assert len(set(first)) == 6
+    assert keys() == first
+    assert keys(document={"authors": ["Somebody"]}) == first
+    assert not set(keys(settings={"permutations": 199})) & set(first)
+    more = keys(words={"list": ["coffee", "tea", "house"]})
+    assert set(first) < set(more)
+
+
+@pytest.mark.parametrize("address", ["folder", "memory://sweep"])
+def test_what_a_store_holds(tmp_path, address):
+    store = Store(str(tmp_path / "store") if address == "folder" else f"{address}-{tmp_path.name}")
+    results = registry.analysis_named("mi_distance", "test").example()
+    results.study["analysis"] = "mi_distance"
+    content = packed(results)
+    assert content == packed(results)
+    assert store.keys(CELLS) == set()
+    store.write(f"{CELLS}/a.zip", content)
+    store.write(f"{CELLS}/b.zip", content[:5000] + bytes([content[5000] ^ 1]) + content[5001:])
+    store.write(f"{CELLS}/c.zip", content[:5000])
+    store.write_failure("d", "too long")
+    assert store.keys(CELLS) == {"a", "b", "c"}
+    assert store.whole(store.keys(CELLS)) == {"a"}
+    assert store.keys(FAILED) == {"d"}
+    assert json.loads(store.read("failed/d.json")) == {"key": "d", "reason": "too long"}
+    store.remove_failure("d")
+    store.remove_failure("d")
+    assert store.keys(FAILED) == set()
+
+
+def test_what_a_killed_writer_left_is_swept_up(tmp_path):
+    store = Store(str(tmp_path))
+    store.write(f"{CELLS}/a.zip", b"whole")
+    (tmp_path / CELLS / ".b.zip.x1").write_bytes(b"half")
+    assert store.keys(CELLS) == {"a"}
+    store.sweep_up()
+    assert list(kept(tmp_path)) == ["cells/a.zip"]
+
+
+def test_a_store_that_cannot_be_reached_is_named():
+    with pytest.raises((InputError, MissingError), match="--store nonsense://x"):
+        Store("nonsense://x")
+
+
+# The cells
+
+
+def test_a_text_that_is_read_once_gives_each_word_the_numbers_of_its_own_study(tiny_gpt2):
+    whole = StudySettings(name="small", word="coffee", text=text_of(1), model=tiny_gpt2, permutations=99)
+    studies = [cell_settings(whole.model_copy(update={"word": word})) for word in ("coffee", "tea")]
+    for study, cell in zip(studies, cells(studies, SilentProgress()), strict=True):
+        alone = run_study(study, SilentProgress())
+        assert cell.study["verdicts"] == alone.study["verdicts"]
+        assert {"mean_mutual_information", "word_specific_excess", "kendall_tau", "word_specific_kendall_tau"} <= set(
+            cell.dataset.data_vars
+        )
+        for name, variable in cell.dataset.data_vars.items():
+            xarray.testing.assert_identical(variable.variable, alone.dataset[name].variable)
+        # Neither a vector nor a single pair is kept.
+        assert set(cell.dataset.dims) <= {"estimator", "branch", "layer"}
+        assert numpy.isfinite(cell.dataset.mean_mutual_information).all()
+
+
+def test_a_word_that_cannot_be_studied_is_recorded_and_tried_again_when_asked(grid, tmp_path):
+    file = grid(words={"list": ["coffee", "elephant"]}, texts={"list": [{"name": "t", "text": text_of(0)}]})
+    planned = plan(load_grid(file), file, SilentProgress())
+    store = Store(str(tmp_path / "store"))
+    done = work(planned.groups(), store, SilentProgress(), workers=1)
+    assert (done.computed, done.there, done.failed) == (1, 0, 1)
+    (key,) = store.keys(FAILED)
+    assert "elephant" in json.loads(store.read(f"failed/{key}.json"))["reason"]
+    again = work(planned.groups(), store, SilentProgress(), workers=1)
+    assert (again.computed, again.there, again.failed) == (0, 1, 1)
+    store.write_failure(key, "of another kind")
+    work(planned.groups(), store, SilentProgress(), workers=1, retry=True)
+    assert "elephant" in json.loads(store.read(f"failed/{key}.json"))["reason"]
+
+
+# The command, with real processes
+
+
+@pytest.fixture
+def undisturbed(grid, tmp_path):
+    """The grid's file, and what its store holds when nothing happens on the way."""
+    file = grid()
+    done = command(file, tmp_path / "undisturbed", "--workers", "1", "--shard", "1/1")
+    _, said = done.communicate(timeout=600)
+    assert done.returncode == 0, said
+    assert "cells computed: 6, there before: 0, not to be computed: 0" in said
+    return file, kept(tmp_path / "undisturbed" / "store")
+
+
+@pytest.mark.slow
+def test_the_same_bytes_whatever_happens_on_the_way(undisturbed, tmp_path):
+    file, expected = undisturbed
+    # Two processes.
+    done = command(file, tmp_path / "two", "--workers", "2", "--shard", "1/1")
+    assert done.wait(600) == 0
+    assert kept(tmp_path / "two" / "store") == expected
+    # Two shards, one after the other, into one store elsewhere.
+    for part in ("1/2", "2/2"):
+        assert command(file, tmp_path / "shards", "--store", str(tmp_path / "common"), "--shard", part).wait(600) == 0
+    assert kept(tmp_path / "common") == expected
+    # The driver is killed after the first cell, and its processes end with it; the same command goes on.
+    killed = command(file, tmp_path / "killed", "--workers", "1", "--shard", "1/1")
+    first = _wait_for(lambda: sorted((tmp_path / "killed" / "store" / "cells").glob("*.zip")))
+    killed.kill()
+    killed.communicate()
+    moments = {place: place.stat().st_mtime_ns for place in first}
+    resumed = command(file, tmp_path / "killed", "--workers", "1", "--shard", "1/1")
+    _, said = resumed.communicate(timeout=600)
+    assert resumed.returncode == 0, said
+    assert kept(tmp_path / "killed" / "store") == expected
+    assert {place: place.stat().st_mtime_ns for place in first} == moments
+
+
+@pytest.mark.slow
+def test_a_killed_process_costs_what_it_had_begun(undisturbed, tmp_path):
+    file, expected = undisturbed
+    driver = command(file, tmp_path / "out", "--workers", "1", "--shard", "1/1")
+    _wait_for(lambda: sorted((tmp_path / "out" / "store" / "cells").glob("*.zip")))
+    for process in _children(driver.pid):
+        os.kill(process, signal.SIGKILL)
+    _, said = driver.communicate(timeout=600)
+    assert driver.returncode == 0, said
+    assert kept(tmp_path / "out" / "store") == expected
+
+
+@pytest.mark.slow
+def test_the_report_of_a_sweep(undisturbed, tmp_path):
+    file, expected = undisturbed
+    out = tmp_path / "undisturbed"
+    done = command(file, out, "--lang", "en", "--format", "html")
+    _, said = done.communicate(timeout=600)
+    assert done.returncode == 0, said
+    assert "cells computed: 0, there before: 6, not to be computed: 0" in said
+    study = json.loads((out / "bundle" / "study.json").read_text(encoding="utf-8"))
+    assert study["analysis"] == "mi_distance_pooled"
+    assert str(tmp_path) not in (out / "bundle" / "study.json").read_text(encoding="utf-8")
+    assert "coffee" in (out / "en" / "report.html").read_text(encoding="utf-8")
+    assert kept(out / "store") == expected
+
+
+def test_ctrl_c_ends_all_processes_and_the_next_call_goes_on(grid, tmp_path):
+    file = grid()
+    driver = command(file, tmp_path / "out", "--workers", "1", "--shard", "1/1")
+    processes = _wait_for(lambda: _children(driver.pid))
+    os.kill(driver.pid, signal.SIGINT)
+    _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 130
+    assert said.splitlines()[-1] == "reportgen: interrupted; nothing half-written was left behind"
+    _wait_for(lambda: not any(_runs(process) for process in processes))
+    assert not [*(tmp_path / "out").rglob(".*.zip*")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.yaml"], "GRID nowhere.yaml: there is no such file"),
+        (["corpse"], 'did you mean "corpus"'),
+        (["corpus", "--lang", "xx"], "--lang xx"),
+    ],
+)
+def test_a_wrong_call_is_one_line(tmp_path, arguments, said):
+    done = CliRunner().invoke(app, ["sweep", *arguments, "--out", str(tmp_path)], prog_name="reportgen")
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.model
+def test_what_would_be_done(tmp_path):
+    done = CliRunner().invoke(app, ["sweep", "corpus", "--out", str(tmp_path), "--dry-run"], prog_name="reportgen")
+    assert done.exit_code == 0, done.stderr
+    assert "models: 1, texts: 48, words: 48, cells: 48" in done.stdout
+    assert "in the store: 0, could not be computed before: 0, to be computed: 48" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def _wait_for(found, seconds=300):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := found():
+            return result
+        time.sleep(0.05)
+    raise AssertionError("it did not come about")
+
+
+def _children(process):
+    """Processes that were started by another one."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == process and b"spawn_main" in (folder / "cmdline").read_bytes():
+            found.append(int(folder.name))
+    return found
+
+
+def _runs(process):
+    try:
+        return (Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
