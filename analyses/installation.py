@@ -9,7 +9,7 @@ from pathlib import Path
 
 DISTRIBUTION = "reportgen-interpretability"
 # Documents and ready activations need none of these.
-FOR_MODELS = frozenset({"gguf", "huggingface-hub", "icu4py", "pip", "safetensors", "tokenizers", "torch", "transformers"})
+FOR_MODELS = frozenset({"fsspec", "gguf", "huggingface-hub", "icu4py", "pip", "safetensors", "tokenizers", "torch", "transformers"})
 FOR_SPEED = frozenset({"numba"})
 
 

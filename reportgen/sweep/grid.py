@@ -14,6 +14,7 @@ import pydantic
 from pydantic import Field, model_validator
 
 from analyses.errors import InputError, MissingError
+from analyses.installation import install_line
 from analyses.models.settings import ModelSettings
 from analyses.occurrences.settings import DocumentSettings, Section
 from analyses.readers import is_file, is_folder, read_text
@@ -241,7 +242,7 @@ def _parquet_rows(file: Path) -> Iterator[Mapping[str, Any]]:
     try:
         table = pandas.read_parquet(file)
     except ImportError:
-        raise MissingError(f"{file}: a Parquet table needs pyarrow; run:  pip install pyarrow") from None
+        raise MissingError(f"{file}: a Parquet table needs pyarrow; {install_line(['pyarrow'])}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{file}: no Parquet table ({' '.join(str(error).split())})") from None
     yield from table.to_dict("records")
