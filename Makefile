@@ -58,7 +58,7 @@ test-browser: setup-test-browser model
 test-lowest:
 	@VENV=$(LOWEST) scripts/setup.sh lowest
 	@$(LOWEST)/bin/reportgen models fetch embedded --quiet >/dev/null
-	$(LOWEST)/bin/python -m pytest -q -m "not browser" --ignore=tests/test_packaging.py
+	$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadfile -m "not browser" --ignore=tests/test_packaging.py
 
 check:
 	$(VENV)/bin/ruff check .

@@ -25,7 +25,7 @@ STATEMENTS = {
 
 
 def table(answers: pd.DataFrame, pooled: pd.DataFrame) -> str:
-    """Statement by statement the verdicts over the English and over the Vietnamese texts, with means by the histogram and 95 % intervals."""
+    """The verdicts over the English and over the Vietnamese texts, with means by the histogram and 95 % intervals."""
     lines = ["| the lesson says | measured | English texts | Vietnamese texts |", "|---|---|---|---|"]
     for number, (says, part, measured) in STATEMENTS.items():
         cells = []
