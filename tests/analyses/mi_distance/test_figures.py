@@ -27,7 +27,7 @@ from reportgen.documents.assets import Assets
 from reportgen.documents.languages import Labels, Language, load_languages, placeholders
 from reportgen.documents.svg import figure_style, render_svg
 
-SIZES = [*itertools.product((4, 30, 48), (2, 3, 4, 7, 12)), (4, 32), (4, 60), (200, 3)]
+SIZES = [*itertools.product((4, 30, 48), (2, 3, 4, 7, 12)), (4, 32), (4, 40), (200, 3)]
 PARTS = ("caption", "alt", "how_to_read")
 
 
