@@ -11,7 +11,7 @@ from analyses.errors import InputError
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress
-from analyses.protocol import Analysis, ReadsFiles, template_folders
+from analyses.protocol import Analysis, ReadsFiles, TwoSteps, template_folders
 from reportgen.cache import code_version
 from reportgen.registry import analysis_of
 from reportgen.resources import templates_directory
@@ -24,9 +24,10 @@ _SCIENCE = Path(inspect.getfile(Progress)).parent
 def inputs_of(settings: pydantic.BaseModel, progress: Progress) -> dict[str, Any]:
     """Return everything that the computation of a study depends on besides code, in JSON form.
 
-    These are its settings (without the section ``document``), for every `ModelSettings` among them the hashes of the model's
-    files, for every path under a key that ends in ``_file`` the hash of the file, and the hashes of the files that the analysis
-    says it reads besides (`analyses.protocol.ReadsFiles`). An analysis must not depend on anything else.
+    These are its settings (without the section ``document``), what its capture depends on (`analyses.protocol.TwoSteps`), for every
+    `ModelSettings` among them the hashes of the model's files, for every path under a key that ends in ``_file`` the hash of the file,
+    and the hashes of the files that the analysis says it reads besides (`analyses.protocol.ReadsFiles`). An analysis must not depend on
+    anything else.
 
     Raises
     ------
@@ -48,7 +49,9 @@ def inputs_of(settings: pydantic.BaseModel, progress: Progress) -> dict[str, Any
         for part in key.split("."):
             section = section[part]
         section.pop("offline", None)
-    return {"settings": values, "files": files, "models": models}
+    found = {"settings": values, "files": files, "models": models}
+    # Of the title block one thing is no mere presentation: the language of the text says which letters are the same.
+    return found | ({"capture": dict(analysis.capture_settings(settings))} if isinstance(analysis, TwoSteps) else {})
 
 
 def computation_code(analysis: Analysis) -> str:

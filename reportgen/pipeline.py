@@ -459,7 +459,7 @@ def _render_kept(folder: Path, path: Path, analysis: Analysis, rendering: Render
     choices: dict[str, Any] = {"languages": rendering.languages, "formats": rendering.formats, "edition": rendering.edition}
     code = rendering_code(analysis, rendering.templates)
     if rendering.site:
-        choices["site"] = {code: dataclasses.astuple(page) for code, page in rendering.site.items()}
+        choices["site"] = {language: dataclasses.astuple(page) for language, page in rendering.site.items()}
     if characters := _foreign(read_study(path)):
         from reportgen.documents.other_scripts import installed
 

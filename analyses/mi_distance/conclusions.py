@@ -17,10 +17,11 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     Returns
     -------
-    rows of {statement, name, control, verdict, parts, lesson, estimators_disagree, controls_disagree}: `control` is what the verdict
-    rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, firm, side}; the last two list
-    the rows {estimator, control, verdict} that differ from the conclusion, of the same and of other controls (not of the looks at
-    position).
+    rows of {statement, name, control, verdict, parts, lesson, lesson_opposed, estimators_disagree, controls_disagree}: `control` is
+    what the verdict rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, firm, side}; the
+    last two list the rows {estimator, control, verdict, opposed} that differ from the conclusion, of the same and of other controls (not
+    of the looks at position). A verdict that is the same word on the other side, such as taus that separate the other way round, is
+    another one: it is `opposed`.
     """
     primary = primary_control(verdicts)
     rows = []
@@ -41,8 +42,9 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "verdict": verdict,
                 "parts": parts,
                 "lesson": conjunction(lesson),
-                "estimators_disagree": _differing(own, verdict),
-                "controls_disagree": _differing(others, verdict),
+                "lesson_opposed": opposed(lesson, parts),
+                "estimators_disagree": _differing(own, verdict, parts),
+                "controls_disagree": _differing(others, verdict, parts),
             }
         )
     return rows
@@ -66,5 +68,18 @@ def _shared(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"measure": measure, "verdict": verdicts.pop(), "firm": all(part["firm"] for part in parts), "side": sides.pop()}
 
 
-def _differing(rows: Sequence[Mapping[str, Any]], verdict: str) -> list[dict[str, Any]]:
-    return [{key: row[key] for key in ("estimator", "control", "verdict")} for row in rows if row["verdict"] != verdict]
+def opposed(parts: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a part has the other's verdict on its other side."""
+    return any(
+        one["verdict"] == other["verdict"] and None not in (one["side"], other["side"]) and one["side"] != other["side"]
+        for one, other in zip(parts, others, strict=True)
+    )
+
+
+def _differing(rows: Sequence[Mapping[str, Any]], verdict: str, parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found = [
+        {key: row[key] for key in ("estimator", "control", "verdict")}
+        | {"opposed": row["verdict"] == verdict and opposed(row["parts"], parts)}
+        for row in rows
+    ]
+    return [row for row in found if row["verdict"] != verdict or row["opposed"]]

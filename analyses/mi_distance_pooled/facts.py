@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from analyses.mi_distance.conclusions import opposed
+from analyses.mi_distance.facts.statements import verdict_words
 from analyses.mi_distance.names import CO_PRIMARY
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.facts.common import conclusion_lists
@@ -203,10 +205,10 @@ def _beside(conclusion: Mapping[str, Any]) -> list[Spec]:
         stays = "stays" if conclusion["after_holm"] == conclusion["verdict"] else "falls"
         said.append(key(f"holm.{stays}", p={"value": conclusion["p_holm"], "as": "p_value"}))
     if conclusion["control"] != "none":
-        if conclusion["lesson"] == conclusion["verdict"]:
+        if _as_the_lesson(conclusion):
             said.append(key("plain.same"))
         else:
-            said.append(key("plain.differs", verdict=key(f"verdict.{conclusion['lesson']}")))
+            said.append(key("plain.differs", verdict=_words_of_lesson(conclusion)))
     for row in conclusion["estimators_disagree"]:
         said.append(key("estimators.differs", estimator=key(f"estimator.{row['estimator']}"), verdict=key(f"verdict.{row['verdict']}")))
     return said
@@ -224,15 +226,23 @@ def _after_holm(study: Study) -> Spec:
     return key("holm.summary.falls", statements=_named(fallen)) if fallen else key("holm.summary.stays", count=len(decided))
 
 
+def _as_the_lesson(conclusion: Mapping[str, Any]) -> bool:
+    return bool(conclusion["lesson"] == conclusion["verdict"] and not conclusion["lesson_opposed"])
+
+
+def _words_of_lesson(conclusion: Mapping[str, Any]) -> Spec:
+    return verdict_words(conclusion["lesson"], opposed=conclusion["lesson"] == conclusion["verdict"])
+
+
 def _lesson(study: Study) -> Spec | None:
     """Which verdicts plain MI would have given instead."""
     rows = [row for row in study["conclusions"] if row["control"] != "none"]
     if not rows:
         return None
-    differing = [row for row in rows if row["lesson"] != row["verdict"]]
+    differing = [row for row in rows if not _as_the_lesson(row)]
     if not differing:
         return key("lesson.same")
-    items = [key("lesson.item", number=row["statement"], verdict=key(f"verdict.{row['lesson']}")) for row in differing]
+    items = [key("lesson.item", number=row["statement"], verdict=_words_of_lesson(row)) for row in differing]
     return key("lesson.differs", items=listed(items))
 
 
@@ -299,6 +309,10 @@ def _checks(group: Mapping[str, Any], study: Study) -> list[Spec]:
     return said
 
 
+def _of_change(change: Mapping[str, Any]) -> Spec:
+    return verdict_words(change["verdict"], opposed=change["opposed"])
+
+
 def _left_out(study: Study) -> list[Spec]:
     said = []
     for unit in ("text", "word"):
@@ -309,7 +323,12 @@ def _left_out(study: Study) -> list[Spec]:
             said.append(key(f"left_out.{unit}.stays"))
         else:
             items = [
-                key("left_out.item", left=each["left_out"], number=each["statement"], verdict=key(f"verdict.{each['verdict']}"))
+                key(
+                    "left_out.item",
+                    left=each["left_out"],
+                    number=each["statement"],
+                    verdict=verdict_words(each["verdict"], opposed=each["opposed"]),
+                )
                 for each in found["changes"][:_MOST_NAMED]
             ]
             said.append(key(f"left_out.{unit}.changes", count=len({each["left_out"] for each in found["changes"]}), items=listed(items)))
@@ -396,7 +415,12 @@ def _language_sentences(study: Study) -> list[Spec]:
     for rows in zip(*(group["conclusions"] for group in groups), strict=False):
         verdicts = {row["verdict"] for row in rows}
         if len(verdicts) == 1:
-            said.append(key("languages.same", number=rows[0]["statement"], verdict=key(f"verdict.{rows[0]['verdict']}")))
+            apart = any(opposed(row["parts"], rows[0]["parts"]) for row in rows[1:])
+            said.append(
+                key(
+                    f"languages.{'opposed' if apart else 'same'}", number=rows[0]["statement"], verdict=key(f"verdict.{rows[0]['verdict']}")
+                )
+            )
             continue
         items = [
             key("languages.item", language=_language(group["language"]), verdict=key(f"verdict.{row['verdict']}"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analyses.mi_distance.conclusions import conclude
+from analyses.mi_distance.conclusions import conclude, opposed
 from analyses.mi_distance.hypotheses import STATEMENTS, Measured, Part, decide, judge, level_margin
 from analyses.mi_distance.names import CO_PRIMARY, ESTIMATORS
 from analyses.mi_distance.settings import HypothesisSettings
@@ -226,7 +226,7 @@ def left_out(values: Values, rules: Rules, alpha: float) -> Row:
     Returns
     -------
     ``text`` and ``word``: {``ranges``: rows of part, estimator, control, lowest, highest; ``changes``: rows of left_out, statement,
-    verdict}. None where there is only one.
+    verdict, opposed}. None where there is only one.
     """
 
     def over(names: Sequence[str], without: Callable[[str], Values]) -> Row | None:
@@ -237,8 +237,9 @@ def left_out(values: Values, rules: Rules, alpha: float) -> Row:
         changes = []
         for name, kept in rest.items():
             for one, other in zip(whole, conclusions_of(verdicts_of(kept, rules), alpha), strict=False):
-                if one["statement"] == other["statement"] and one["verdict"] != other["verdict"]:
-                    changes.append({"left_out": name, "statement": one["statement"], "verdict": other["verdict"]})
+                same = one["verdict"] == other["verdict"]
+                if one["statement"] == other["statement"] and (not same or opposed(one["parts"], other["parts"])):
+                    changes.append({"left_out": name, "statement": one["statement"], "verdict": other["verdict"], "opposed": same})
         stacked = np.stack([np.array([mean.estimate for mean in kept.means.values()]) for kept in rest.values()])
         stacked = stacked.reshape(len(rest), len(CONTROLS), len(ESTIMATORS), len(MEASURES))
         ranges = [

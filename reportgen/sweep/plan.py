@@ -22,6 +22,8 @@ from reportgen.sweep.grid import GridSettings, Text, check_names, texts_of, word
 from reportgen.sweep.store import as_json
 
 FORMAT_VERSION = 1
+# What every cell is called: a cell serves every grid that has it, whatever the grid is called.
+CELL = "cell"
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def shard(groups: Sequence[list[Cell]], part: str) -> list[list[Cell]]:
 
 
 def _settings(analysis: Analysis, grid: GridSettings, file: Path, text: Text, word: str, model: Mapping[str, Any]) -> Any:
-    values = {**grid.settings, "name": grid.name, "word": word, "text": text.text, "model": model}
+    values = {**grid.settings, "name": CELL, "word": word, "text": text.text, "model": model}
     if text.language is not None:
         values["document"] = {"text_language": text.language}
     try:

@@ -160,6 +160,17 @@ def test_every_word_that_occurs_often_enough(grid):
     assert words_in(load_grid(grid(words={"every": {**words, "most": 1}})), text) == ("and",)
 
 
+@pytest.mark.model
+def test_the_grid_of_the_documentation_is_one(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text(encoding="utf-8")
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "one.txt").write_text("A river, a boat.", encoding="utf-8")
+    file = tmp_path / "letters.yaml"
+    file.write_text(page.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    planned = plan(load_grid(file), file, SilentProgress())
+    assert [(cell.text.name, cell.settings.word) for cell in planned.cells] == [("one", "river"), ("one", "boat")]
+
+
 # The plan and the store
 
 
@@ -181,7 +192,11 @@ def test_a_cell_is_known_by_all_that_its_numbers_depend_on(grid):
     assert len(set(first)) == 6
     assert keys() == first
     assert keys(document={"authors": ["Somebody"]}) == first
+    assert keys(name="other") == first
     assert not set(keys(settings={"permutations": 199})) & set(first)
+    # Which letters are the same depends on the language of the text.
+    turkish = {"list": [{"name": f"t{turn}", "text": text_of(turn), "language": "tr"} for turn in range(3)]}
+    assert not set(keys(texts=turkish)) & set(first)
     more = keys(words={"list": ["coffee", "tea", "house"]})
     assert set(first) < set(more)
 

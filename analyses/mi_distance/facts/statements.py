@@ -35,6 +35,7 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         "verdict": verdict,
         "control": control,
         "lesson": conclusion["lesson"],
+        "lesson_opposed": conclusion["lesson_opposed"],
         "finding": {
             "id": name,
             "number": conclusion["statement"],
@@ -152,31 +153,38 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Ma
             return None
         return {"key": f"{prefix}same", "values": {}, "others": []}
     # One sentence for each control and verdict: a list with every estimator in turn says the same words over and over.
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str, bool], list[str]] = {}
     for row in rows:
-        groups.setdefault((row["control"], row["verdict"]), []).append(row["estimator"])
+        groups.setdefault((row["control"], row["verdict"], row["opposed"]), []).append(row["estimator"])
     said = [
         {
             "key": f"{prefix}other.{'all' if len(found) == sum(row['control'] == control for row in of_kind) else 'some'}",
             "values": {
                 "estimators": listed([key(f"estimator.within.{estimator}") for estimator in found]),
                 "control": key(f"control.{control}"),
-                "verdict": key(f"verdict.{verdict}"),
+                "verdict": verdict_words(verdict, opposed=opposed),
             },
         }
-        for (control, verdict), found in groups.items()
+        for (control, verdict, opposed), found in groups.items()
     ]
     return {"key": f"{prefix}differ", "values": {}, "others": said}
+
+
+def verdict_words(verdict: str, *, opposed: bool) -> Spec:
+    """A verdict in words, with what it is told apart by from the same word on the other side."""
+    words = key(f"verdict.{verdict}")
+    return key("verdict.opposed", verdict=words) if opposed else words
 
 
 def lesson_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
     """What the lesson's own version, plain MI, concludes by the same rule: of which statements the same, and of which something else."""
     judged = [statement for statement in statements if statement["control"] != "none"]
-    same = [statement["number"] for statement in judged if statement["lesson"] == statement["verdict"]]
+    same = [each["number"] for each in judged if each["lesson"] == each["verdict"] and not each["lesson_opposed"]]
     found: list[Spec] = [{"key": "lesson.same", "as": "key", "values": {"statements": _numbered(same)}}] if same else []
     for statement in judged:
-        if statement["lesson"] != statement["verdict"]:
-            values = {"statements": _numbered([statement["number"]]), "verdict": key(f"verdict.{statement['lesson']}")}
+        if statement["number"] not in same:
+            opposed = statement["lesson"] == statement["verdict"]
+            values = {"statements": _numbered([statement["number"]]), "verdict": verdict_words(statement["lesson"], opposed=opposed)}
             found.append({"key": "lesson.differs", "as": "key", "values": values})
     return found
 

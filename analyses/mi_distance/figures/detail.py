@@ -15,6 +15,7 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analyses.drawing.canvas import SMALL, Canvas, Row
+from analyses.drawing.colour_scale import colour_scale
 from analyses.drawing.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points
 from analyses.frames import select
 from analyses.mi_distance.shown import compressed_beyond, first_pair, pair_values
@@ -50,7 +51,7 @@ def mutual_information_matrix(results: Results) -> FigureSpec:
             canvas.title(axes, f"figure.branch.{branch}")
             canvas.y_label(axes, "figure.mutual_information_matrix.y")
             canvas.x_label(axes, "figure.mutual_information_matrix.x")
-        _colour_scale(canvas, scale)
+        colour_scale(canvas, float(scale.vmin or 0), float(scale.vmax or 1), "figure.mutual_information_matrix.scale")
         return hover.drawing(canvas)
 
     return FigureSpec("mutual_information_matrix", draw, data)
@@ -99,28 +100,6 @@ def _matrix(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, br
                 )
     axes.add_collection(PolyCollection(squares, facecolors=colours, linewidths=0, gid=f"{branch}-cells"))
     hover.add(f"{branch}-cells", texts)
-
-
-def _colour_scale(canvas: Canvas, scale: Normalize) -> None:
-    """A vertical colour scale right of the matrices, its name above it."""
-    box = canvas.axes[0][-1].get_position()
-    axes = canvas.figure.add_axes((box.x1 + 0.018, box.y0 + 0.12 * box.height, 0.022, box.height * 0.76))
-    axes.imshow(
-        np.linspace(0, 1, 64)[:, None],
-        aspect="auto",
-        origin="lower",
-        extent=(0, 1, float(scale.vmin or 0), float(scale.vmax or 1)),
-        cmap="report_sequential",
-        interpolation="none",
-    )
-    axes.grid(visible=False)
-    axes.set_xticks([])
-    axes.yaxis.tick_right()
-    axes.tick_params(axis="y", length=0, labelsize=SMALL)
-    axes.spines[:].set_visible(False)
-    axes.text(
-        0, 1.04, canvas.words.rows("figure.mutual_information_matrix.scale")[0], transform=axes.transAxes, fontsize=SMALL, va="bottom"
-    )
 
 
 def distance_scatter(results: Results) -> FigureSpec:

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analyses.drawing.canvas import SMALL, Canvas, Row
+from analyses.drawing.colour_scale import colour_scale
 from analyses.drawing.marks import Hover, Style, layer_axis
 from analyses.mi_distance_pooled.figures.profiles import DRAWN
 from analyses.occurrences.branches import BRANCHES
@@ -87,7 +88,7 @@ def heat_map(results: Results) -> FigureSpec:
             canvas.x_label(axes, "figure.layer")
             if place == 0:
                 _names(axes, names)
-        _scale(canvas, low, max(high, low + 1e-9))
+        colour_scale(canvas, low, max(high, low + 1e-9), "figure.axis.nats")
         return Drawing(canvas.figure)
 
     return FigureSpec("heat_map", draw, pandas.DataFrame(data))
@@ -108,23 +109,3 @@ def _names(axes: Axes, names: list[str]) -> None:
     for place, name in enumerate(names):
         shown = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
         axes.text(-0.03, place, shown, transform=axes.get_yaxis_transform(), ha="right", va="center_baseline", fontsize=min(SMALL, 7.0))
-
-
-def _scale(canvas: Canvas, low: float, high: float) -> None:
-    box = canvas.axes[0][-1].get_position()
-    axes = canvas.figure.add_axes((box.x1 + 0.018, box.y0 + 0.1 * box.height, 0.018, box.height * 0.7))
-    axes.imshow(
-        np.linspace(0, 1, 64)[:, None],
-        aspect="auto",
-        origin="lower",
-        extent=(0, 1, low, high),
-        cmap="report_sequential",
-        interpolation="none",
-    )
-    axes.grid(visible=False)
-    axes.set_xticks([])
-    axes.yaxis.tick_right()
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.tick_params(axis="y", length=0, labelsize=SMALL)
-    axes.spines[:].set_visible(False)
-    axes.text(0, 1.05, canvas.words.rows("figure.axis.nats")[0], transform=axes.transAxes, fontsize=SMALL, va="bottom")

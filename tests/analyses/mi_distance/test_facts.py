@@ -374,3 +374,17 @@ def test_of_many_repeated_words_the_others_are_counted(results, count, named):
     study["controls"]["repeated_words"]["words"] = [f"w{number:02}" for number in range(count)]
     found = facts(Results(results.dataset, results.activations, study))["controls"]["repeated"]
     assert (len(found["words"]["values"]), found["more"]) == (named, count - named)
+
+
+def test_plain_mi_that_says_the_same_the_other_way_round_is_not_said_to_agree(results):
+    changed = with_verdict(results, "tau_separation", "tau_difference", "supported", "attention_higher")
+    for row in changed.study["verdicts"]:
+        if row["name"] == "tau_separation" and row["control"] == "none":
+            row["verdict"] = "supported"
+            row["parts"][0] |= {"verdict": "supported", "side": "mlp_higher"}
+    changed.study["conclusions"] = conclude(changed.study["verdicts"])
+    found = facts(changed)
+    (said,) = [each for each in found["lesson"] if 4 in each["values"]["statements"]["values"]["numbers"]["values"]]
+    assert said["key"] == "lesson.differs"
+    for code, words in (("en", "supported, the other way round"), ("vi", "ngược lại")):
+        assert words in LANGUAGES[code].text(said["key"], **said["values"])

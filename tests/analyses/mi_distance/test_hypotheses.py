@@ -412,6 +412,20 @@ class TestConclusions:
         assert {(each["control"], each["verdict"]) for each in found["controls_disagree"]} == {("none", "supported")}
         assert found["estimators_disagree"] == []
 
+    def test_the_same_word_on_the_other_side_is_another_verdict(self):
+        higher, lower = ("supported", "attention_higher"), ("supported", "mlp_higher")
+        plain = verdict_rows(histogram=lower, corrected=higher, nearest_neighbour=lower)
+        excess = [{**row, "control": "different_word"} for row in verdict_rows(histogram=higher, corrected=lower, nearest_neighbour=higher)]
+        (found,) = conclude(plain + excess)
+        assert (found["verdict"], found["lesson"], found["lesson_opposed"]) == ("supported", "supported", True)
+        assert [(each["estimator"], each["opposed"]) for each in found["estimators_disagree"]] == [("corrected", True)]
+        assert [(each["estimator"], each["opposed"]) for each in found["controls_disagree"]] == [
+            ("histogram", True),
+            ("nearest_neighbour", True),
+        ]
+        (found,) = conclude([*verdict_rows(histogram=higher, corrected=higher, nearest_neighbour=higher), *excess])
+        assert not found["lesson_opposed"]
+
     def test_without_control_words_plain_mi_is_primary(self):
         (found,) = conclude(verdict_rows(histogram="supported", corrected="supported", nearest_neighbour="supported"))
         assert (found["control"], found["verdict"], found["lesson"]) == ("none", "supported", "supported")

@@ -102,7 +102,7 @@ def test_a_text_that_alone_makes_a_verdict_is_named(worlds, tmp_path):
     results = worlds.pooled(folder)
     assert results.study["conclusions"][0]["verdict"] == "inconclusive"
     changes = results.study["left_out"]["text"]["changes"]
-    assert {"left_out": "text-3", "statement": 1, "verdict": "supported"} in changes
+    assert {"left_out": "text-3", "statement": 1, "verdict": "supported", "opposed": False} in changes
 
 
 def test_models_stand_beside_each_other_and_five_are_concluded_over(worlds):
