@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 from transformers.pytorch_utils import Conv1D
 
 from analyses.errors import InputError
@@ -154,6 +155,7 @@ class BranchReader:
         self._output = output
         self._mlp_named = overrides.mlp is not None
         self._found: dict[int, tuple[str, str]] = {}
+        self._hooks: list[RemovableHandle] = []
         self._checks: dict[int, Explanation] = {}
         self._layers = [self._watch(block, layer, overrides) for layer, block in enumerate(blocks)]
         self.without_attention = [layer for layer, watched in enumerate(self._layers) if watched is None]
@@ -182,6 +184,11 @@ class BranchReader:
         other = self._kept["residual" if self._output == "projection" else "projection"] if self._differs else None
         return Branches(self._kept[self._output], modules, tuple(layers), tuple(self._checks[layer] for layer in layers), other)
 
+    def remove(self) -> None:
+        """Watch the model no longer."""
+        for hook in self._hooks:
+            hook.remove()
+
     def _watch(self, block: nn.Module, layer: int, overrides: BranchModules) -> _Layer | None:
         """Hook one block; None where it has no attention and none is named."""
         attention = _attention_child(block)
@@ -196,12 +203,12 @@ class BranchReader:
         )
         sources = [source for each in watched.sources.values() for group in each for source in group] + watched.others
         for source in sources:
-            block.get_submodule(source.path).register_forward_hook(self._keep(watched, source))
+            self._hooks.append(block.get_submodule(source.path).register_forward_hook(self._keep(watched, source)))
         for path, module in block.named_modules():
             if path and _is_norm(module):
-                module.register_forward_hook(self._keep_norm(watched, path), with_kwargs=True)
-        block.register_forward_pre_hook(self._keep_input(watched), with_kwargs=True)
-        block.register_forward_hook(self._judge(watched, layer))
+                self._hooks.append(module.register_forward_hook(self._keep_norm(watched, path), with_kwargs=True))
+        self._hooks.append(block.register_forward_pre_hook(self._keep_input(watched), with_kwargs=True))
+        self._hooks.append(block.register_forward_hook(self._judge(watched, layer)))
         return watched
 
     def _groups(self, block: nn.Module, branch: str, override: tuple[str, ...] | None, layer: int) -> Iterator[list[str]]:

@@ -3,7 +3,7 @@
 import gc
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from analyses.errors import InputError, MissingError
+from analyses.kept import forget, is_kept, kept
 from analyses.memory import keep_free_memory, return_free_memory
 from analyses.models.configuration import load_configuration
 from analyses.models.quiet import quiet_transformers
 from analyses.models.settings import ModelSettings
-from analyses.models.sources import missing_library, provenance, resolve
+from analyses.models.sources import ModelFolder, missing_library, provenance, resolve
 from analyses.models.tokens import tokenize_with
 from analyses.progress import Progress
+
+# What a process may keep of a model from one text to the next.
+_KIND = "model"
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,22 @@ class Capture:
     other_output: npt.NDArray[np.float32] | None = None
 
 
+@dataclass
+class _Loaded:
+    """A model in memory, its blocks, and what pins it down; whether its weights are where they are computed with."""
+
+    model: Any
+    blocks: Any
+    pinned: "Future[dict[str, Any]]"
+    has_weights: bool = False
+
+
 def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None, progress: Progress) -> Capture:
     """Run the model once over `text` and keep the output of both branches of every layer.
 
-    Nothing of the model is kept afterwards. Two runs on one machine give the same bits; another processor, another
-    number of threads or a GPU may differ in the last bits, because sums are then taken in another order.
+    Nothing of the model is kept afterwards, unless the process keeps what it reads texts with (`analyses.kept`). Two runs on
+    one machine give the same bits; another processor, another number of threads or a GPU may differ in the last bits, because
+    sums are then taken in another order.
 
     Parameters
     ----------
@@ -112,8 +127,8 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
     folder = resolve(settings, progress)
     config = load_configuration(folder)
     tokens = tokenize_with(folder, config, text)
-    kept = range(len(tokens.ids)) if positions is None else positions
-    if not all(0 <= position < len(tokens.ids) for position in kept):
+    kept_positions = range(len(tokens.ids)) if positions is None else positions
+    if not all(0 <= position < len(tokens.ids) for position in kept_positions):
         raise InputError(f"token positions must lie between 0 and {len(tokens.ids) - 1}, the last token of the text")
     device = _device(settings.device)
     config.use_cache = False
@@ -121,32 +136,42 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
 
     # The weights are hashed while they are used: both read the same files, so they are read from the disk once.
     with ThreadPoolExecutor(max_workers=1) as hashing, _deterministic(), torch.inference_mode():
-        model, files = (weights.without_weights(config), ()) if settings.untrained else weights.load_stored(folder, config)
-        pinned = hashing.submit(provenance, settings, folder, files)
+
+        def load() -> _Loaded:
+            return _load(settings, folder, config, hashing)
+
+        # The random weights of an untrained model are dropped while it runs.
+        loaded = load() if settings.untrained else kept(_KIND, settings.model_dump_json(), load)
+        model, blocks, pinned = loaded.model, loaded.blocks, loaded.pinned
         _check_vocabulary(model, tokens.ids, folder.name)
-        layers = config.get_text_config().num_hidden_layers
-        _, blocks = branches.find_blocks(model, layers, folder.name, attention_named=settings.branches.attention is not None)
-        hidden_size = config.get_text_config().hidden_size
+        layers, hidden_size = config.get_text_config().num_hidden_layers, config.get_text_config().hidden_size
         reader = branches.BranchReader(
-            list(blocks), hidden_size, kept, len(tokens.ids), settings.branches, folder.name, settings.branch_output
+            list(blocks), hidden_size, kept_positions, len(tokens.ids), settings.branches, folder.name, settings.branch_output
         )
         if settings.untrained:
             weights.RandomWeights(model, blocks, device, settings.seed)
-        else:
+        elif not loaded.has_weights:
             weights.StoredWeights(model, blocks, device)
-        with progress.stage("capture", layers) as advance:
-            for block in blocks:
-                block.register_forward_hook(lambda *_: advance(1))
-            output = _run(model, torch.tensor([tokens.ids], device=device), folder.name)
-            # Of random weights the cross-entropy says nothing.
-            bits = None if settings.untrained else likelihood.bits_per_byte(folder, config, model, output[0][0], tokens, text)
-        found = reader.result()
+            loaded.has_weights = True
+        try:
+            with progress.stage("capture", layers) as advance:
+                steps = [block.register_forward_hook(lambda *_: advance(1)) for block in blocks]
+                output = _run(model, torch.tensor([tokens.ids], device=device), folder.name)
+                # Of random weights the cross-entropy says nothing.
+                bits = None if settings.untrained else likelihood.bits_per_byte(folder, config, model, output[0][0], tokens, text)
+            found = reader.result()
+        except BaseException:
+            forget(_KIND)
+            raise
+        reader.remove()
+        for step in steps:
+            step.remove()
         architecture = type(model).__name__
 
-    # Nothing of the model stays: where its modules refer to each other in rings only the collector (.15 s) frees them.
+    # Where nothing of the model stays: its modules may refer to each other in rings that only the collector (.15 s) frees.
     left = weakref.ref(model)
-    del model, blocks, block, reader, output
-    if left() is not None:
+    del loaded, load, model, blocks, reader, steps, output
+    if not is_kept(_KIND) and left() is not None:
         gc.collect()
     return_free_memory()
 
@@ -169,6 +194,16 @@ def capture(settings: ModelSettings, text: str, positions: Sequence[int] | None,
     modules = {branch: _once(paths) for branch, paths in found.modules.items()}
     other = None if found.other is None else found.other.numpy()
     return Capture(found.activation.numpy(), modules, tuple(layer + 1 for layer in found.layers), _checks(found), facts, other)
+
+
+def _load(settings: ModelSettings, folder: ModelFolder, config: Any, hashing: ThreadPoolExecutor) -> _Loaded:
+    from analyses.models import branches, weights
+
+    model, files = (weights.without_weights(config), ()) if settings.untrained else weights.load_stored(folder, config)
+    pinned = hashing.submit(provenance, settings, folder, files)
+    layers = config.get_text_config().num_hidden_layers
+    _, blocks = branches.find_blocks(model, layers, folder.name, attention_named=settings.branches.attention is not None)
+    return _Loaded(model, blocks, pinned)
 
 
 def _run(model: Any, ids: Any, name: str) -> Any:

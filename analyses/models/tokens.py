@@ -5,6 +5,7 @@ from typing import Any
 
 from analyses.errors import InputError
 from analyses.installation import install_line
+from analyses.kept import kept
 from analyses.models.configuration import context_length, load_configuration
 from analyses.models.quiet import quiet_transformers
 from analyses.models.settings import ModelSettings
@@ -62,7 +63,11 @@ def tokenize_with(folder: ModelFolder, config: Any, text: str) -> Tokens:
 
     try:
         with quiet_transformers():
-            tokenizer = transformers.AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True)
+            tokenizer = kept(
+                "tokenizer",
+                str(folder.path),
+                lambda: transformers.AutoTokenizer.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True),
+            )
             if not tokenizer.is_fast:
                 raise InputError(f"model {folder.name}: its tokenizer cannot say where its tokens lie in the text (no tokenizer.json)")
             encoded = tokenizer(text, return_offsets_mapping=True, verbose=False)

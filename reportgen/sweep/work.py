@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from analyses.kept import keep_all
 from analyses.machine import processors
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Results, Swept
@@ -102,6 +103,8 @@ def _left(groups: list[list[Cell]], store: Store) -> list[list[Cell]]:
 
 
 def _begin() -> None:
+    # The texts of a model come one after the other: it is loaded once in each process.
+    keep_all()
     # Ctrl-C reaches the whole group of processes; the one that waits for the others ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from analyses.errors import InputError, MissingError
-from analyses.models import capture, inspect_model, tokenize
+from analyses.kept import is_kept, keeping
+from analyses.models import ModelSettings, capture, inspect_model, tokenize, weights
 from analyses.models.inspection import _layers
 from analyses.progress import SilentProgress
 from analyses.words import find_occurrences
@@ -22,6 +24,62 @@ def test_two_captures_have_the_same_bits(tiny_gpt2, embedded_model):
     for settings in (tiny_gpt2, embedded_model):
         one, two = (capture(settings, TEXT, None, SilentProgress()) for _ in range(2))
         np.testing.assert_array_equal(one.activation, two.activation)
+
+
+@pytest.mark.parametrize("model", ["tiny_gpt2", "half_precision", pytest.param("embedded_model", marks=pytest.mark.model)])
+def test_a_model_that_is_kept_is_loaded_once_and_gives_the_same_bits(model, request, monkeypatch):
+    settings, loads = request.getfixturevalue(model), []
+    texts = ["The cat sat.", "A dog ran over the hill.", "The cat sat."]
+    alone = [capture(settings, text, None, SilentProgress()) for text in texts]
+    load = weights.load_stored
+    monkeypatch.setattr(weights, "load_stored", lambda *arguments: loads.append(arguments) or load(*arguments))
+    with keeping():
+        together = [capture(settings, text, None, SilentProgress()) for text in texts]
+        assert len(loads) == 1
+        # An untrained twin reads the same text in between, and another choice makes another model.
+        capture(settings.model_copy(update={"untrained": True}), texts[0], None, SilentProgress())
+        capture(settings, texts[0], [1], SilentProgress())
+        assert len(loads) == 1
+        capture(settings.model_copy(update={"branch_output": "residual"}), texts[0], None, SilentProgress())
+        assert len(loads) == 2
+    for one, other in zip(alone, together, strict=True):
+        assert one.activation.tobytes() == other.activation.tobytes()
+        assert one.provenance == other.provenance
+        assert one.checks == other.checks
+    capture(settings, texts[0], None, SilentProgress())
+    assert len(loads) == 3
+
+
+def test_a_model_that_failed_is_not_kept(tiny_gpt2, monkeypatch):
+    with keeping():
+        expected = capture(tiny_gpt2, "The cat sat.", None, SilentProgress())
+
+        class StopsHalfway(SilentProgress):
+            @contextlib.contextmanager
+            def stage(self, name, steps):
+                done = []
+
+                def advance(_):
+                    done.append(1)
+                    if len(done) == 2:
+                        raise KeyboardInterrupt
+
+                yield advance
+
+        with pytest.raises(KeyboardInterrupt):
+            capture(tiny_gpt2, "The cat sat.", None, StopsHalfway())
+        assert not is_kept("model")
+        again = capture(tiny_gpt2, "The cat sat.", None, SilentProgress())
+    assert again.activation.tobytes() == expected.activation.tobytes()
+
+
+@pytest.fixture
+def half_precision(tiny_gpt2_folder, tmp_path):
+    """The tiny GPT-2 with weights of 16 bits, which become 32 while a block runs."""
+    folder = shutil.copytree(tiny_gpt2_folder, tmp_path / "half")
+    file = folder / "model.safetensors"
+    save_file({name: tensor.half() for name, tensor in load_file(file).items()}, file, metadata={"format": "pt"})
+    return ModelSettings(source="folder", name=str(folder), device="cpu", offline=True)
 
 
 def test_positions_choose_rows_of_the_whole(tiny_gpt2):
