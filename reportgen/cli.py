@@ -312,6 +312,9 @@ def sweep(
     out: Out = Path("out"),
     store: Annotated[str | None, typer.Option(metavar="URL", help="Where cells are kept: a folder or a URL. [OUT/store]")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", min=1, help="Processes. [one for each processor]")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS|FILE", help="Have the workers of a Dask scheduler compute the cells.")
+    ] = None,
     part: Annotated[str | None, typer.Option("--shard", metavar="I/N", help="Only this part of the cells, without a report.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what could not be computed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to be done, and do nothing.")] = False,
@@ -333,6 +336,7 @@ def sweep(
         out,
         store=store,
         workers=workers,
+        scheduler=scheduler,
         part=part,
         retry=retry_failed,
         languages=_languages(lang),

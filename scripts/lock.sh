@@ -12,15 +12,17 @@ command -v "$uv" >/dev/null || { echo "lock: uv is not installed; run:  ${VENV:-
 
 # One PyTorch serves all builds, with CUDA and without: what its build for CUDA brings along is pinned by its own metadata.
 # pip is what the environment has.
+# One python-dateutil serves all: botocore, with which the tests reach S3, takes no newer one.
 torch="torch==2.13.0"
 omit=(pip triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime
     nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13
     nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx)
 options=(--universal --python-version 3.11 --fork-strategy fewest --no-header --annotation-style line --quiet
-    --constraint requirements/torch.txt "${omit[@]/#/--no-emit-package=}" "$@")
+    --constraint requirements/torch.txt --constraint requirements/limits.txt "${omit[@]/#/--no-emit-package=}" "$@")
 
 mkdir -p requirements
 echo "$torch" >requirements/torch.txt
+echo "python-dateutil<3" >requirements/limits.txt
 compile() { # compile NAME ARGUMENT...
     "$uv" pip compile "${options[@]}" --output-file "requirements/$1.txt" "${@:2}"
 }

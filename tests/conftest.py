@@ -7,11 +7,17 @@ itself; what is slow for a reason of its own carries `@pytest.mark.slow`. `make 
 import importlib.util
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from analyses.models import ModelSettings
+
+# A suite that was started behind nohup, or in the background of a script, ignores these signals; the programs that it starts would too.
+for _name in ("SIGHUP", "SIGINT"):
+    if hasattr(signal, _name) and signal.getsignal(getattr(signal, _name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), signal.SIG_DFL if _name == "SIGHUP" else signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 # Folder or file below tests/ -> mark of everything in it; the longest path that fits counts.

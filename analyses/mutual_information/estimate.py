@@ -12,7 +12,7 @@ from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
 from analyses.mutual_information.histogram import histograms
 from analyses.mutual_information.nearest_neighbour import nearest_neighbour
-from analyses.mutual_information.threads import processors, share_out
+from analyses.mutual_information.threads import share_out, threads
 from analyses.mutual_information.trimming import Indices, Vectors, prepare
 
 Estimator = Literal["histogram", "expected", "corrected", "nearest_neighbour", "gaussian_copula"]
@@ -267,8 +267,8 @@ def _jobs(blocks: _Blocks, pairs: int, chunk: int, prepared: Callable[[slice], V
         fitting = JOB_VALUES // max(blocks.vectors * blocks.dimensions, 1)
         together = max(min(chunk // pairs, fitting), 1)
         # Equally many for every worker, so that none waits for another's last job.
-        rounds = -(-blocks.number // (together * processors()))
-        together = -(-blocks.number // max(rounds * processors(), 1))
+        rounds = -(-blocks.number // (together * threads()))
+        together = -(-blocks.number // max(rounds * threads(), 1))
         starts = range(0, blocks.number, together)
         yield [_Job(slice(start, min(start + together, blocks.number)), slice(0, pairs), None) for start in starts]
 

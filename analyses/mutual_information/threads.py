@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
 
-from analyses.machine import processors
+from analyses.machine import threads
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -28,7 +28,7 @@ def share_out(work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Re
         finally:
             pending.clear()
 
-    helpers = [_pool().submit(help_out) for _ in range(min(processors(), len(pending)) - 1)]
+    helpers = [_pool().submit(help_out) for _ in range(min(threads(), len(pending)) - 1)]
     try:
         for job in _taken(pending):
             yield work(job)

@@ -57,6 +57,7 @@ def sweep(
     *,
     store: str | None = None,
     workers: int | None = None,
+    scheduler: str | None = None,
     part: str | None = None,
     retry: bool = False,
     languages: Sequence[str] = pipeline.LANGUAGES,
@@ -76,6 +77,8 @@ def sweep(
         Where cells are kept: a folder or a URL that fsspec reaches; ``store`` in `out` unless given.
     workers
         Processes; as many as there are processors unless given.
+    scheduler
+        Address of a Dask scheduler, or the file that it wrote: its workers compute the cells, and must reach `store`.
     part
         ``2/3`` computes the second of three shards and makes no report: that is for a call without.
     retry
@@ -86,6 +89,8 @@ def sweep(
     InputError, MissingError, StepError
         As `pipeline.run`; also where no cell could be computed.
     """
+    if scheduler is not None and workers is not None:
+        raise InputError("--workers: how many compute is the scheduler's own; leave out --workers or --scheduler")
     out, progress = Path(out), progress or SilentProgress()
     file = grid_file(grid)
     settings = load_grid(file)
@@ -94,7 +99,7 @@ def sweep(
     groups = planned.groups() if part is None else shard(planned.groups(), part)
     kept = Store(store if store is not None else str(out / FOLDER))
     kept.write(PLAN, planned.to_json())
-    done = work(groups, kept, progress, workers=workers, retry=retry)
+    done = work(groups, kept, progress, workers=workers, scheduler=scheduler, retry=retry)
     if part is not None:
         return Swept(planned, done, None)
     folder = kept.folder or _mirrored(kept, planned, out / FOLDER)

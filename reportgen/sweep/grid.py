@@ -22,6 +22,7 @@ from analyses.words import words_of
 from reportgen.registry import DEFAULT
 from reportgen.yaml_files import read_yaml
 
+_STOP_WORDS = Path(__file__).parent / "stop_words"
 # What a cell has of its own, and what makes it one.
 _OF_A_CELL = ("name", "word", "text", "text_file", "model", "activations_file", "document", "robustness", "analysis")
 
@@ -67,7 +68,9 @@ class EveryWord(Section):
     """Every word that occurs often enough in a text."""
 
     at_least: int = Field(6, ge=4, description="How often a word must occur in a text to be studied there.")
-    stop_words: tuple[str, ...] = Field((), description="Words that are left out.")
+    stop_words: tuple[str, ...] | None = Field(
+        None, description="Words that are left out, in place of the list of the text's language (en, vi; none of other languages)."
+    )
     most: int | None = Field(None, ge=1, description="At the most so many words of a text, the most frequent ones first.")
 
 
@@ -172,11 +175,18 @@ def words_in(grid: GridSettings, text: Text) -> tuple[str, ...]:
     if words.column is not None:
         return text.words
     assert words.every is not None
-    left_out = {word.casefold() for word in words.every.stop_words}
+    stop_words = words.every.stop_words
+    left_out = stop_words_of(text.language) if stop_words is None else {word.casefold() for word in stop_words}
     counts = Counter(text.text[first:last].casefold() for first, last in words_of(text.text))
     kept = [(word, count) for word, count in counts.items() if count >= words.every.at_least and word not in left_out]
     kept.sort(key=lambda row: (-row[1], row[0]))
     return tuple(word for word, _ in kept[: words.every.most])
+
+
+def stop_words_of(language: str | None) -> set[str]:
+    """Words of a language that are about no thing; none of a language that has no list."""
+    file = _STOP_WORDS / f"{(language or '').partition('-')[0]}.txt"
+    return set(file.read_text(encoding="utf-8").split()) if file.is_file() else set()
 
 
 def check_names(grid: GridSettings, texts: Sequence[Text], file: Path) -> None:

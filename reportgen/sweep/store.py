@@ -9,8 +9,10 @@ import io
 import json
 import os
 import tempfile
+import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from analyses.protocol import Results
 
 PLAN, CELLS, FAILED = "plan.json", "cells", "failed"
+# Nobody takes so long (seconds) to write one cell.
+_ABANDONED = 600
 # The earliest date that a zip file can name: when a cell was written says nothing about it.
 _NO_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -70,27 +74,41 @@ class Store:
 
     def keys(self, kind: str) -> set[str]:
         """Keys of the objects of a kind (`CELLS`, `FAILED`) that are there."""
-        try:
-            names = self._files.ls(f"{self._root}/{kind}", detail=False, refresh=True)
-        except FileNotFoundError:
-            return set()
-        except TypeError:  # a file system that keeps no listings knows nothing to refresh
-            names = self._files.ls(f"{self._root}/{kind}", detail=False)
+        with self._reached():
+            try:
+                names = self._files.ls(f"{self._root}/{kind}", detail=False, refresh=True)
+            except FileNotFoundError:
+                return set()
+            except TypeError:  # a file system that keeps no listings knows nothing to refresh
+                names = self._files.ls(f"{self._root}/{kind}", detail=False)
         return {Path(name).stem for name in names if not Path(name).name.startswith(".")}
 
     def whole(self, keys: Iterable[str]) -> set[str]:
         """Those of the cells that can be read to their end; the others are as good as not there."""
         return {key for key in keys if self._is_whole(key)}
 
+    def has(self, kind: str, key: str) -> bool:
+        """Whether an object is there; of a cell, whole or not."""
+        with self._reached():
+            return bool(self._files.exists(self._place(kind, key)))
+
+    def remove(self, kind: str, key: str) -> None:
+        """Remove an object, if it is there."""
+        with self._reached():
+            if self._files.exists(place := self._place(kind, key)):
+                self._files.rm_file(place)
+
     def read(self, name: str) -> bytes:
         """The bytes of an object."""
-        return bytes(self._files.cat_file(f"{self._root}/{name}"))
+        with self._reached():
+            return bytes(self._files.cat_file(f"{self._root}/{name}"))
 
     def write(self, name: str, content: bytes) -> None:
         """Put an object there in one piece."""
         place = f"{self._root}/{name}"
         if not self._local:
-            self._files.pipe_file(place, content)
+            with self._reached():
+                self._files.pipe_file(place, content)
             return
         target = Path(place)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,14 +130,28 @@ class Store:
 
     def remove_failure(self, key: str) -> None:
         """Forget that a cell could not be computed."""
-        if self._files.exists(place := f"{self._root}/{FAILED}/{key}.json"):
-            self._files.rm_file(place)
+        self.remove(FAILED, key)
 
     def sweep_up(self) -> None:
-        """Remove what a killed writer left beside the cells of a local store."""
+        """Remove what a killed writer left beside the cells of a local store; what is young may be another writer's who is at it."""
         for kind in (CELLS, FAILED):
             for left in (self.folder / kind).glob(".*") if self.folder else ():
-                left.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    if time.time() - left.stat().st_mtime > _ABANDONED:
+                        left.unlink()
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """What a store elsewhere does not do is said in one line; each kind of store has errors of its own."""
+        try:
+            yield
+        except Exception as error:
+            if self._local:
+                raise
+            raise MissingError(f"--store {self.address}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+
+    def _place(self, kind: str, key: str) -> str:
+        return f"{self._root}/{kind}/{key}.{'zip' if kind == CELLS else 'json'}"
 
     def _is_whole(self, key: str) -> bool:
         try:

@@ -2,10 +2,7 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
@@ -20,55 +17,11 @@ from analyses.mi_distance.study import run as run_study
 from analyses.progress import SilentProgress
 from reportgen import registry
 from reportgen.cli import app
-from reportgen.sweep.grid import Text, load_grid, texts_of, words_in
+from reportgen.sweep import grid_file
+from reportgen.sweep.grid import Text, load_grid, stop_words_of, texts_of, words_in
 from reportgen.sweep.plan import plan, shard
 from reportgen.sweep.store import CELLS, FAILED, Store, packed
 from reportgen.sweep.work import work
-
-# Five occurrences of coffee and four of tea; each text has its own order of words, so that no two cells are alike.
-SENTENCES = (
-    "In the morning the coffee was hot and the tea was cold.",
-    "A guest asked for coffee, and then for tea.",
-    "Nobody in the house drank coffee after noon, but tea was drunk at night.",
-    "The old pot held coffee for eight people.",
-    "Somebody spilled the coffee over the tea towels.",
-)
-
-
-def text_of(turn):
-    return " ".join([*SENTENCES[turn:], *SENTENCES[:turn]])
-
-
-@pytest.fixture
-def grid(tmp_path, tiny_gpt2_folder):
-    """A grid file of three texts and two words for the tiny model."""
-
-    def write(**changes):
-        content = {
-            "name": "small",
-            "models": [{"source": "folder", "name": str(tiny_gpt2_folder), "device": "cpu"}],
-            "texts": {"list": [{"name": f"t{turn}", "text": text_of(turn), "language": "en"} for turn in range(3)]},
-            "words": {"list": ["coffee", "tea"]},
-            "settings": {"permutations": 99},
-            **changes,
-        }
-        file = tmp_path / "grid.yaml"
-        file.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML too
-        return file
-
-    return write
-
-
-def command(file, out, *more, **options):
-    """Starts the sweep in a process of its own, as a user would."""
-    environment = {**os.environ, "REPORTGEN_CACHE": str(file.parent / "cache"), **options}
-    line = [sys.executable, "-c", "from reportgen.cli import main; main()", "sweep", str(file), "--out", str(out), *more]
-    return subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def kept(folder):
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
-
 
 # The grid
 
@@ -160,6 +113,27 @@ def test_every_word_that_occurs_often_enough(grid):
     assert words_in(load_grid(grid(words={"every": {**words, "most": 1}})), text) == ("and",)
 
 
+def test_stop_words_are_those_of_the_language(grid):
+    every = load_grid(grid(words={"every": {"at_least": 4}}))
+    english = Text("t", "The tea and the pot. " * 4, "en", ())
+    assert words_in(every, english) == ("pot", "tea")
+    assert words_in(every, replace(english, language="en-GB")) == ("pot", "tea")
+    assert words_in(every, replace(english, language="de")) == ("the", "and", "pot", "tea")
+    assert words_in(every, replace(english, language=None)) == ("the", "and", "pot", "tea")
+    assert words_in(every, Text("t", "Những con sông của ta. " * 4, "vi", ())) == ("sông",)
+    # One that names its own takes those only.
+    assert words_in(load_grid(grid(words={"every": {"at_least": 4, "stop_words": []}})), english) == ("the", "and", "pot", "tea")
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_no_word_of_the_corpus_is_a_stop_word(language):
+    file = grid_file("corpus")
+    settings = load_grid(file)
+    words = {word for text in texts_of(settings, file) if text.language == language for word in text.words}
+    assert len(words) >= 20
+    assert not {part for word in words for part in word.split() if part in stop_words_of(language)}
+
+
 @pytest.mark.model
 def test_the_grid_of_the_documentation_is_one(tmp_path):
     page = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text(encoding="utf-8")
@@ -183,7 +157,7 @@ def test_shards_share_out_all_groups():
             shard(groups, wrong)
 
 
-def test_a_cell_is_known_by_all_that_its_numbers_depend_on(grid):
+def test_a_cell_is_known_by_all_that_its_numbers_depend_on(grid, text_of):
     def keys(**changes):
         file = grid(**changes)
         return [cell.key for cell in plan(load_grid(file), file, SilentProgress()).cells]
@@ -226,9 +200,11 @@ def test_what_a_killed_writer_left_is_swept_up(tmp_path):
     store = Store(str(tmp_path))
     store.write(f"{CELLS}/a.zip", b"whole")
     (tmp_path / CELLS / ".b.zip.x1").write_bytes(b"half")
+    (tmp_path / CELLS / ".c.zip.x2").write_bytes(b"half of another writer, who is at it")
+    os.utime(tmp_path / CELLS / ".b.zip.x1", (0, 0))
     assert store.keys(CELLS) == {"a"}
     store.sweep_up()
-    assert list(kept(tmp_path)) == ["cells/a.zip"]
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == ["cells/.c.zip.x2", "cells/a.zip"]
 
 
 def test_a_store_that_cannot_be_reached_is_named():
@@ -239,7 +215,7 @@ def test_a_store_that_cannot_be_reached_is_named():
 # The cells
 
 
-def test_a_text_that_is_read_once_gives_each_word_the_numbers_of_its_own_study(tiny_gpt2):
+def test_a_text_that_is_read_once_gives_each_word_the_numbers_of_its_own_study(tiny_gpt2, text_of):
     whole = StudySettings(name="small", word="coffee", text=text_of(1), model=tiny_gpt2, permutations=99)
     studies = [cell_settings(whole.model_copy(update={"word": word})) for word in ("coffee", "tea")]
     for study, cell in zip(studies, cells(studies, SilentProgress()), strict=True):
@@ -255,7 +231,7 @@ def test_a_text_that_is_read_once_gives_each_word_the_numbers_of_its_own_study(t
         assert numpy.isfinite(cell.dataset.mean_mutual_information).all()
 
 
-def test_a_word_that_cannot_be_studied_is_recorded_and_tried_again_when_asked(grid, tmp_path):
+def test_a_word_that_cannot_be_studied_is_recorded_and_tried_again_when_asked(grid, text_of, tmp_path):
     file = grid(words={"list": ["coffee", "elephant"]}, texts={"list": [{"name": "t", "text": text_of(0)}]})
     planned = plan(load_grid(file), file, SilentProgress())
     store = Store(str(tmp_path / "store"))
@@ -270,81 +246,7 @@ def test_a_word_that_cannot_be_studied_is_recorded_and_tried_again_when_asked(gr
     assert "elephant" in json.loads(store.read(f"failed/{key}.json"))["reason"]
 
 
-# The command, with real processes
-
-
-@pytest.fixture
-def undisturbed(grid, tmp_path):
-    """The grid's file, and what its store holds when nothing happens on the way."""
-    file = grid()
-    done = command(file, tmp_path / "undisturbed", "--workers", "1", "--shard", "1/1")
-    _, said = done.communicate(timeout=600)
-    assert done.returncode == 0, said
-    assert "cells computed: 6, there before: 0, not to be computed: 0" in said
-    return file, kept(tmp_path / "undisturbed" / "store")
-
-
-@pytest.mark.slow
-def test_the_same_bytes_whatever_happens_on_the_way(undisturbed, tmp_path):
-    file, expected = undisturbed
-    # Two processes.
-    done = command(file, tmp_path / "two", "--workers", "2", "--shard", "1/1")
-    assert done.wait(600) == 0
-    assert kept(tmp_path / "two" / "store") == expected
-    # Two shards, one after the other, into one store elsewhere.
-    for part in ("1/2", "2/2"):
-        assert command(file, tmp_path / "shards", "--store", str(tmp_path / "common"), "--shard", part).wait(600) == 0
-    assert kept(tmp_path / "common") == expected
-    # The driver is killed after the first cell, and its processes end with it; the same command goes on.
-    killed = command(file, tmp_path / "killed", "--workers", "1", "--shard", "1/1")
-    first = _wait_for(lambda: sorted((tmp_path / "killed" / "store" / "cells").glob("*.zip")))
-    killed.kill()
-    killed.communicate()
-    moments = {place: place.stat().st_mtime_ns for place in first}
-    resumed = command(file, tmp_path / "killed", "--workers", "1", "--shard", "1/1")
-    _, said = resumed.communicate(timeout=600)
-    assert resumed.returncode == 0, said
-    assert kept(tmp_path / "killed" / "store") == expected
-    assert {place: place.stat().st_mtime_ns for place in first} == moments
-
-
-@pytest.mark.slow
-def test_a_killed_process_costs_what_it_had_begun(undisturbed, tmp_path):
-    file, expected = undisturbed
-    driver = command(file, tmp_path / "out", "--workers", "1", "--shard", "1/1")
-    _wait_for(lambda: sorted((tmp_path / "out" / "store" / "cells").glob("*.zip")))
-    for process in _children(driver.pid):
-        os.kill(process, signal.SIGKILL)
-    _, said = driver.communicate(timeout=600)
-    assert driver.returncode == 0, said
-    assert kept(tmp_path / "out" / "store") == expected
-
-
-@pytest.mark.slow
-def test_the_report_of_a_sweep(undisturbed, tmp_path):
-    file, expected = undisturbed
-    out = tmp_path / "undisturbed"
-    done = command(file, out, "--lang", "en", "--format", "html")
-    _, said = done.communicate(timeout=600)
-    assert done.returncode == 0, said
-    assert "cells computed: 0, there before: 6, not to be computed: 0" in said
-    study = json.loads((out / "bundle" / "study.json").read_text(encoding="utf-8"))
-    assert study["analysis"] == "mi_distance_pooled"
-    assert str(tmp_path) not in (out / "bundle" / "study.json").read_text(encoding="utf-8")
-    assert "coffee" in (out / "en" / "report.html").read_text(encoding="utf-8")
-    assert kept(out / "store") == expected
-
-
-def test_ctrl_c_ends_all_processes_and_the_next_call_goes_on(grid, tmp_path):
-    file = grid()
-    driver = command(file, tmp_path / "out", "--workers", "1", "--shard", "1/1")
-    processes = _wait_for(lambda: _children(driver.pid))
-    os.kill(driver.pid, signal.SIGINT)
-    _, said = driver.communicate(timeout=120)
-    assert driver.returncode == 130
-    assert said.splitlines()[-1] == "reportgen: interrupted; nothing half-written was left behind"
-    _wait_for(lambda: not any(_runs(process) for process in processes))
-    assert not [*(tmp_path / "out").rglob(".*.zip*")]
+# The command
 
 
 @pytest.mark.parametrize(
@@ -369,32 +271,3 @@ def test_what_would_be_done(tmp_path):
     assert "models: 1, texts: 48, words: 48, cells: 48" in done.stdout
     assert "in the store: 0, could not be computed before: 0, to be computed: 48" in done.stdout
     assert not list(tmp_path.iterdir())
-
-
-def _wait_for(found, seconds=300):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if result := found():
-            return result
-        time.sleep(0.05)
-    raise AssertionError("it did not come about")
-
-
-def _children(process):
-    """Processes that were started by another one."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == process and b"spawn_main" in (folder / "cmdline").read_bytes():
-            found.append(int(folder.name))
-    return found
-
-
-def _runs(process):
-    try:
-        return (Path("/proc") / str(process) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -1,0 +1,40 @@
+"""A small grid that sweeps in seconds."""
+
+import json
+
+import pytest
+
+# Five occurrences of coffee and four of tea; each text has its own order of words, so that no two cells are alike.
+SENTENCES = (
+    "In the morning the coffee was hot and the tea was cold.",
+    "A guest asked for coffee, and then for tea.",
+    "Nobody in the house drank coffee after noon, but tea was drunk at night.",
+    "The old pot held coffee for eight people.",
+    "Somebody spilled the coffee over the tea towels.",
+)
+
+
+@pytest.fixture
+def text_of():
+    """The sentences from one of them on, and then those before it."""
+    return lambda turn: " ".join([*SENTENCES[turn:], *SENTENCES[:turn]])
+
+
+@pytest.fixture
+def grid(tmp_path, tiny_gpt2_folder, text_of):
+    """A grid file of three texts and two words for the tiny model."""
+
+    def write(**changes):
+        content = {
+            "name": "small",
+            "models": [{"source": "folder", "name": str(tiny_gpt2_folder), "device": "cpu"}],
+            "texts": {"list": [{"name": f"t{turn}", "text": text_of(turn), "language": "en"} for turn in range(3)]},
+            "words": {"list": ["coffee", "tea"]},
+            "settings": {"permutations": 99},
+            **changes,
+        }
+        file = tmp_path / "grid.yaml"
+        file.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML too
+        return file
+
+    return write
