@@ -14,27 +14,37 @@ SENTENCES = (
 )
 
 
-@pytest.fixture
+def _text_of(turn):
+    return " ".join([*SENTENCES[turn:], *SENTENCES[:turn]])
+
+
+@pytest.fixture(scope="session")
 def text_of():
     """The sentences from one of them on, and then those before it."""
-    return lambda turn: " ".join([*SENTENCES[turn:], *SENTENCES[:turn]])
+    return _text_of
 
 
-@pytest.fixture
-def grid(tmp_path, tiny_gpt2_folder, text_of):
-    """A grid file of three texts and two words for the tiny model."""
+@pytest.fixture(scope="session")
+def write_grid(tiny_gpt2_folder):
+    """Writes a grid of three texts and two words for the tiny model into a folder."""
 
-    def write(**changes):
+    def write(folder, **changes):
         content = {
             "name": "small",
             "models": [{"source": "folder", "name": str(tiny_gpt2_folder), "device": "cpu"}],
-            "texts": {"list": [{"name": f"t{turn}", "text": text_of(turn), "language": "en"} for turn in range(3)]},
+            "texts": {"list": [{"name": f"t{turn}", "text": _text_of(turn), "language": "en"} for turn in range(3)]},
             "words": {"list": ["coffee", "tea"]},
             "settings": {"permutations": 99},
             **changes,
         }
-        file = tmp_path / "grid.yaml"
+        file = folder / "grid.yaml"
         file.write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML too
         return file
 
     return write
+
+
+@pytest.fixture
+def grid(write_grid, tmp_path):
+    """That grid's file in the test's own folder."""
+    return lambda **changes: write_grid(tmp_path, **changes)

@@ -25,15 +25,16 @@ def kept(folder):
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-@pytest.fixture
-def undisturbed(grid, tmp_path):
+@pytest.fixture(scope="module")
+def undisturbed(write_grid, tmp_path_factory):
     """The grid's file, and what its store holds when nothing happens on the way."""
-    file = grid()
-    done = command(file, tmp_path / "undisturbed", "--workers", "1", "--shard", "1/1")
+    folder = tmp_path_factory.mktemp("undisturbed")
+    file = write_grid(folder)
+    done = command(file, folder, "--workers", "1", "--shard", "1/1")
     _, said = done.communicate(timeout=600)
     assert done.returncode == 0, said
     assert "cells computed: 6, there before: 0, not to be computed: 0" in said
-    return file, kept(tmp_path / "undisturbed" / "store")
+    return file, kept(folder / "store")
 
 
 @pytest.mark.slow
@@ -75,7 +76,10 @@ def test_a_killed_process_costs_what_it_had_begun(undisturbed, tmp_path):
 @pytest.mark.slow
 def test_the_report_of_a_sweep(undisturbed, tmp_path):
     file, expected = undisturbed
-    out = tmp_path / "undisturbed"
+    out = tmp_path / "out"
+    for name, content in expected.items():
+        (out / "store" / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / "store" / name).write_bytes(content)
     done = command(file, out, "--lang", "en", "--format", "html")
     _, said = done.communicate(timeout=600)
     assert done.returncode == 0, said
@@ -283,3 +287,32 @@ def test_a_store_that_does_not_answer_is_one_line(grid, bucket, tmp_path, monkey
     assert "--store s3://nowhere/x: " in said("s3://nowhere/x")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     assert "--store s3://cells/sweep: " in said(bucket)
+
+
+@pytest.mark.slow
+def test_the_recipe_of_the_documentation_for_slurm_runs(undisturbed, tmp_path):
+    """With a stand-in for `srun` that starts two workers here."""
+    file, expected = undisturbed
+    page = (Path(__file__).parents[2] / "docs" / "sweep.md").read_text(encoding="utf-8")
+    script = page.partition("```sh\n#!/bin/sh")[2].partition("```")[0]
+    script = script.replace("sweep corpus --out swept", f"sweep {file} --out {tmp_path / 'out'} --shard 1/1")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "srun").write_text('#!/bin/sh\n"$@" & "$@" & wait\n')
+    (programs / "dask").write_text(f'#!/bin/sh\nexec {sys.executable} -m dask "$@" --no-dashboard\n')
+    (programs / "reportgen").write_text(f'#!/bin/sh\nexec {sys.executable} -c "from reportgen.cli import main; main()" "$@"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "SLURM_JOB_ID": "1",
+        "REPORTGEN_CACHE": str(tmp_path / "cache"),
+    }
+    with (tmp_path / "log").open("w") as log:
+        job = subprocess.Popen(["sh", "-c", script], cwd=tmp_path, env=environment, stderr=log, stdout=log, start_new_session=True)
+    try:
+        assert job.wait(300) == 0, (tmp_path / "log").read_text()
+    finally:
+        _end(job)
+    assert kept(tmp_path / "out" / "store") == expected
