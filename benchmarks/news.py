@@ -21,7 +21,7 @@ from reportgen.sweep import sweep
 
 RESULTS = Path(__file__).parent / "results" / "news"
 FOLDER = ROOT / "build" / "news"
-TABLES = ("answers.csv", "pooled.csv", "texts.csv")
+TABLES = ("answers.csv", "pooled.csv")
 AT_LEAST = 6
 PARTS = {
     "early_difference": "early layers, MLP minus attention (nats)",

@@ -22,6 +22,8 @@ _STAGES = {
     "documents_kept": "Documents: kept from before",
 }
 _NAME_WIDTH = 22
+# Seconds between the lines of a stage where there is no terminal.
+_BETWEEN_LINES = 30.0
 _GAP = 2
 
 
@@ -78,7 +80,7 @@ class Display:
                     yield advance
             else:
                 print(stage_name(key), file=self._stream, flush=True)
-                yield lambda steps: None
+                yield _Lines(stage_name(key), total, self._stream).advance
         finally:
             self._depth -= 1
             # A stage within another is part of the outer one's time.
@@ -88,12 +90,21 @@ class Display:
     @contextmanager
     def _bar(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         outermost = self._bars is None
         if outermost:
-            columns = (TextColumn("{task.description:<31}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bars = Progress(*columns, console=Console(file=self._stream))
+            self._bars = Progress(
+                TextColumn("{task.description:<31}"),
+                BarColumn(bar_width=20),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                # Steps are of one size within a stage; what is finished shows what it took.
+                TimeRemainingColumn(elapsed_when_finished=False),
+                console=Console(file=self._stream),
+                # A cell of a sweep takes longer than the half minute that a rate would otherwise be taken over.
+                speed_estimate_period=600.0,
+            )
             self._bars.start()
         bars = self._bars
         task = bars.add_task(name, total=total)
@@ -103,6 +114,39 @@ class Display:
             if outermost:
                 bars.stop()
                 self._bars = None
+
+
+class _Lines:
+    """The progress of a long stage where there is no terminal, in a log: a line now and then."""
+
+    def __init__(self, name: str, total: int, stream: TextIO, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._name, self._total, self._stream, self._clock = name, total, stream, clock
+        self._done = 0
+        self._started = self._said = clock()
+
+    def advance(self, steps: int) -> None:
+        self._done += steps
+        now = self._clock()
+        if now - self._said < _BETWEEN_LINES or not 0 < self._done < self._total:
+            return
+        self._said = now
+        gone = now - self._started
+        left = gone / self._done * (self._total - self._done)
+        # Bytes of a download and pairs of a study are no figures that anybody counts along with.
+        counted = f"{self._done} of {self._total}, {60 * self._done / gone:.3g} a minute"
+        done = counted if self._total < 10_000 else f"{100 * self._done // self._total} %"
+        print(f"{self._name}: {done}, about {_minutes(left)} left", file=self._stream, flush=True)
+
+
+def _minutes(seconds: float) -> str:
+    """Hours, minutes and seconds, without hours where there are none.
+
+    >>> _minutes(61), _minutes(3600 + 59.6)
+    ('1:01', '1:01:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def timings_table(seconds: Mapping[str, float], total: float) -> str:

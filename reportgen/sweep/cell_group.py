@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 
+from analyses.kept import keep_all
 from analyses.progress import SilentProgress
 from analyses.protocol import Results, Swept
 from reportgen import registry
@@ -13,6 +15,14 @@ from reportgen.sweep.store import CELLS, FAILED, Store, packed
 # One thread in each process: sums taken by several would have other last bits, and two processes on two cores need no more.
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS")
 _KILLED = "the process that computed it was killed again and again; there may be too little memory"
+
+
+def begin() -> None:
+    """Make this process one that computes cells until it ends."""
+    # The texts of a model come one after the other: it is loaded once in each process.
+    keep_all()
+    # How a word was counted is in each cell; a line for each of a thousand would hide the progress.
+    logging.getLogger("analyses").setLevel(logging.ERROR)
 
 
 def compute_group(group: Sequence[Cell], address: str) -> int:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from analyses.errors import InputError, MissingError
 from analyses.installation import install_line
-from analyses.kept import keep_all
 from reportgen import registry
 from reportgen.identity import computation_code
-from reportgen.sweep.cell_group import compute_group, give_up
+from reportgen.sweep.cell_group import begin, compute_group, give_up
 from reportgen.sweep.plan import Cell
 from reportgen.sweep.store import Store
 
@@ -114,7 +113,7 @@ def _compute(group: Sequence[Cell], address: str, code: str) -> int:
 
     worker = get_worker()
     _check_worker(worker.address, worker.state.nthreads, code, registry.analysis_of(group[0].settings))
-    _keep_once()
+    _begin_once()
     return compute_group(group, address)
 
 
@@ -131,6 +130,4 @@ def _check_worker(name: str, threads: int, code: str, analysis: Any) -> None:
         )
 
 
-@cache
-def _keep_once() -> None:
-    keep_all()
+_begin_once = cache(begin)

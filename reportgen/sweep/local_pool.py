@@ -12,8 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from analyses.kept import keep_all
-from reportgen.sweep.cell_group import ONE_THREAD, compute_group, give_up, unsettled
+from reportgen.sweep.cell_group import ONE_THREAD, begin, compute_group, give_up, unsettled
 from reportgen.sweep.plan import Cell
 from reportgen.sweep.store import Store
 
@@ -51,8 +50,7 @@ def compute_here(groups: list[list[Cell]], store: Store, advance: Callable[[int]
 
 
 def _begin() -> None:
-    # The texts of a model come one after the other: it is loaded once in each process.
-    keep_all()
+    begin()
     # Ctrl-C reaches the whole group of processes; the one that waits for the others ends them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()

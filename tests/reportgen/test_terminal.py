@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 
-from reportgen.terminal import Display, stage_name, timings_table, verdict_summary
+from reportgen.terminal import Display, _Lines, stage_name, timings_table, verdict_summary
 
 STATEMENTS = {1: "early_layers", 2: "deep_layers", 3: "negative_tau", 4: "tau_separation", 5: "constant_shift"}
 
@@ -100,3 +100,25 @@ def test_timings_longest_first_and_the_rest():
         f"{stage_name('render'):<32}{'0.50':>8} s",
         f"{'Total':<32}{'14.00':>8} s",
     ]
+
+
+def test_a_long_stage_says_where_it_is_in_a_log():
+    stream, now = io.StringIO(), [0.0]
+    lines = _Lines("Computing cells", 48, stream, lambda: now[0])
+    for moment, steps in ((10, 1), (29.9, 2), (30, 1), (45, 4), (61, 4), (2000, 35), (3000, 1)):
+        now[0] = moment
+        lines.advance(steps)
+    # 4 cells in 30 s, then 12 in 61 s: (48 - 4) * 7.5 s and (48 - 12) * 61 / 12 s are left.
+    assert stream.getvalue().splitlines() == [
+        "Computing cells: 4 of 48, 8 a minute, about 5:30 left",
+        "Computing cells: 12 of 48, 11.8 a minute, about 3:03 left",
+        "Computing cells: 47 of 48, 1.41 a minute, about 0:43 left",
+    ]
+
+
+def test_what_nobody_counts_along_with_is_in_percent():
+    stream, now = io.StringIO(), [0.0]
+    lines = _Lines("Fetching the model", 94_000_000, stream, lambda: now[0])
+    now[0] = 3600.0
+    lines.advance(23_500_000)
+    assert stream.getvalue() == "Fetching the model: 25 %, about 3:00:00 left\n"
