@@ -393,6 +393,19 @@ def render(
 
 
 @app.command()
+def tables(bundle: BundleArgument, out: Out = Path("out"), quiet: Quiet = False, as_json: Json = False) -> int:
+    """Write a bundle's tables as Parquet files (its own are CSV)."""
+    from reportgen.parquet import write_parquet
+
+    written = write_parquet(bundle, out)
+    if not quiet and not as_json:
+        for file in written:
+            _say(str(file), err=True)
+    _result(as_json, DONE, tables=written)
+    return DONE
+
+
+@app.command()
 def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The bundle to compare with, such as last week's.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The bundle to look at.")],

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy
+import pandas
 import pytest
 import xarray
 from typer.testing import CliRunner
@@ -78,8 +79,9 @@ def test_texts_from_a_folder_and_from_tables(tmp_path, grid):
     rows = [{"name": "a", "file": "a.txt", "language": "vi", "word": "one"}, {"name": "b", "text": "Second.", "word": "two"}]
     (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     (folder / "t.csv").write_text("name,file,text,language,word\na,a.txt,,vi,one\nb,,Second.,,two\n", encoding="utf-8")
+    pandas.DataFrame(rows).to_parquet(folder / "t.parquet")
     expected = [Text("a", "First.", "vi", ("one",)), Text("b", "Second.", "en", ("two",))]
-    for name in ("t.csv", "t.jsonl"):
+    for name in ("t.csv", "t.jsonl", "t.parquet"):
         file = grid(texts={"file": f"texts/{name}", "language": "en"})
         assert texts_of(load_grid(file), file) == expected
     file = grid(texts={"folder": "texts"})
