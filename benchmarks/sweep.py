@@ -173,20 +173,8 @@ def _command(store: Path, grid: Path, workers: int) -> float:
     import subprocess
 
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    line = [
-        sys.executable,
-        "-m",
-        "reportgen",
-        "sweep",
-        str(grid),
-        "--out",
-        str(store),
-        "--shard",
-        "1/1",
-        "--workers",
-        str(workers),
-        "--quiet",
-    ]
+    program = [sys.executable, "-c", "from reportgen.cli import main; main()"]
+    line = [*program, "sweep", str(grid), "--out", str(store), "--shard", "1/1", "--workers", str(workers), "--quiet"]
     start = time.perf_counter()
     subprocess.run(line, check=True, cwd=ROOT, env=environment)
     return time.perf_counter() - start

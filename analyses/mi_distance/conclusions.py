@@ -19,9 +19,9 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     -------
     rows of {statement, name, control, verdict, parts, lesson, lesson_opposed, estimators_disagree, controls_disagree}: `control` is
     what the verdict rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, firm, side}; the
-    last two list the rows {estimator, control, verdict, opposed} that differ from the conclusion, of the same and of other controls (not
-    of the looks at position). A verdict that is the same word on the other side, such as taus that separate the other way round, is
-    another one: it is `opposed`.
+    last two list the rows {estimator, control, verdict, opposed, joint} that differ from the conclusion, of the same and of other
+    controls (not of the looks at position); `joint` is what the co-primary estimators conclude together by that control. A verdict
+    that is the same word on the other side, such as taus that separate the other way round, is another one: it is `opposed`.
     """
     primary = primary_control(verdicts)
     rows = []
@@ -62,7 +62,8 @@ def _shared(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     sides = {part["side"] for part in parts}
     measure = parts[0]["measure"]
     if "not_testable" in verdicts:
-        return {"measure": measure, "verdict": "not_testable", "firm": False, "side": None}
+        side = sides.pop() if len(verdicts) == len(sides) == 1 else None
+        return {"measure": measure, "verdict": "not_testable", "firm": False, "side": side}
     if len(verdicts) > 1 or len(sides) > 1:
         return {"measure": measure, "verdict": "inconclusive", "firm": False, "side": None}
     return {"measure": measure, "verdict": verdicts.pop(), "firm": all(part["firm"] for part in parts), "side": sides.pop()}
@@ -77,9 +78,13 @@ def opposed(parts: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, An
 
 
 def _differing(rows: Sequence[Mapping[str, Any]], verdict: str, parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    joint = {
+        control: conjunction(shared_parts([row for row in rows if row["control"] == control]))
+        for control in dict.fromkeys(row["control"] for row in rows)
+    }
     found = [
         {key: row[key] for key in ("estimator", "control", "verdict")}
-        | {"opposed": row["verdict"] == verdict and opposed(row["parts"], parts)}
+        | {"opposed": row["verdict"] == verdict and opposed(row["parts"], parts), "joint": joint[row["control"]]}
         for row in rows
     ]
     return [row for row in found if row["verdict"] != verdict or row["opposed"]]

@@ -23,6 +23,7 @@ from analyses.mi_distance.measures import (
     measure_bands,
     measure_estimators,
     measure_taus,
+    references,
     shift_slopes_without_a_layer,
     tau_weights,
 )
@@ -85,6 +86,9 @@ STATEMENTS = (
 _LATER_WAYS = 5
 # The side of a verdict on both branches that one of them made.
 ONE_BRANCH = "one_branch"
+# The side of a slope between layer means that differ by no more than their error; above this share of their variance it is error.
+FLAT = "flat"
+_MOSTLY_ERROR = 0.5
 # The part whose slope must be negative before a profile can be said to level off.
 _SLOPE_BEFORE = "mlp_slope_before"
 
@@ -93,7 +97,8 @@ _SLOPE_BEFORE = "mlp_slope_before"
 class Measured:
     """Every measure with its interval; arrays (estimator,) by the name of the measure. `layers_deep` is the size of the deep band.
 
-    `firm_low` and `firm_high` are the ends of the wider interval by which a later part of a statement contradicts it.
+    `firm_low` and `firm_high` are the ends of the wider interval by which a later part of a statement contradicts it. `error_share` is
+    that of `shares_of_error`, the smaller one of an estimator's and its reference's, where the estimators are compared.
     """
 
     estimate: dict[str, np.ndarray]
@@ -103,6 +108,7 @@ class Measured:
     firm_high: dict[str, np.ndarray]
     agreeing: dict[str, tuple[np.ndarray, int]]
     layers_deep: int
+    error_share: np.ndarray | None = None
 
 
 def measure_with_intervals(
@@ -152,7 +158,35 @@ def measure_with_intervals(
         ends[name] = np.stack([np.maximum(centre - half, -largest), np.minimum(centre + half, largest)], axis=1)
     low, high, firm_low, firm_high = ({name: found[which] for name, found in ends.items()} for which in ((0, 0), (0, 1), (1, 0), (1, 1)))
     agreeing = agreeing_layers(values, adjusted.ranked, pairs.distance, bands, reference)
-    return Measured(estimate, low, high, firm_low, firm_high, agreeing, len(bands.deep))
+    error_share = None
+    if estimators:
+        shares = shares_of_error(values, pairs)
+        error_share = np.minimum(shares, shares[references(values, reference)])
+    return Measured(estimate, low, high, firm_low, firm_high, agreeing, len(bands.deep), error_share)
+
+
+def shares_of_error(values: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """How much of the variance of the layer means (branch, layer) is error, (estimator,): near 1 where they hardly differ.
+
+    The error is that of a layer's mean about the mean of all, by leaving out one occurrence after the other: what moves all layers
+    alike moves no slope between them. NaN where there are too few occurrences or one layer mean.
+
+    Parameters
+    ----------
+    values : (estimator, branch, layer, pair) in nats
+    """
+    if pairs.occurrences <= UNTESTABLE_OCCURRENCES:
+        return np.full(len(values), np.nan)
+
+    def about_their_mean(some: np.ndarray) -> np.ndarray:
+        means = some.mean(axis=-1).reshape(len(some), -1)
+        return means - means.mean(axis=-1, keepdims=True)
+
+    means = about_their_mean(values)
+    replicates = np.stack([about_their_mean(values[..., pairs.without(occurrence)]) for occurrence in range(pairs.occurrences)], axis=-1)
+    error = (jackknife(means, replicates).standard_error ** 2).mean(axis=-1)
+    variance = means.var(axis=-1)
+    return np.divide(error, variance, out=np.full(len(values), np.nan), where=variance > 0)
 
 
 def _intervals_of_taus(
@@ -294,6 +328,8 @@ def _judge_part(part: Part, index: int, measured: Measured, settings: Hypothesis
         ends = {"": wider} | ({"before_": wider_before} if wider_before else {})
         wide = {f"{of}{end}": number_or_none(getattr(found, end)) for of, found in ends.items() for end in ("low", "high")}
     side = _side(part.rule, verdict, found, settings)
+    if part.rule == "constant_shift" and verdict != "not_testable" and _mostly_error(index, measured):
+        verdict, firm, side = "not_testable", "not_testable", FLAT
     one_sided = _in_one_branch(part, index, measured, verdict)
     if one_sided is not None:
         verdict, firm, side = one_sided, one_sided, ONE_BRANCH
@@ -320,6 +356,11 @@ def _judge_part(part: Part, index: int, measured: Measured, settings: Hypothesis
         deciding = max(row["branches"].values(), key=lambda numbers: numbers["wide_low"])
         row |= {"mean": {name: row[name] for name in columns}} | {name: deciding[name] for name in columns}
     return row
+
+
+def _mostly_error(index: int, measured: Measured) -> bool:
+    """Whether neither the estimator's layer means nor those of the one it is held against differ by more than their error."""
+    return measured.error_share is not None and bool(measured.error_share[index] > _MOSTLY_ERROR)
 
 
 def _in_one_branch(part: Part, index: int, measured: Measured, verdict: str) -> str | None:

@@ -108,7 +108,7 @@ def measured_of(means: Sequence[Sequence[Mean]], layers_deep: int) -> Measured:
             ("firm_high", [high for _, high in firm]),
         ):
             ends[name][measure] = np.clip(np.array(values), -largest, largest)
-    return Measured(**ends, agreeing={}, layers_deep=layers_deep)
+    return Measured(ends["estimate"], ends["low"], ends["high"], ends["firm_low"], ends["firm_high"], agreeing={}, layers_deep=layers_deep)
 
 
 def wider(found: Mean) -> tuple[float, float]:

@@ -24,7 +24,7 @@ from analyses.mi_distance.facts.layers import (
 from analyses.mi_distance.facts.linear import linear_facts
 from analyses.mi_distance.facts.position import position_facts
 from analyses.mi_distance.facts.robustness import robustness_facts
-from analyses.mi_distance.facts.statements import lesson_sentences, other_verdicts, part_table, statement_facts, verdict_table
+from analyses.mi_distance.facts.statements import lesson_sentences, other_verdicts, part_table, shown_parts, statement_facts, verdict_table
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.occurrences.facts.common import common_facts, conclusion_lists
 from analyses.occurrences.facts.counts import counted
@@ -51,7 +51,7 @@ def facts(results: Results) -> dict[str, Any]:
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
         "lesson": lesson_sentences(statements),
         "other_verdicts": other_verdicts(statements),
-        "conclusion_lists": conclusion_lists(statements),
+        "conclusion_lists": [*conclusion_lists(statements), *shown_parts(statements)],
         "abstract": abstract_sentences(statements),
         "answers": answers_table(statements, study),
         "verdict_table": verdict_table(study),

@@ -141,6 +141,10 @@ def _predicted(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
     row = verdict_row(study, "constant_shift", "histogram")
     if slope is None or row is None or not is_number(row["low"]):
         return None
+    low, high = study["settings"]["hypotheses"]["shift_slope_range"]
+    if low <= row["estimate"] <= high or row["verdict"] == "not_testable":
+        # There is no deviation to explain.
+        return None
     side = "above" if slope > row["high"] else "below" if slope < row["low"] else "inside"
     return {"key": f"shift.predicted.{side}", "values": {"predicted": number(slope, 2)}}
 

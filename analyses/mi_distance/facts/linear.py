@@ -27,7 +27,7 @@ def linear_facts(results: Results) -> dict[str, Any] | None:
             if is_number(whole.loc[branch, name]):
                 values[f"{branch}{end}"] = percent(whole.loc[branch, name])
     if not all(branch in values for branch in BRANCHES):
-        outcome = "not_testable"
+        outcome = "not_testable" if any(branch in values for branch in BRANCHES) else "not_testable.both"
     elif not all(f"{branch}_low" in values for branch in BRANCHES):
         outcome = "no_interval"
     else:

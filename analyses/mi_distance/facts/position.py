@@ -34,7 +34,7 @@ def position_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
         return None
     answers: dict[str, list[Any]] = {}
     for subject in subjects:
-        answers.setdefault(subject["answer"], []).append(subject["values"]["subject"])
+        answers.setdefault(subject["answer"], []).append(subject["answered"])
     return {
         "prefix": _prefix_described(study),
         "left_out": _left_out(study),
@@ -59,6 +59,7 @@ def _subject(dataset: xr.Dataset, study: Study, kind: str) -> dict[str, Any] | N
     everything = _measured(study, LESSON if kind == PLAIN else "different_word")
     if everything is None:
         return None
+    fall = _sign(everything) == "negative"
     values: dict[str, Any] = {"subject": key(_SUBJECTS[kind])}
     for estimator, found in everything.items():
         values |= {estimator: number(found[0], 2, unit=True), f"{estimator}_interval": interval(found[1], found[2], 2, unit=True)}
@@ -68,7 +69,9 @@ def _subject(dataset: xr.Dataset, study: Study, kind: str) -> dict[str, Any] | N
         "key": "position.all",
         "values": values,
         "sentences": sentences,
-        "answer": _answer(_shown(study, kind), prefix, partial),
+        "answer": _answer(fall, prefix, partial),
+        # What is shown of the two branches together need not be of each.
+        "answered": key(f"{_SUBJECTS[kind]}.together" if fall and not _shown(study, kind) else _SUBJECTS[kind]),
         "verdicts": [_verdicts(study, kind, name) for name in _JUDGED],
     }
 
@@ -145,7 +148,7 @@ def _direction(before: Mapping[str, Any], after: Mapping[str, Any], change: Mapp
         else:
             outcomes.add("turned" if one * other < 0 else "stronger")
     if "open" in outcomes:
-        return "open"
+        return "open" if len(outcomes) == 1 else "one_open"
     return outcomes.pop() if len(outcomes) == 1 else "mixed"
 
 
@@ -163,7 +166,9 @@ def _sign(found: Mapping[str, tuple[float, float, float]]) -> str:
     """Where all intervals lie: below zero, above it, or neither."""
     if all(high < 0 for _, _, high in found.values()):
         return "negative"
-    return "positive" if all(low > 0 for _, low, _ in found.values()) else "open"
+    if all(low > 0 for _, low, _ in found.values()):
+        return "positive"
+    return "open" if all(low <= 0 <= high for _, low, high in found.values()) else "one_open"
 
 
 def _shown(study: Study, kind: str) -> bool:
@@ -194,4 +199,7 @@ def _verdicts(study: Study, kind: str, name: str) -> dict[str, Any]:
             values = {"look": key(f"position.look.{look}"), "verdict": key(f"verdict.{part['verdict']}")}
             items.append({"key": "position.verdict.item", "as": "key", "values": values})
     number_of = next((row["statement"] for row in study["verdicts"] if row["name"] == name), 0)
-    return {"key": f"position.verdict.{name}", "values": {"number": int(number_of), "verdicts": listed(items)}}
+    return {
+        "key": f"position.verdict.{name}",
+        "values": {"number": int(number_of), "subject": key(_SUBJECTS[kind]), "verdicts": listed(items)},
+    }

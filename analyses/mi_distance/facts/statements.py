@@ -17,7 +17,7 @@ _PRINTED = {"mean_tau": (2, True), "tau_half": (2, True), "tau_difference": (2, 
 
 def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, Any]:
     name, verdict, control = conclusion["name"], conclusion["verdict"], conclusion["control"]
-    parts = [_part_facts(name, part, control, study) for part in conclusion["parts"]]
+    parts = [_part_facts(name, part, control, study, first=conclusion["parts"][0]) for part in conclusion["parts"]]
     side = conclusion["parts"][0]["side"] if len(parts) == 1 else None
     values = dict(parts[0]["values"])
     values["parts"] = len(parts)
@@ -47,27 +47,31 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         # Of one part alone the statement's own sentence is the finding.
         "single": {name: parts[0][name] for name in ("measure", "says", "values")} if len(parts) == 1 else None,
         "reason": _reason(conclusion, study),
+        "crossing": _crossing(conclusion, study),
         "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], conclusion, study),
         "controls": _disagreement("controls.", conclusion["controls_disagree"], conclusion, study),
     }
 
 
 def _how_many(count: int, parts: int) -> str:
+    if count == parts == 2:
+        return "both"
     return "all" if count == parts else ("one", "two", "three")[count - 1]
 
 
-def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) -> dict[str, Any]:
+def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, *, first: Mapping[str, Any]) -> dict[str, Any]:
     measure = part["measure"]
     digits, unit = _PRINTED.get(measure, (3, False))
     values: dict[str, Any] = band_values(measure, study) | {"occurrences": study["occurrences"], "quantity": key(f"quantity.{control}")}
     agreeing: dict[str, int] = {}
     layers = 0
     one_branch = False
+    by_estimator: dict[str, Mapping[str, Any]] = {}
     for estimator in CO_PRIMARY:
         row = verdict_row(study, name, estimator, control)
         if row is None:
             continue
-        found = part_of(row, measure)
+        found = by_estimator[estimator] = part_of(row, measure)
         if is_number(found["estimate"]) and is_number(found["low"]):
             values[estimator] = number(found["estimate"], digits, unit=unit)
             # A sentence that names the higher side gives the size of the difference, not its sign.
@@ -95,8 +99,14 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) 
     if measure == "tau_difference":
         values["margin"] = number(settings["same_tau_margin"], 1, unit=True)
     side = part["side"]
-    if measure == "tau_half" and part["verdict"] == "not_testable" and all(f"{each}_interval" in values for each in CO_PRIMARY):
-        side = "wide"
+    if measure == "tau_half" and all(f"{each}_interval" in values for each in CO_PRIMARY):
+        side = _of_tau_range(part, first, list(by_estimator.values()), settings["tau_range"]) or side
+    if (
+        measure == "mlp_level"
+        and part["verdict"] == "supported"
+        and all(abs(found["before"]["estimate"]) <= found["margin"] for found in by_estimator.values())
+    ):
+        side = "alike"
     # Where one estimator's branch left it open and the other's did not, the branches are still what has to be told.
     if one_branch and part["verdict"] == "inconclusive":
         side = ONE_BRANCH
@@ -105,8 +115,54 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study) 
         "verdict": part["verdict"],
         "key": _key(f"part.{measure}", part["verdict"], side),
         "says": _says(measure, part["verdict"], part["side"], values),
+        "alone": None if str(side).startswith("unjudged") else _alone(part["verdict"], by_estimator),
         "values": values,
     }
+
+
+def _of_tau_range(
+    part: Mapping[str, Any], first: Mapping[str, Any], found: Sequence[Mapping[str, Any]], tau_range: Sequence[float]
+) -> str | None:
+    """Why a tau was not held against its range: the intervals are too wide for it, or tau is not shown to be negative at all."""
+    low, high = tau_range
+    if part["verdict"] == "not_testable":
+        return "wide.both" if all(each["high"] - each["low"] > high - low for each in found) else "wide"
+    if part["verdict"] == "inconclusive" and first["verdict"] != "supported":
+        outside = all(each["low"] > high or each["high"] < low for each in found)
+        return "unjudged.outside" if outside else "unjudged"
+    return None
+
+
+def _alone(verdict: str, by_estimator: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The sentence that one estimator by itself would decide a part which both together leave open."""
+    decided = [(estimator, part) for estimator, part in by_estimator.items() if part["verdict"] in ("supported", "contradicted")]
+    if verdict != "inconclusive" or len(by_estimator) < 2 or len(decided) != 1:
+        return None
+    estimator, part = decided[0]
+    values = {"estimator": key(f"estimator.within.{estimator}"), "verdict": key(f"verdict.{part['verdict']}")}
+    return {"key": "part.alone", "values": values}
+
+
+def shown_parts(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A sentence for each part that the data support of a statement on which they do not decide as a whole, its first part being that."""
+    return [
+        {
+            "verdict": "supported",
+            "key": "conclusion.part",
+            "values": {"number": each["number"], "part": key(f"measure.{each['parts'][0]['measure']}")},
+        }
+        for each in statements
+        if each["parts"] and each["verdict"] in ("inconclusive", "not_testable") and each["parts"][0]["verdict"] == "supported"
+    ]
+
+
+def _crossing(conclusion: Mapping[str, Any], study: Study) -> str | None:
+    """The sentence that a difference near zero is one of layers of either sign, where the taus are not shown to separate."""
+    if conclusion["name"] != "tau_separation" or conclusion["verdict"] not in ("inconclusive", "contradicted"):
+        return None
+    rows = [verdict_row(study, conclusion["name"], estimator, conclusion["control"]) for estimator in CO_PRIMARY]
+    parts = [row["parts"][0] for row in rows if row is not None]
+    return "reason.crossing" if all((part["agreeing_layers"] or part["layers"]) < part["layers"] for part in parts) else None
 
 
 def _says(measure: str, verdict: str, side: str | None, values: Mapping[str, Any]) -> Spec | None:
@@ -152,6 +208,11 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Ma
         if all(row["verdict"] == "not_testable" for row in of_kind):
             return None
         return {"key": f"{prefix}same", "values": {}, "others": []}
+    if prefix == "controls." and all(row["joint"] == conclusion["verdict"] and not row["opposed"] for row in rows):
+        # By no control would the estimators conclude something else together.
+        differ = "controls.single"
+    else:
+        differ = f"{prefix}differ"
     # One sentence for each control and verdict: a list with every estimator in turn says the same words over and over.
     groups: dict[tuple[str, str, bool], list[str]] = {}
     for row in rows:
@@ -167,7 +228,7 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Ma
         }
         for (control, verdict, opposed), found in groups.items()
     ]
-    return {"key": f"{prefix}differ", "values": {}, "others": said}
+    return {"key": differ, "values": {}, "others": said}
 
 
 def verdict_words(verdict: str, *, opposed: bool) -> Spec:

@@ -100,7 +100,7 @@ def test_sentence_of_every_outcome(results, name, measure, verdict, side):
     assert row["finding"]["key"] == f"finding.{name}.{whole}"
     if row["parts"]:
         part = next(part for part in row["parts"] if part["measure"] == measure)
-        assert part["key"] == f"part.{measure}.{suffix}"
+        assert part["key"] in (f"part.{measure}.{suffix}", f"part.{measure}.{suffix}.alike")
     assert (row["reason"] is None) == (verdict != "inconclusive")
     if row["reason"]:
         assert all(row["reason"] in language.catalogue for language in LANGUAGES.values())
@@ -114,14 +114,18 @@ def test_no_sentence_of_a_verdict_is_out_of_reach():
         outcomes = next(iter(parts.values())) if len(parts) == 1 else POSITIVE
         for verdict, side in outcomes:
             reachable.add(".".join(filter(None, (prefix, name, verdict, side))))
+    # Of layer means that are mostly error.
+    reachable.add("finding.constant_shift.not_testable.flat")
     for language in LANGUAGES.values():
         written = {key for key in language.catalogue if key.startswith(f"{prefix}.") and key.split(".")[1] in REACHABLE}
         assert written == reachable
 
 
 def test_no_sentence_of_a_part_is_out_of_reach():
-    # With an interval that exists but is too wide, "about -.5" has a sentence of its own.
-    reachable = {"part.tau_half.not_testable.wide"}
+    # Sentences that follow from the numbers, and one that is of any part: see the tests below.
+    half = "part.tau_half"
+    reachable = {f"{half}.not_testable.wide", f"{half}.not_testable.wide.both", f"{half}.inconclusive.unjudged"}
+    reachable |= {f"{half}.inconclusive.unjudged.outside", "part.mlp_level.supported.alike", "part.alone"}
     for parts in REACHABLE.values():
         if len(parts) > 1:
             reachable |= {
@@ -131,14 +135,100 @@ def test_no_sentence_of_a_part_is_out_of_reach():
         assert {key for key in language.catalogue if key.startswith("part.")} == reachable
 
 
-def test_an_interval_that_is_too_wide_is_named_as_the_reason(results):
+def with_ends(results, measure, **ends):
+    """The results with other ends of a part's interval, by estimator."""
+    for row in results.study["verdicts"]:
+        for part in row["parts"]:
+            if part["measure"] == measure and row["estimator"] in ends:
+                part |= dict(zip(("estimate", "low", "high"), ends[row["estimator"]], strict=True))
+    return results
+
+
+def part_of_facts(results, name, measure):
+    found = facts(results)
+    assert_all_can_be_written(found)
+    return next(part for part in statement(found, name)["parts"] if part["measure"] == measure)
+
+
+@pytest.mark.parametrize(
+    ("nearest", "key"),
+    [((-0.4, -0.9, 0.1), "part.tau_half.not_testable.wide.both"), ((-0.4, -0.5, -0.3), "part.tau_half.not_testable.wide")],
+)
+def test_an_interval_that_is_too_wide_is_named_as_the_reason(results, nearest, key):
     changed = with_verdict(results, "negative_tau", "tau_half", "not_testable", None)
+    changed = with_ends(changed, "tau_half", histogram=(-0.4, -0.9, 0.1), nearest_neighbour=nearest)
+    assert part_of_facts(changed, "negative_tau", "tau_half")["key"] == key
+
+
+@pytest.mark.parametrize(
+    ("nearest", "key"),
+    [((0.0, -0.1, 0.1), "part.tau_half.inconclusive.unjudged.outside"), ((-0.3, -0.4, -0.2), "part.tau_half.inconclusive.unjudged")],
+)
+def test_the_size_of_a_tau_that_is_not_shown_to_be_negative_is_not_judged(results, nearest, key):
+    changed = with_verdict(results, "negative_tau", "mean_tau", "inconclusive", None)
+    for row in changed.study["verdicts"]:
+        if row["name"] == "negative_tau":
+            row["parts"][1] |= {"verdict": "inconclusive", "side": None}
+    changed.study["conclusions"] = conclude(changed.study["verdicts"])
+    changed = with_ends(changed, "tau_half", histogram=(0.0, -0.1, 0.1), nearest_neighbour=nearest)
+    assert part_of_facts(changed, "negative_tau", "tau_half")["key"] == key
+
+
+@pytest.mark.parametrize(("before", "key"), [(-0.001, "part.mlp_level.supported.alike"), (-5.0, "part.mlp_level.supported")])
+def test_a_profile_that_fell_slowly_before_did_not_level_off(results, before, key):
+    changed = with_verdict(results, "deep_layers", "mlp_level", "supported", None)
     for row in changed.study["verdicts"]:
         for part in row["parts"]:
-            if part["measure"] == "tau_half":
-                part |= {"low": -0.9, "high": 0.1}
-    part = next(part for part in statement(facts(changed), "negative_tau")["parts"] if part["measure"] == "tau_half")
-    assert part["key"] == "part.tau_half.not_testable.wide"
+            if part["measure"] == "mlp_level":
+                part["before"] = {"estimate": before, "low": before - 0.0005, "high": before + 0.0005}
+    assert part_of_facts(changed, "deep_layers", "mlp_level")["key"] == key
+
+
+def test_what_one_estimator_alone_would_decide_is_said(results):
+    changed = with_verdict(results, "deep_layers", "attention_rise", "inconclusive", None)
+    assert part_of_facts(changed, "deep_layers", "attention_rise")["alone"] is None
+    for row in changed.study["verdicts"]:
+        if row["name"] == "deep_layers" and row["estimator"] == "nearest_neighbour":
+            next(part for part in row["parts"] if part["measure"] == "attention_rise")["verdict"] = "contradicted"
+    changed.study["conclusions"] = conclude(changed.study["verdicts"])
+    alone = part_of_facts(changed, "deep_layers", "attention_rise")["alone"]
+    assert LANGUAGES["en"].text(alone["key"], **alone["values"]) == "By nearest neighbours alone: contradicted."
+
+
+@pytest.mark.parametrize(("verdict", "agreeing", "key"), [
+    ("inconclusive", (7, 9), "reason.crossing"), ("contradicted", (7, 9), "reason.crossing"),
+    ("inconclusive", (7, 10), None), ("supported", (7, 9), None),
+])  # fmt: skip
+def test_a_difference_of_either_sign_is_told_from_none(results, verdict, agreeing, key):
+    changed = with_verdict(results, "tau_separation", "tau_difference", verdict, "attention_higher" if verdict == "supported" else None)
+    counts = dict(zip(("histogram", "nearest_neighbour"), agreeing, strict=True))
+    for row in changed.study["verdicts"]:
+        if row["name"] == "tau_separation" and row["estimator"] in counts:
+            row["parts"][0] |= {"agreeing_layers": counts[row["estimator"]], "layers": 10}
+    assert statement(facts(changed), "tau_separation")["crossing"] == key
+
+
+def test_the_verdict_by_another_control_is_the_shared_one(results):
+    """Where one estimator alone has another verdict by another control, what both conclude together stays."""
+    changed = with_verdict(results, "early_layers", "early_difference", "inconclusive", None)
+    others = [row for row in changed.study["verdicts"] if row["name"] == "early_layers" and row["control"] in ("centred", "repeated_words")]
+    assert others
+    for row in others:
+        verdict = "supported" if row["estimator"] == "histogram" else "inconclusive"
+        row["verdict"] = row["parts"][0]["verdict"] = verdict
+    changed.study["conclusions"] = conclude(changed.study["verdicts"])
+    assert statement(facts(changed), "early_layers")["controls"]["key"] == "controls.single"
+    for row in others:
+        row["verdict"] = row["parts"][0]["verdict"] = "supported"
+    changed.study["conclusions"] = conclude(changed.study["verdicts"])
+    assert statement(facts(changed), "early_layers")["controls"]["key"] == "controls.differ"
+
+
+def test_a_part_that_is_shown_is_in_the_conclusion(results):
+    changed = with_verdict(results, "negative_tau", "tau_half", "not_testable", None)
+    listed = [each["key"] for each in facts(changed)["conclusion_lists"]]
+    supported = statement(facts(changed), "negative_tau")["parts"][0]["verdict"] == "supported"
+    assert ("conclusion.part" in listed) == supported
 
 
 @pytest.mark.parametrize(

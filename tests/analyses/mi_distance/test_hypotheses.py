@@ -7,7 +7,16 @@ import scipy.stats
 
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.conclusions import conclude
-from analyses.mi_distance.hypotheses import ONE_BRANCH, STATEMENTS, decide, judge, judge_statement, measure_with_intervals
+from analyses.mi_distance.hypotheses import (
+    FLAT,
+    ONE_BRANCH,
+    STATEMENTS,
+    decide,
+    judge,
+    judge_statement,
+    measure_with_intervals,
+    shares_of_error,
+)
 from analyses.mi_distance.measures import (
     MEASURES,
     OF_BANDS,
@@ -550,3 +559,37 @@ def test_shift_by_slope(slope, verdict, side):
 def test_statements_are_the_lessons_five():
     assert [statement.number for statement in STATEMENTS] == [1, 2, 3, 4, 5]
     assert {part.measure for statement in STATEMENTS for part in statement.parts} <= set(MEASURES)
+
+
+def test_a_slope_between_layer_means_that_are_error_is_not_tested():
+    """Layer means that differ in truth, and by the noise of the pairs alone; what all layers share is no error of slopes."""
+    generator = np.random.default_rng(1)
+    pairs = pairs_of(np.array([3, 9, 20, 41, 60, 77, 95]))
+    count = len(pairs.distance)
+    occurrence = generator.normal(size=pairs.occurrences)
+    shared = occurrence[pairs.first] + occurrence[pairs.second]
+    noise = generator.normal(size=(3, 2, 12, count))
+    differing = np.linspace(0, 20, 24).reshape(2, 12)[..., None] + noise + shared
+    shares = shares_of_error(differing, pairs)
+    assert (shares < 0.1).all()
+    # Without true differences all of the variance is error: the share is about one, to within the jackknife's own error.
+    alike = shares_of_error(noise + shared, pairs)
+    assert (alike > 0.5).all()
+    assert np.isnan(shares_of_error(noise[..., :3], pairs_of(np.array([3, 9, 20])))).all()
+
+
+@pytest.mark.parametrize(("between_layers", "side"), [(0.0, FLAT), (20.0, "below")])
+def test_two_estimators_that_have_nothing_in_common_but_noise_are_told_from_such_that_differ(between_layers, side):
+    generator = np.random.default_rng(4)
+    bands, pairs = bands_of(12, SETTINGS), pairs_of(np.array([3, 9, 20, 41, 60, 77, 95]))
+    rising = np.linspace(0, between_layers, 24).reshape(2, 12)[..., None]
+    values = generator.normal(size=(3, 2, 12, len(pairs.distance)))
+    # Nearest neighbours follow the other two with half the slope, or not at all.
+    values += rising * np.array([1.0, 1.0, 0.5])[:, None, None, None]
+    measured = measure_with_intervals(plain(values), pairs, bands, confidence=0.95, seed=1, permutations=99, estimators=True)
+    row = next(row for row in judge(measured, "none", SETTINGS) if (row["name"], row["estimator"]) == ("constant_shift", "histogram"))
+    assert row["parts"][0]["side"] == side
+    assert row["verdict"] == ("not_testable" if side == FLAT else "contradicted")
+    # What was estimated stays to be read.
+    assert row["low"] < row["estimate"] < row["high"]
+    assert next(found for found in conclude([row]))["parts"][0]["side"] == side

@@ -124,7 +124,7 @@ def test_degenerate_vectors_leave_no_infinity_anywhere(kind, make_input, small_s
     if kind == "one constant":
         assert np.isfinite(results.dataset["linear_share"]).any()
     else:
-        assert sentence["key"] == "linear.finding.not_testable"
+        assert sentence["key"] == "linear.finding.not_testable.both"
         assert np.isnan(results.dataset["linear_share"]).all()
     assert facts(results)["linear"]["sentence"] == sentence
 

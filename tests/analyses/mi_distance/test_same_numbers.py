@@ -18,7 +18,7 @@ def once(make_input, small_settings):
 
     def results(monkeypatch):
         if not known:
-            monkeypatch.setattr(threads, "processors", lambda: 1)
+            monkeypatch.setattr(threads, "threads", lambda: 1)
             known["results"] = analyse(make_input(), small_settings, SilentProgress())
         return known["results"]
 
@@ -33,7 +33,7 @@ def test_threads_and_kernels_change_no_number(count, compiled, once, make_input,
         monkeypatch.setenv(acceleration.SWITCH, "0")
     elif acceleration.kernels() is None:
         pytest.skip("numba is not installed")
-    monkeypatch.setattr(threads, "processors", lambda: count)
+    monkeypatch.setattr(threads, "threads", lambda: count)
     found = analyse(make_input(), small_settings, SilentProgress())
     assert set(found.dataset.variables) == set(expected.dataset.variables)
     for name, variable in found.dataset.variables.items():
