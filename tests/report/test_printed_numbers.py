@@ -98,7 +98,8 @@ def test_both_languages_print_the_same_numbers_in_the_same_order(texts):
     assert texts["vi"].keys() == texts["en"].keys()
     seen, different = 0, {}
     for name, text in texts["en"].items():
-        vi, en = numbers_in(texts["vi"][name], "vi"), numbers_in(text, "en")
+        # "In none of the 30 layers" is 0 of 30.
+        vi, en = numbers_in(texts["vi"][name], "vi"), numbers_in(text.replace("in none of the", "in 0 of the"), "en")
         seen += len(en)
         if vi != en:
             different[name] = (texts["vi"][name], text)
