@@ -288,7 +288,9 @@ def test_every_pin_serves_the_oldest_python_that_is_promised():
     oldest = "3.11.2"  # Debian 12
     here = [name for name, (_, marker) in pins("run", "test", "docs").items() if marker is None or marker.evaluate()]
     newer = {
-        name: needed for name in here if (needed := distribution(name).metadata.get("Requires-Python")) and oldest not in SpecifierSet(needed)
+        name: needed
+        for name in here
+        if (needed := distribution(name).metadata.get("Requires-Python")) and oldest not in SpecifierSet(needed)
     }
     assert newer == {}
 
