@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import news
+from reportgen.sweep.grid import load_grid, texts_of, words_in
 
 ROOT = Path(news.__file__).parents[1]
 PAGE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8").partition("## A corpus from outside")[2]
@@ -25,8 +26,12 @@ def test_the_page_says_of_each_statement_what_the_tables_do():
     assert f"{answers.texts.unique().item()} items have such words" in PAGE
 
 
-def test_another_call_finds_the_same_items():
+def test_another_call_finds_the_same_items(tmp_path):
     pytest.importorskip("gensim")
+    file = news.write_grid(tmp_path)
+    grid = load_grid(file)
+    words = [words_in(grid, text) for text in texts_of(grid, file)]
+    assert f"{sum(map(bool, words))} items have such words, {sum(map(len, words))} in all" in PAGE
     items = news.items()
     assert len(items) == len(set(items)) > 250
     assert all(len(re.findall(r"\w+", item)) > 20 for item in items)
