@@ -64,8 +64,9 @@ class Store:
             raise MissingError(f"--store {address}: {' '.join(str(error).split())}") from error
         except ValueError as error:
             raise InputError(f"--store {address}: {' '.join(str(error).split())}; expected a folder or a URL") from error
-        self.address = address
         self._local = isinstance(self._files, LocalFileSystem)
+        # A worker elsewhere may stand in another folder.
+        self.address = self._root if self._local else address
 
     @property
     def folder(self) -> Path | None:

@@ -198,6 +198,15 @@ def test_what_a_store_holds(tmp_path, address):
     assert store.keys(FAILED) == set()
 
 
+def test_a_folder_is_the_same_from_wherever_a_worker_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = Store("out/store")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    Store(store.address).write("plan.json", b"{}")
+    assert (tmp_path / "out" / "store" / "plan.json").read_bytes() == b"{}"
+
+
 def test_what_a_killed_writer_left_is_swept_up(tmp_path):
     store = Store(str(tmp_path))
     store.write(f"{CELLS}/a.zip", b"whole")
