@@ -1,4 +1,4 @@
-"""A bundle's numbers against the same worked out anew from its activations by its analysis's slow route."""
+"""A bundle's numbers against the same worked out anew by its analysis's slow route: from activations, or from the cells of a sweep."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy
 
 from analyses.errors import InputError
 from analyses.progress import Progress
-from reportgen.bundle import asking, read_bundle
+from reportgen.bundle import IncompleteResultsError, asking, read_bundle
 from reportgen.registry import analysis_named
 
 # The largest difference that rounding explains.
@@ -39,7 +39,7 @@ def recompute(path: Path, progress: Progress, every: int = 1) -> Recomputation:
     Raises
     ------
     InputError
-        If `path` is no bundle, has no activations, or its analysis has no slow route.
+        If `path` is no bundle, lacks what its analysis recomputes it from, or its analysis has no slow route.
     MissingError
         If a library of the slow route is not installed.
     """
@@ -48,10 +48,13 @@ def recompute(path: Path, progress: Progress, every: int = 1) -> Recomputation:
     route = getattr(analysis, "recomputed", None)
     if route is None:
         raise InputError(f"{path}: the analysis {analysis.name} has no slow route to recompute its numbers by")
-    if "activation" not in results.activations:
-        raise InputError(f"{path}/activations.nc: it holds no activations, so nothing can be recomputed from it")
-    with asking(analysis):
-        pairs = route(results, progress, every)
+    try:
+        with asking(analysis):
+            pairs = route(results, progress, every)
+    except IncompleteResultsError:
+        raise
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     differences = {name: _largest(held, anew) for name, (held, anew) in pairs.items()}
     numbers = [str(name) for name, variable in results.dataset.data_vars.items() if variable.dtype.kind in "iuf"]
     return Recomputation(differences, tuple(sorted(set(numbers) - set(differences) - set(results.activations.variables))))

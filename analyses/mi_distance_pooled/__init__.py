@@ -14,6 +14,7 @@ from analyses.progress import Progress
 from analyses.protocol import Analysis, FigureSpec, Results
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
@@ -78,6 +79,12 @@ class PooledMutualInformation:
         from analyses.mi_distance_pooled.facts import facts
 
         return facts(results)
+
+    def recomputed(self, results: Results, progress: Progress, every: int = 1) -> Mapping[str, tuple[np.ndarray, np.ndarray]]:
+        """Quantity -> as the bundle holds it, as other libraries give it from the cells' values; nothing is estimated, so all of it."""
+        from analyses.mi_distance_pooled.verification import recomputed
+
+        return recomputed(results, progress)
 
 
 analysis: Analysis = PooledMutualInformation()

@@ -26,7 +26,10 @@ _MEMBER_LIMIT = 64 * MEGABYTE
 
 @dataclass(frozen=True)
 class Cell:
-    """One study: its place in the plan, its ``study.json``, and its layer means (estimator, branch, layer) by name."""
+    """One study: its place in the plan, its ``study.json``, and its layer means (estimator, branch, layer) by name.
+
+    `text` is what counts once: translations of each other share it. `version` is what the plan calls the text that was read.
+    """
 
     key: str
     model: str
@@ -35,6 +38,7 @@ class Cell:
     word: str
     study: Mapping[str, Any]
     profiles: Mapping[str, np.ndarray]
+    version: str
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,18 @@ def read_sweep(folder: Path, progress: Progress) -> Sweep:
 
 
 def _named_apart(cells: Sequence[Cell]) -> list[Cell]:
-    """Give texts of one name in several languages names of their own."""
+    """Give texts of one name in several languages names of their own, unless the plan says that they are versions of one text."""
     languages: dict[str, set[str]] = {}
     for cell in cells:
-        languages.setdefault(cell.text, set()).add(cell.language)
-    return [replace(cell, text=f"{cell.text} ({cell.language})") if len(languages[cell.text]) > 1 else cell for cell in cells]
+        languages.setdefault(cell.version, set()).add(cell.language)
+
+    def named(cell: Cell) -> Cell:
+        if len(languages[cell.version]) == 1:
+            return cell
+        version = f"{cell.version} ({cell.language})"
+        return replace(cell, version=version, text=version if cell.text == cell.version else cell.text)
+
+    return [named(cell) for cell in cells]
 
 
 def check_together(cells: Sequence[Cell], where: str) -> None:
@@ -204,7 +215,8 @@ def _read_cell(file: Path, entry: Mapping[str, Any]) -> Cell:
     except Exception as error:  # scipy's reader raises whatever a damaged byte leads it to.
         raise InputError(f"{file} is damaged ({' '.join(str(error).split())[:120]}); remove it and run `reportgen sweep` again") from None
     text = entry["text"]
-    return Cell(entry["key"], model_name(entry, said), text["name"], str(text.get("language") or ""), entry["word"], said, profiles)
+    language, counted = str(text.get("language") or ""), str(text.get("parallel") or text["name"])
+    return Cell(entry["key"], model_name(entry, said), counted, language, entry["word"], said, profiles, text["name"])
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -31,7 +31,7 @@ def cell_of(vectors: object, settings: StudySettings, key: str, text: str, langu
     results = analyse(vectors, settings, SilentProgress())  # type: ignore[arg-type]
     profiles = {name: results.dataset[name].values for name in PROFILES if name in results.dataset}
     study = {"format_version": 2, "analysis": "mi_distance"} | results.study
-    return Cell(key, model, text, language, settings.word, study, profiles)
+    return Cell(key, model, text, language, settings.word, study, profiles, text)
 
 
 def example_sweep() -> Sweep:

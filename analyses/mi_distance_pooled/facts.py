@@ -38,6 +38,7 @@ def facts(results: Results) -> dict[str, Any]:
         "size": {
             "texts": group["texts"],
             "words": group["words"],
+            "versions": study["versions"],
             "cells": group["cells"],
             "models": len(study["models"]),
             "planned": provenance["cells_planned"],
@@ -50,8 +51,10 @@ def facts(results: Results) -> dict[str, Any]:
         "has_excess": study["primary_control"] == "different_word",
         "testable": group["texts"] > 2,
         "several_languages": len(study["languages"]) > 1,
+        "translations": study["versions"] > group["texts"],
         "languages": listed([key(f"language.{code}") if code in ("en", "vi") else code for code in study["languages"]]),
         "several_models": len(study["models"]) > 1,
+        "model_sentences": _model_sentences(study),
         "over_models": _over_models(study),
         "failed": bool(study["failed"]),
         "statements": statements,
@@ -409,24 +412,31 @@ def _needed(group: Mapping[str, Any], study: Study) -> list[Spec]:
 def _language_sentences(study: Study) -> list[Spec]:
     """Whether the languages' texts, taken apart, give the same verdicts."""
     groups = [group for group in study["groups"] if group["model"] == study["models"][0] and group["language"]]
-    if len(groups) < 2:
+    return _side_by_side("languages.", [(_language(group["language"]), group) for group in groups])
+
+
+def _model_sentences(study: Study) -> list[Spec]:
+    """Whether all models give the same verdicts."""
+    groups = [group for group in study["groups"] if group["language"] is None]
+    return _side_by_side("models.", [(group["model"], group) for group in groups])
+
+
+def _side_by_side(kind: str, named: Sequence[tuple[Spec | str, Mapping[str, Any]]]) -> list[Spec]:
+    """A sentence a statement on the verdicts of several groups, by its key's beginning; none for a single group."""
+    if len(named) < 2:
         return []
     said = []
-    for rows in zip(*(group["conclusions"] for group in groups), strict=False):
-        verdicts = {row["verdict"] for row in rows}
-        if len(verdicts) == 1:
+    for rows in zip(*(group["conclusions"] for _, group in named), strict=False):
+        number, verdict = rows[0]["statement"], key(f"verdict.{rows[0]['verdict']}")
+        if len({row["verdict"] for row in rows}) > 1:
+            items = [
+                key(f"{kind}item", of=name, verdict=key(f"verdict.{row['verdict']}"))
+                for (name, _), row in zip(named, rows, strict=True)
+            ]  # fmt: skip
+            said.append(key(f"{kind}differ", number=number, items=listed(items)))
+        else:
             apart = any(opposed(row["parts"], rows[0]["parts"]) for row in rows[1:])
-            said.append(
-                key(
-                    f"languages.{'opposed' if apart else 'same'}", number=rows[0]["statement"], verdict=key(f"verdict.{rows[0]['verdict']}")
-                )
-            )
-            continue
-        items = [
-            key("languages.item", language=_language(group["language"]), verdict=key(f"verdict.{row['verdict']}"))
-            for group, row in zip(groups, rows, strict=True)
-        ]
-        said.append(key("languages.differ", number=rows[0]["statement"], items=listed(items)))
+            said.append(key(f"{kind}{'opposed' if apart else 'same'}", number=number, verdict=verdict))
     return said
 
 

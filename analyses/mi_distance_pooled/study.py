@@ -71,6 +71,7 @@ def analyse(sweep: Sweep, settings: PooledSettings, progress: Progress) -> Resul
         "bands": dict(main[0].study["bands"]),
         "languages": sorted({cell.language for cell in main if cell.language}),
         "texts": _texts(main),
+        "versions": len({cell.version for cell in main}),
         "words": sorted({cell.word for cell in main}),
         "occurrences": {name: int(of(cell.study["occurrences"] for cell in main)) for name, of in (("fewest", min), ("most", max))},
         "failed": list(sweep.failed),
@@ -137,8 +138,10 @@ def _cell_versions(cells: Iterable[Cell]) -> dict[str, list[str]]:
 def _texts(cells: Iterable[Cell]) -> list[dict[str, Any]]:
     texts: dict[str, dict[str, Any]] = {}
     for cell in cells:
-        text = texts.setdefault(cell.text, {"name": cell.text, "language": cell.language or None, "words": [], "occurrences": 0})
-        text["words"].append(cell.word)
+        text = texts.setdefault(cell.text, {"name": cell.text, "languages": [], "versions": [], "words": [], "occurrences": 0})
+        for several, one in (("languages", cell.language), ("versions", cell.version), ("words", cell.word)):
+            if one and one not in text[several]:
+                text[several].append(one)
         text["occurrences"] += cell.study["occurrences"]
     return list(texts.values())
 
@@ -186,6 +189,11 @@ def _dataset(main: Sequence[Cell], values: Values, cells: Sequence[Cell], models
         np.array([values.text_names.index(text) for text in values.texts]),
         {"long_name": "index of its text"},
     )
+    variables["cell_version"] = (("cell",), np.array([cell.version for cell in main]), {"long_name": "the text as the plan names it"})
+    variables["cell_language"] = (("cell",), np.array([cell.language for cell in main]), {"long_name": "code of its language"})
+    variables["cell_standard_error"] = (
+        ("control", "estimator", "measure", "cell"), values.error, {"long_name": "standard error of what is measured in a cell"}
+    )  # fmt: skip
     words = sorted(set(values.words))
     variables["cell_word"] = (("cell",), np.array([words.index(word) for word in values.words]), {"long_name": "index of its word"})
     variables["word_name"] = (("word",), np.array(words), {"long_name": "the words"})

@@ -58,7 +58,7 @@ def _texts(results: Results) -> pd.DataFrame:
     frame = results.dataset["text_estimate"].to_dataframe(name="estimate").join(
         results.dataset["text_standard_error"].to_dataframe(name="standard_error")["standard_error"]
     )  # fmt: skip
-    languages = {text["name"]: text["language"] for text in results.study["texts"]}
+    languages = {text["name"]: ", ".join(text["languages"]) for text in results.study["texts"]}
     frame = frame.reset_index().dropna(subset=["estimate"])
     frame.insert(0, "language", [languages[name] for name in frame["text"]])
     return frame[["text", "language", "control", "estimator", "measure", "estimate", "standard_error"]].reset_index(drop=True)
@@ -68,5 +68,7 @@ def _cells(results: Results) -> pd.DataFrame:
     dataset = results.dataset
     frame = dataset["cell_estimate"].to_dataframe(name="estimate").reset_index().dropna(subset=["estimate"])
     frame.insert(0, "text", dataset["text"].values[dataset["cell_text"].values[frame["cell"]]])
-    frame.insert(1, "word", dataset["word_name"].values[dataset["cell_word"].values[frame["cell"]]])
-    return frame[["text", "word", "control", "estimator", "measure", "estimate"]].reset_index(drop=True)
+    frame.insert(1, "version", dataset["cell_version"].values[frame["cell"]])
+    frame.insert(2, "language", dataset["cell_language"].values[frame["cell"]])
+    frame.insert(3, "word", dataset["word_name"].values[dataset["cell_word"].values[frame["cell"]]])
+    return frame[["text", "version", "language", "word", "control", "estimator", "measure", "estimate"]].reset_index(drop=True)

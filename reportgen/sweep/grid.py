@@ -6,7 +6,7 @@ import csv
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -34,6 +34,7 @@ class TextEntry(Section):
     text: str | None = Field(None, description="The text itself; or give text_file.")
     text_file: str | None = Field(None, description="A UTF-8 file with the text.")
     language: str | None = Field(None, description="Code of its language, such as en or vi.")
+    parallel: str | None = Field(None, min_length=1, description="What a text and its translations share: they count as one text.")
     word: tuple[str, ...] = Field((), description="The words to study in it, for words: {column: word}.")
 
     @pydantic.field_validator("word", mode="before")
@@ -52,7 +53,9 @@ class TextsSettings(Section):
     """Where the texts come from: exactly one of folder, file, list."""
 
     folder: str | None = Field(None, description="A folder of .txt files; each file's name is its text's.")
-    file: str | None = Field(None, description="A CSV, JSON Lines or Parquet table with the columns text or file, name, language, word.")
+    file: str | None = Field(
+        None, description="A CSV, JSON Lines or Parquet table with the columns text or file, name, language, parallel, word."
+    )
     list: tuple[TextEntry, ...] | None = Field(None, min_length=1, description="The texts themselves.")
     language: str | None = Field(None, description="Code of the language of all texts that say nothing of their own.")
     most: int | None = Field(None, ge=1, description="At the most so many texts: a sample by the grid's seed.")
@@ -117,12 +120,13 @@ class GridSettings(Section):
 
 @dataclass(frozen=True)
 class Text:
-    """One text of a sweep, with the words that its table names."""
+    """One text of a sweep, with the words that its table names; texts with the same `parallel` are versions of one."""
 
     name: str
     text: str
     language: str | None
     words: tuple[str, ...]
+    parallel: str | None = None
 
 
 def load_grid(file: Path) -> GridSettings:
@@ -153,7 +157,7 @@ def texts_of(grid: GridSettings, file: Path) -> list[Text]:
         found = list(_of_table(_at(file, settings.file), f"{file}: texts.file"))
     else:
         found = [_of_entry(entry, file) for entry in settings.list or ()]
-    found = [Text(text.name, text.text, text.language or settings.language, text.words) for text in found]
+    found = [replace(text, language=text.language or settings.language) for text in found]
     counts = Counter(text.name for text in found)
     if twice := [name for name, count in counts.items() if count > 1]:
         raise InputError(f"{file}: texts: two texts are named {twice[0]}; give each a name of its own")
@@ -203,7 +207,7 @@ def _at(file: Path, path: str) -> Path:
 
 def _of_entry(entry: TextEntry, file: Path) -> Text:
     text = entry.text if entry.text is not None else read_text(_at(file, entry.text_file or ""), "text")
-    return Text(entry.name, text.strip(), entry.language, entry.word)
+    return Text(entry.name, text.strip(), entry.language, entry.word, entry.parallel)
 
 
 def _of_folder(folder: Path, where: str) -> Iterator[Text]:
@@ -221,7 +225,7 @@ def _of_table(file: Path, where: str) -> Iterator[Text]:
             raise InputError(f"{place}: expected the columns name, and text or file; found {', '.join(map(str, row))}")
         text = text if text is not None else read_text(file.parent / str(path), "text")
         word = _cell(row, "word")
-        yield Text(name, text.strip(), _cell(row, "language"), (word,) if word else ())
+        yield Text(name, text.strip(), _cell(row, "language"), (word,) if word else (), _cell(row, "parallel"))
 
 
 def _rows(file: Path, where: str) -> Iterator[Mapping[str, Any]]:

@@ -125,6 +125,7 @@ def _row(cell: Cell) -> dict[str, Any]:
         "text": {
             "name": cell.text.name,
             "language": cell.text.language or "",
+            "parallel": cell.text.parallel or "",
             "sha256": hashlib.sha256(cell.text.text.encode()).hexdigest(),
         },
         "word": cell.settings.word,

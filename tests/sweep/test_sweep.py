@@ -76,11 +76,14 @@ def test_texts_from_a_folder_and_from_tables(tmp_path, grid):
     folder.mkdir()
     (folder / "b.txt").write_text("Second.\n", encoding="utf-8")
     (folder / "a.txt").write_text("First.\n", encoding="utf-8")
-    rows = [{"name": "a", "file": "a.txt", "language": "vi", "word": "one"}, {"name": "b", "text": "Second.", "word": "two"}]
+    rows = [
+        {"name": "a", "file": "a.txt", "language": "vi", "word": "one", "parallel": "p"},
+        {"name": "b", "text": "Second.", "word": "two"},
+    ]
     (folder / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    (folder / "t.csv").write_text("name,file,text,language,word\na,a.txt,,vi,one\nb,,Second.,,two\n", encoding="utf-8")
+    (folder / "t.csv").write_text("name,file,text,language,word,parallel\na,a.txt,,vi,one,p\nb,,Second.,,two,\n", encoding="utf-8")
     pandas.DataFrame(rows).to_parquet(folder / "t.parquet")
-    expected = [Text("a", "First.", "vi", ("one",)), Text("b", "Second.", "en", ("two",))]
+    expected = [Text("a", "First.", "vi", ("one",), "p"), Text("b", "Second.", "en", ("two",))]
     for name in ("t.csv", "t.jsonl", "t.parquet"):
         file = grid(texts={"file": f"texts/{name}", "language": "en"})
         assert texts_of(load_grid(file), file) == expected

@@ -47,8 +47,10 @@ def recomputed(results: Results, progress: Progress, every: int = 1) -> Mapping[
     Raises
     ------
     InputError
-        The bundle's numbers and its vectors do not fit one another.
+        The bundle has no vectors, or its numbers and its vectors do not fit one another.
     """
+    if "activation" not in results.activations:
+        raise InputError("activations.nc: it holds no activations, so nothing can be recomputed from it")
     try:
         return _Bundle(results, progress, every).recomputed()
     except (KeyError, IndexError, StopIteration) as error:

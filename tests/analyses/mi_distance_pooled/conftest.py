@@ -105,8 +105,12 @@ def write_sweep(
     seed: int = 0,
     missing: int = 0,
     failed: int = 0,
+    translated: bool = False,
 ) -> Path:
-    """A plan with its cells: every word in every text by every model; the last cells are missing, those before them failed."""
+    """A plan with its cells: every word in every text by every model; the last cells are missing, those before them failed.
+
+    `translated`: texts 1 and 2 are versions of one, 3 and 4 of the next, and so on.
+    """
     generator = np.random.default_rng(seed)
     entries = []
     for model in models:
@@ -125,7 +129,8 @@ def write_sweep(
                     {
                         "key": key,
                         "model": {"name": model, "source": "hub"},
-                        "text": {"name": f"text-{text + 1}", "language": languages[text % len(languages)], "sha256": "0" * 64},
+                        "text": {"name": f"text-{text + 1}", "language": languages[text % len(languages)], "sha256": "0" * 64}
+                        | ({"parallel": f"passage-{text // 2 + 1}"} if translated else {}),
                         "word": word,
                         "settings": {},
                     }

@@ -48,6 +48,16 @@ def test_missing_cells_end_in_one_line(study, tmp_path, capsys):
     assert "Traceback" not in printed.err
 
 
+def test_a_pooled_bundle_is_verified(study, tmp_path, capsys):
+    call(capsys, "analyze", study, "--out", tmp_path / "one", "--quiet")
+    code, printed = call(capsys, "verify", tmp_path / "one" / "bundle", "--json")
+    found = json.loads(printed.out)
+    assert code == 0, printed
+    assert found["differing"] == []
+    assert max(found["differences"].values()) < 1e-9
+    assert {"pooled_low", "pooled_meta_low", "p_holm"} <= set(found["differences"])
+
+
 @pytest.mark.render
 def test_a_pooled_bundle_is_published(study, tmp_path, capsys):
     call(capsys, "analyze", study, "--out", tmp_path / "one", "--quiet")

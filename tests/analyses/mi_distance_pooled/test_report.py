@@ -66,6 +66,7 @@ def test_no_sentence_is_left_that_nobody_asks_for():
     ("truth", "options"),
     [
         ("holds", {"languages": ("en", "vi")}),
+        ("holds", {"texts": 8, "languages": ("en", "vi"), "translated": True}),
         ("fails", {}),
         ("nothing", {"spread": 0.15, "seed": 4}),
         ("holds", {"texts": 2}),
@@ -92,6 +93,30 @@ def test_findings_follow_what_was_planted(worlds):
     assert "differ by less than .1" in said(fails, 4)
     assert "spread more than the histogram" in said(fails, 5)
     assert said(fails, 1, "vi").startswith("Các văn bản cho thấy điều khác: nhánh chú ý cao hơn nhánh MLP ở tầng nông")
+
+
+def test_translations_are_counted_once_and_said_so(worlds):
+    results = worlds.results(worlds.holds, texts=8, languages=("en", "vi"), translated=True)
+    page = page_of(results, "en")
+    assert "the same of 4 texts, 8 with their translations, and" in page
+    assert "the 8 versions are averaged to 4 texts" in page
+    assert "4 of 4 texts go that way" in said(results, 1)
+    apart = page_of(worlds.results(worlds.holds, languages=("en", "vi")), "en")
+    assert "translations" not in apart
+
+
+def test_models_that_differ_are_named(worlds):
+    results = worlds.results(worlds.holds, texts=4, models=("one", "two"))
+    assert [LANGUAGES["en"].format(spec) for spec in facts(results)["model_sentences"]] == [
+        f"Statement {number} is supported in each model." for number in range(1, 6)
+    ]
+    other = worlds.results(worlds.fails, texts=4).study["groups"][0]
+    mixed = Results(
+        results.dataset, results.activations, {**results.study, "groups": [results.study["groups"][0], other | {"model": "two"}]}
+    )
+    sentences = [LANGUAGES["en"].format(spec) for spec in facts(mixed)["model_sentences"]]
+    assert sentences[0] == "Models differ on statement 1: one supported and two contradicted."
+    assert facts(worlds.results(worlds.holds))["model_sentences"] == []
 
 
 def test_what_is_open_is_said_to_be_open(worlds):

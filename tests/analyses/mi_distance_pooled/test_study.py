@@ -13,6 +13,7 @@ from analyses.mi_distance_pooled.cells import read_sweep
 from analyses.mi_distance_pooled.settings import PooledSettings
 from analyses.mi_distance_pooled.study import analyse
 from analyses.mi_distance_pooled.tables import tables
+from analyses.mi_distance_pooled.verification import recomputed
 from analyses.progress import SilentProgress
 
 
@@ -140,3 +141,67 @@ def test_an_interval_of_tau_ends_where_tau_does(worlds, tmp_path):
     assert scipy.stats.t.ppf(0.975, 2) * 0.9 / np.sqrt(3) > 1
     assert set(dataset["kendall_tau_low"].values.ravel()) == {-1.0}
     assert set(dataset["kendall_tau_high"].values.ravel()) == {1.0}
+
+
+def test_a_text_and_its_translation_count_as_one(worlds, tmp_path):
+    """Two versions are averaged first: t(5) over six texts, not t(11) over twelve."""
+    folder = worlds.write(tmp_path, worlds.holds, texts=12, languages=("en", "vi"), translated=True)
+    study = worlds.pooled(folder).study
+    whole = study["groups"][0]
+    assert [group["texts"] for group in study["groups"]] == [6, 6, 6]
+    assert [(group["language"], group["cells"]) for group in study["groups"]] == [(None, 24), ("en", 12), ("vi", 12)]
+    assert study["versions"] == 12
+    assert study["texts"][0] == {
+        "name": "passage-1", "languages": ["en", "vi"], "versions": ["text-1", "text-2"], "words": ["river", "stone"], "occurrences": 32
+    }  # fmt: skip
+    cells = cells_of(folder)
+    cells["passage"] = [(int(name.removeprefix("text-")) + 1) // 2 for name in cells["text"]]
+    of_passages = cells.groupby(["part", "estimator", "control", "passage"])["estimate"].mean()
+    for row in whole["pooled"]:
+        values = of_passages[row["part"], row["estimator"], row["control"]]
+        interval = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+        assert [row["texts"], row["estimate"], row["low"], row["high"]] == [
+            6, *(pytest.approx(number, abs=1e-9) for number in (values.mean(), interval.low, interval.high))
+        ]  # fmt: skip
+    assert set(tables(worlds.pooled(folder))["cells"].columns) >= {"text", "version", "language"}
+
+
+def test_a_text_that_stands_there_twice_as_a_translation_decides_nothing_more(worlds, tmp_path):
+    """Versions with the same values: the interval is that of the texts alone, whatever number of versions there is."""
+    folder = worlds.write(tmp_path, worlds.holds, texts=5)
+    once = worlds.pooled(folder).study["groups"][0]["pooled"]
+    plan = json.loads((folder / "plan.json").read_text())
+    for entry in list(plan["cells"]):
+        entry["text"]["parallel"] = entry["text"]["name"]
+        again = json.loads(json.dumps(entry)) | {"key": f"{entry['key']}b"}
+        again["text"] |= {"name": f"{entry['text']['name']}-b", "language": "vi"}
+        (folder / "cells" / f"{again['key']}.zip").write_bytes((folder / "cells" / f"{entry['key']}.zip").read_bytes())
+        plan["cells"].append(again)
+    (folder / "plan.json").write_text(json.dumps(plan))
+    twice = worlds.pooled(folder).study["groups"][0]["pooled"]
+    for one, two in zip(once, twice, strict=True):
+        for name in ("texts", "estimate", "low", "high"):
+            assert two[name] == pytest.approx(one[name], abs=1e-12)
+
+
+@pytest.mark.parametrize("world", ["holds", "fails", "nothing"])
+def test_other_libraries_give_the_same_numbers(worlds, tmp_path, world):
+    folder = worlds.write(
+        tmp_path, getattr(worlds, world), texts=12, languages=("en", "vi"), translated=True, models=("one", "two"), spread=0.15
+    )
+    results = worlds.pooled(folder)
+    pairs = recomputed(results, SilentProgress())
+    assert {"text_estimate", "word_specific_excess_low", "pooled_low", "pooled_meta_low", "pooled_prediction_high", "pooled_q_p"} <= set(
+        pairs
+    )
+    assert {"p_holm", "without_one_text_lowest", "without_one_word_highest", "agreeing_texts"} <= set(pairs)
+    for name, (held, anew) in pairs.items():
+        np.testing.assert_allclose(anew, held, rtol=0, atol=1e-9, err_msg=name)
+
+
+def test_a_number_that_does_not_follow_from_the_cells_is_found(worlds, tmp_path):
+    results = worlds.pooled(worlds.write(tmp_path, worlds.holds, texts=6))
+    results.study["groups"][0]["pooled"][3]["high"] += 1e-6
+    results.dataset["text_estimate"][0, 0, 2, 1] += 1e-6
+    wrong = [name for name, (held, anew) in recomputed(results, SilentProgress()).items() if np.nanmax(np.abs(held - anew)) > 1e-9]
+    assert wrong == ["text_estimate", "pooled_high"]
