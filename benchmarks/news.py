@@ -4,7 +4,7 @@
     python -m benchmarks.news
 
 sweeps them on the embedded model into build/news (a call that was interrupted goes on), keeps the tables of the pooled study in
-benchmarks/results/news, and prints the table of docs/evidence.md.
+benchmarks/results/news, and prints the tables of docs/evidence.md: over all words, and over those that are one token, from the same cells.
 """
 
 import importlib.util
@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from analyses.models import ModelSettings, tokenize
 from analyses.progress import SilentProgress
 from benchmarks.measure import ROOT
 from reportgen.sweep import sweep
+from reportgen.sweep.grid import load_grid, texts_of, words_in
 
 RESULTS = Path(__file__).parent / "results" / "news"
+ONE_TOKEN = RESULTS / "one-token"
 FOLDER = ROOT / "build" / "news"
 TABLES = ("answers.csv", "pooled.csv")
 AT_LEAST = 6
@@ -56,6 +59,19 @@ def write_grid(folder: Path) -> Path:
     return folder / "news.yaml"
 
 
+def write_one_token_grid(file: Path) -> Path:
+    """The grid in `file` with those words only that are a single token, in one case or another, where they follow a space."""
+    grid, model = load_grid(file), ModelSettings(source="embedded", device="cpu", offline=True)
+
+    def is_one_token(word: str) -> bool:
+        return any(len(tokenize(model, f" {written}").ids) == 1 for written in (word, word.capitalize()))
+
+    words = {text.name: [word for word in words_in(grid, text) if is_one_token(word)] for text in texts_of(grid, file)}
+    content = json.loads(file.read_text(encoding="utf-8")) | {"words": {"by_text": {name: own for name, own in words.items() if own}}}
+    (file.parent / "news-one-token.yaml").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    return file.parent / "news-one-token.yaml"
+
+
 def table(pooled: pd.DataFrame) -> str:
     """Means over the texts of what the word shares beyond different words, by both estimators, with 95 % intervals."""
     lines = ["| mean over the texts | histogram | nearest neighbours |", "|---|---|---|"]
@@ -69,18 +85,21 @@ def table(pooled: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def kept() -> str:
+def kept(results: Path = RESULTS) -> str:
     """The table of the results that are kept."""
-    return table(pd.read_csv(RESULTS / "pooled.csv"))
+    return table(pd.read_csv(results / "pooled.csv"))
 
 
 def main() -> None:
-    swept = sweep(write_grid(FOLDER), FOLDER / "out", languages=("en",), formats=("html",), progress=SilentProgress())
-    sys.stderr.write(f"{swept.done}\n")
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    for name in TABLES:
-        shutil.copyfile(FOLDER / "out" / "bundle" / "tables" / name, RESULTS / name)
-    sys.stdout.write(kept() + "\n")
+    file = write_grid(FOLDER)
+    for grid, results in ((file, RESULTS), (write_one_token_grid(file), ONE_TOKEN)):
+        out = FOLDER / results.name
+        swept = sweep(grid, out, store=str(FOLDER / "store"), languages=("en",), formats=("html",), progress=SilentProgress())
+        sys.stderr.write(f"{swept.done}\n")
+        results.mkdir(parents=True, exist_ok=True)
+        for name in TABLES:
+            shutil.copyfile(out / "bundle" / "tables" / name, results / name)
+        sys.stdout.write(kept(results) + "\n")
 
 
 if __name__ == "__main__":
