@@ -268,6 +268,10 @@ class Swept(Protocol):
         """The settings with what only the report of a single study shows left out."""
         ...
 
+    def seconds(self, settings: Any) -> float:
+        """About how long one processor of this machine takes for a study as a cell, without a model's pass; for a look ahead."""
+        ...
+
     def cells(self, studies: Sequence[Any], progress: Progress) -> Iterator[Results | Exception]:
         """The results of studies of one text by one model, with what is worth keeping; for one that cannot be made its `InputError`."""
         ...

@@ -83,6 +83,11 @@ class MutualInformationAgainstDistance:
 
         return cell_settings(settings)
 
+    def seconds(self, study: StudySettings) -> float:
+        from analyses.mi_distance.cells import seconds
+
+        return seconds(study)
+
     def cells(self, studies: Sequence[StudySettings], progress: Progress) -> Iterator[Results | Exception]:
         from analyses.mi_distance.cells import cells
 

@@ -1,17 +1,26 @@
 """A study as one of many: what a sweep computes of each word in each text, and keeps."""
 
+import time
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import xarray as xr
 
 from analyses.errors import InputError
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.study import analyse
-from analyses.occurrences.capture import read_inputs
+from analyses.mutual_information import pairwise_mutual_information
+from analyses.occurrences.capture import places_of, read_inputs
+from analyses.occurrences.controls import match_control_pairs
+from analyses.occurrences.pairs import pairs_of
 from analyses.progress import Progress
 from analyses.protocol import Results
 
 _POOLED = {"estimator", "branch", "layer"}
+# Vectors of the trial by which `seconds` takes the estimators' speed: some hundred pairs, which take a tenth of a second.
+_TRIAL = 20
+# Of a cell's time, what its estimates take; the rest is the model's pass and the tests.
+_SHARE_OF_ESTIMATES = 0.8
 
 
 def cell_settings(settings: StudySettings) -> StudySettings:
@@ -22,6 +31,50 @@ def cell_settings(settings: StudySettings) -> StudySettings:
             "robustness": settings.robustness.model_copy(update={"enabled": False}),
         }
     )
+
+
+def seconds(study: StudySettings) -> float:
+    """About how long one processor of this machine takes for a cell, by the number of its estimates and a trial of their speed.
+
+    Raises
+    ------
+    InputError, MissingError
+        As `analyses.occurrences.capture.read_input`; 0 for a study that would be refused for its own word.
+    """
+    from analyses.models.configuration import load_configuration
+    from analyses.models.sources import resolve
+
+    config = load_configuration(resolve(study.model)).get_text_config()
+    try:
+        position, other_position, other_word = places_of(study)
+    except InputError:
+        return 0.0
+    pairs = pairs_of(position)
+    estimates = len(pairs)
+    if study.controls.different_word:
+        per_distance = study.controls.pairs_per_distance
+        controls = [
+            match_control_pairs(pairs, other_position, other_word, pairs_per_distance=per_distance, same_word=same)
+            for same in (False, True)
+        ]
+        # Once more for the vectors with the other words' mean taken off.
+        estimates = 2 * len(pairs) + sum(len(control.first) for control in controls if control is not None)
+    return 2 * config.num_hidden_layers * estimates * _seconds_per_estimate(config.hidden_size, study) / _SHARE_OF_ESTIMATES
+
+
+def _seconds_per_estimate(dimensions: int, study: StudySettings) -> float:
+    """Of one processor, all three estimators together."""
+    vectors = np.random.default_rng(0).normal(size=(_TRIAL, dimensions))
+    first, second = np.triu_indices(_TRIAL, 1)
+    estimation = study.estimation
+
+    def trial() -> float:
+        start = time.process_time()
+        pairwise_mutual_information(vectors, first, second, bins=estimation.bins, trim=estimation.trim, neighbours=estimation.neighbours)
+        return time.process_time() - start
+
+    trial()  # Compiled code is read from the disk.
+    return trial() / len(first)
 
 
 def cells(studies: Sequence[StudySettings], progress: Progress) -> Iterator[Results | Exception]:

@@ -10,12 +10,13 @@ import numpy as np
 
 from analyses.errors import InputError
 from analyses.models.settings import ModelSettings
+from analyses.models.tokens import Tokens
 from analyses.occurrences.left_out import without_silent_layers
 from analyses.occurrences.prefixes import Prefix, control_prefix, study_prefix
 from analyses.occurrences.settings import CaptureRequest
 from analyses.occurrences.vectors import StudyInput, from_file
 from analyses.progress import Progress
-from analyses.words import LeftOut, Occurrence, look_for, words_of
+from analyses.words import Found, LeftOut, Occurrence, look_for, words_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -102,7 +103,20 @@ def _last_tokens(words: Iterable[Occurrence]) -> np.ndarray:
     return np.array([word.tokens[-1] for word in words], dtype=np.int64)
 
 
-def _from_model(settings: CaptureRequest, progress: Progress, read: _Reader = _read) -> StudyInput:
+@dataclass(frozen=True)
+class _Tokenized:
+    """The text as a model is to read it, where the word and the other words stand in it; offsets are counted in the studied text."""
+
+    text: str
+    prefix: Prefix | None
+    tokens: Tokens
+    offsets: tuple[tuple[int, int], ...]
+    found: Found
+    occurrences: list[Occurrence]
+    others: list[Occurrence]
+
+
+def _tokenized(settings: CaptureRequest) -> _Tokenized:
     # Only this way of getting vectors needs torch; reports are rendered where it is not installed.
     from analyses.models import tokenize
 
@@ -122,10 +136,34 @@ def _from_model(settings: CaptureRequest, progress: Progress, read: _Reader = _r
         language=settings.document.text_language,
         unknown=tokens.unknown,
     )
-    if remark := found.remark(settings.word):
-        _LOG.warning(remark)
     occurrences = list(found.occurrences)
     others = _other_words(settings.text, offsets, [*occurrences, *found.left_out]) if settings.controls.different_word else []
+    return _Tokenized(text, prefix, tokens, offsets, found, occurrences, others)
+
+
+def places_of(settings: CaptureRequest) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Token positions of the word and of the other words, and these words, case-folded: what a capture would find, without a model's pass.
+
+    Raises
+    ------
+    InputError, MissingError
+        As `read_input`.
+    """
+    seen = _tokenized(settings)
+    return _last_tokens(seen.occurrences), _last_tokens(seen.others), _folded(settings.text or "", seen.others)
+
+
+def _folded(text: str, words: Iterable[Occurrence]) -> tuple[str, ...]:
+    return tuple(text[word.start : word.end].casefold() for word in words)
+
+
+def _from_model(settings: CaptureRequest, progress: Progress, read: _Reader = _read) -> StudyInput:
+    assert settings.text is not None
+    words = _tokenized(settings)
+    text, prefix, tokens, offsets = words.text, words.prefix, words.tokens, words.offsets
+    found, occurrences, others = words.found, words.occurrences, words.others
+    if remark := found.remark(settings.word):
+        _LOG.warning(remark)
     of_word = [occurrence.tokens for occurrence in occurrences]
     seen = read(settings.model, text, [*of_word, *(other.tokens for other in others)], progress)
     vectors = seen.represented(settings.representative_token)
@@ -154,7 +192,7 @@ def _from_model(settings: CaptureRequest, progress: Progress, read: _Reader = _r
         token_position=_last_tokens(occurrences),
         control_activation=vectors[:, :, count:] if others else None,
         control_token_position=_last_tokens(others) if others else None,
-        control_token_word=tuple(settings.text[other.start : other.end].casefold() for other in others) if others else None,
+        control_token_word=_folded(settings.text, others) if others else None,
         untrained_activation=untrained,
         text={
             "text": settings.text,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from analyses.errors import InputError
+from analyses.machine import processors
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Gridded
+from analyses.protocol import Swept as SweptAnalysis
 from reportgen import pipeline, registry
 from reportgen.cache import Cache
 from reportgen.sweep.grid import load_grid
-from reportgen.sweep.plan import Plan, plan, shard, swept
+from reportgen.sweep.plan import Cell, Plan, plan, shard, swept
 from reportgen.sweep.store import CELLS, FAILED, PLAN, Store
 from reportgen.sweep.work import Done, work
 
@@ -20,6 +23,8 @@ from reportgen.sweep.work import Done, work
 FOLDER = "store"
 # What is kept of a cell of 30 layers, in bytes.
 _CELL_BYTES = 250_000
+# So many cells at the most are looked at to say how long all of them take.
+_LOOKED_AT = 40
 
 
 @dataclass(frozen=True)
@@ -113,20 +118,39 @@ def sweep(
 def outlook(grid: str | Path, out: Path | str, *, store: str | None = None, progress: Progress | None = None) -> str:
     """What `sweep` would do, in a few lines; nothing is written."""
     file = grid_file(grid)
-    planned = plan(load_grid(file), file, progress or SilentProgress())
+    grid_settings = load_grid(file)
+    planned = plan(grid_settings, file, progress or SilentProgress())
     kept = Store(store if store is not None else str(Path(out) / FOLDER))
     keys = {cell.key for cell in planned.cells}
     there = kept.keys(CELLS) & keys
     failed = kept.keys(FAILED) & keys - there
     texts, words = {cell.text.name for cell in planned.cells}, {cell.settings.word for cell in planned.cells}
-    left = len(keys) - len(there) - len(failed)
+    left = [cell for cell in {cell.key: cell for cell in planned.cells}.values() if cell.key not in there | failed]
+    seconds = _seconds(swept(grid_settings, file), left)
     return "\n".join(
         [
             f"models: {len(planned.grid.models)}, texts: {len(texts)}, words: {len(words)}, cells: {len(planned.cells)}",
-            f"in the store: {len(there)}, could not be computed before: {len(failed)}, to be computed: {left}",
-            f"to be kept: about {-(-left * _CELL_BYTES // 1_000_000)} MB",
+            f"in the store: {len(there)}, could not be computed before: {len(failed)}, to be computed: {len(left)}",
+            f"to take: about {_duration(seconds / processors())} on {processors()} processors",
+            f"to be kept: about {-(-len(left) * _CELL_BYTES // 1_000_000)} MB",
         ]
     )
+
+
+def _duration(seconds: float) -> str:
+    """In minutes, rounded up, and from two hours on in hours.
+
+    >>> _duration(1), _duration(600), _duration(9000)
+    ('1 minute', '10 minutes', '2.5 hours')
+    """
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} minute{'' if minutes == 1 else 's'}" if minutes < 120 else f"{seconds / 3600:.1f} hours"
+
+
+def _seconds(analysis: SweptAnalysis, cells: Sequence[Cell]) -> float:
+    """About how long one processor takes, from some of the cells, evenly over the plan."""
+    each = [analysis.seconds(cell.settings) for cell in cells[:: -(-len(cells) // _LOOKED_AT) or 1]]
+    return sum(each) / max(len(each), 1) * len(cells)
 
 
 def _mirrored(store: Store, planned: Plan, folder: Path) -> Path:

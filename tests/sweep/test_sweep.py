@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import xarray
 from typer.testing import CliRunner
 
 from analyses.errors import InputError, MissingError
+from analyses.mi_distance import cells as mi_cells
+from analyses.mi_distance import study as mi_study
 from analyses.mi_distance.cells import cell_settings, cells
+from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.settings import StudySettings
 from analyses.mi_distance.study import run as run_study
 from analyses.progress import SilentProgress
@@ -284,4 +288,23 @@ def test_what_would_be_done(tmp_path):
     assert done.exit_code == 0, done.stderr
     assert "models: 1, texts: 48, words: 48, cells: 48" in done.stdout
     assert "in the store: 0, could not be computed before: 0, to be computed: 48" in done.stdout
+    assert re.search(r"^to take: about \d+ minutes? on \d+ processors$", done.stdout, re.MULTILINE)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_look_ahead_counts_the_estimates_that_a_cell_makes(monkeypatch, grid):
+    """Where an estimate takes a second and nothing else any time, the time is the number of estimates."""
+    file = grid_file("corpus")
+    cell = plan(load_grid(file), file, SilentProgress()).cells[0]
+    counted = []
+
+    def counting(activation, first, second, *arguments, **named):
+        counted.append(activation.shape[0] * activation.shape[1] * len(first))
+        return {name: numpy.random.default_rng(0).normal(size=(*activation.shape[:-2], len(first))) for name in ESTIMATORS}
+
+    monkeypatch.setattr(mi_study, "pairwise_mutual_information", counting)
+    monkeypatch.setattr(mi_cells, "_seconds_per_estimate", lambda *_: 1.0)
+    monkeypatch.setattr(mi_cells, "_SHARE_OF_ESTIMATES", 1.0)
+    expected = mi_cells.seconds(cell.settings)
+    list(cells([cell.settings], SilentProgress()))
+    assert sum(counted) == expected
