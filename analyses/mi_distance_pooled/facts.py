@@ -422,10 +422,10 @@ def _model_sentences(study: Study) -> list[Spec]:
 
 
 def _side_by_side(kind: str, named: Sequence[tuple[Spec | str, Mapping[str, Any]]]) -> list[Spec]:
-    """A sentence a statement on the verdicts of several groups, by its key's beginning; none for a single group."""
+    """On which statements several groups agree, and how each other one is judged, by the beginning of the keys; nothing of one group."""
     if len(named) < 2:
         return []
-    said = []
+    said, alike = [], []
     for rows in zip(*(group["conclusions"] for _, group in named), strict=False):
         number, verdict = rows[0]["statement"], key(f"verdict.{rows[0]['verdict']}")
         if len({row["verdict"] for row in rows}) > 1:
@@ -435,9 +435,14 @@ def _side_by_side(kind: str, named: Sequence[tuple[Spec | str, Mapping[str, Any]
             ]  # fmt: skip
             said.append(key(f"{kind}differ", number=number, items=listed(items)))
         else:
-            apart = any(opposed(row["parts"], rows[0]["parts"]) for row in rows[1:])
-            said.append(key(f"{kind}{'opposed' if apart else 'same'}", number=number, verdict=verdict))
-    return said
+            if any(opposed(row["parts"], rows[0]["parts"]) for row in rows[1:]):
+                said.append(key(f"{kind}opposed", number=number, verdict=verdict))
+            else:
+                alike.append(number)
+    if not alike:
+        return said
+    form = "all" if not said else "one" if len(alike) == 1 else "other"
+    return [key(f"{kind}same.{form}", numbers=_named(alike)), *said]
 
 
 def _language(code: str | None) -> Spec | str:
