@@ -2,7 +2,7 @@
 
     python -m benchmarks.sweep
 
-writes benchmarks/results/sweep.json and prints it. Cells are those of the built-in corpus, on the embedded model.
+writes benchmarks/results/sweep.json and prints the tables of docs/sweep.md. Cells are those of the built-in corpus, on the embedded model.
 """
 
 import json
@@ -293,10 +293,40 @@ def _large(overhead: dict[str, float], model: dict[str, Any], tokens: float, pai
     }
 
 
+def table(found: dict[str, Any]) -> str:
+    """The figures that were asked for, and what the large grid would cost, as Markdown."""
+    loop, workers, overhead, model, large = (found[name] for name in ("loop", "two_workers", "overhead", "model", "large"))
+    rows = [
+        ("a cell", f"{statistics.median(loop['seconds']):.1f} s on one core"),
+        ("the loop that a user would write, over the same cell", f"{statistics.median(loop['loop_seconds']) / 60:.1f} min"),
+        ("the loop's time over ours", f"{loop['ratio']:.0f}x (goal: 15x)"),
+        ("two processes against one, 12 cells", f"{workers['ratio']:.2f}x (goal: 1.85x)"),
+        ("plan and store, of a cell's time", f"{overhead['share']:.2%} (goal: below 5 %)"),
+        ("a cell in the store", f"{overhead['cell_bytes'] / 1e3:.0f} kB"),
+    ]
+    lines = ["| what | measured |", "|---|---|", *(f"| {what} | {measured} |" for what, measured in rows)]
+    lines += ["", "| cells | predicted by the cost model | measured |", "|---:|---:|---:|"]
+    lines += [f"| {row['cells']} | {row['predicted']:.0f} s | {row['measured']:.0f} s |" for row in model["checked"]]
+    lines += ["", f"| 10 models x 1,000 texts x 10 words: {large['cells']:,} cells | |", "|---|---:|"]
+    lines += [
+        f"| computing, on one core | {large['core_hours']:.0f} h |",
+        f"| of it reading the texts | {large['capture_hours']:.1f} h |",
+        f"| loading the models, by each of 100 workers | {large['loading_hours_of_100_workers']:.1f} h |",
+        f"| planning, which the driver does by itself | {large['planning_hours']:.1f} h |",
+        f"| in the store | {large['gigabytes']:.0f} GB |",
+    ]
+    return "\n".join(lines)
+
+
+def kept() -> str:
+    """The tables of the results that are kept."""
+    return table(json.loads(RESULTS.read_text(encoding="utf-8")))
+
+
 def main() -> None:
     found = measure()
     RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
-    sys.stdout.write(RESULTS.read_text(encoding="utf-8"))
+    sys.stdout.write(kept() + "\n")
 
 
 if __name__ == "__main__":
