@@ -50,7 +50,10 @@ if TYPE_CHECKING:
 LANGUAGES = ("vi-en", "vi", "en")
 FORMATS = ("html", "pdf")
 EDITION = "report"
-_DOCUMENTS = (*(f"{name}.{kind}" for name in ("report", "handout", "handout-key") for kind in FORMATS), "figures/*.svg")
+_DOCUMENTS = (
+    *(f"{name}.{kind}" for name in ("report", "summary", "handout", "handout-key") for kind in FORMATS),
+    *("figures/*.svg", "figures/*.png", "tables/*.tex", "tables/*.html"),
+)
 
 
 class StepError(RuntimeError):
@@ -533,7 +536,7 @@ def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
         if not os.access(out, os.W_OK | os.X_OK):
             raise InputError(f"--out {out}: no permission to write there; choose another folder")
         # Said now, not after minutes of computing.
-        for name in ("figures", "bundle", *(rendering.languages if rendering else ())):
+        for name in ("figures", "tables", "bundle", *(rendering.languages if rendering else ())):
             if os.path.lexists(out / name) and not (out / name).is_dir():
                 raise InputError(f"--out {out}: {out / name} is a file, where a folder would go; move it, or choose another --out")
         yield

@@ -12,10 +12,11 @@ from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, FigureSpec, Results
 from reportgen.bundle import asking
 from reportgen.documents.assets import Assets
-from reportgen.documents.document import Document, FigureItem, build_document, files_of
+from reportgen.documents.document import Document, FigureItem, TableItem, build_document, files_of
 from reportgen.documents.helpers import Helpers
 from reportgen.documents.html import SitePage, bibliography, render_html
 from reportgen.documents.languages import Language, load_languages
+from reportgen.documents.table_files import table_files
 
 if TYPE_CHECKING:
     import pandas
@@ -71,6 +72,17 @@ def _alternates(code: str, codes: Sequence[str], languages: Mapping[str, Languag
     return {other: f"{up}{_place(other, languages)}{name}.html" for other in codes if other != code}
 
 
+def _files_beside(document: Document) -> dict[str, bytes]:
+    """What a document shows, as files to take elsewhere: its figures, and its tables for a paper."""
+    files: dict[str, bytes] = {}
+    for item in document.items():
+        if isinstance(item, FigureItem):
+            files |= {f"figures/{item.id}.svg": item.file.encode(), f"figures/{item.id}.png": item.png}
+        elif isinstance(item, TableItem):
+            files |= {f"tables/{name}": content.encode() for name, content in table_files(item, document.languages).items()}
+    return files
+
+
 @dataclass(frozen=True)
 class _Source:
     """What the documents of some results are built from."""
@@ -99,7 +111,7 @@ class _Source:
         for code in codes:
             members(code, self.languages)
 
-    def document(self, code: str, name: str, alternates: Mapping[str, str]) -> Document:
+    def document(self, code: str, name: str, alternates: Mapping[str, str], *, pixels: bool = False) -> Document:
         return build_document(
             self.folder,
             self.facts,
@@ -109,6 +121,7 @@ class _Source:
             assets=self.assets,
             edition=name,
             alternates=alternates,
+            pixels=pixels,
         )
 
 
@@ -184,12 +197,12 @@ def render_documents(
     stage = (progress or SilentProgress()).stage("render", count * (1 + len(formats)))
     with stage as advance, Helpers(count if "pdf" in formats else 0) as helpers:
         for code, name in itertools.product(documents, names_of_files):
-            document = source.document(code, name, _alternates(code, documents, source.languages, name))
+            document = source.document(code, name, _alternates(code, documents, source.languages, name), pixels=True)
             folder = out / _place(code, source.languages)
             if "pdf" in formats:
                 pdf = helpers.add(document)
-            pictures = {folder / "figures" / f"{item.id}.svg": item.svg for item in document.items() if isinstance(item, FigureItem)}
-            written.extend(_write(path, svg.encode()) for path, svg in pictures.items() if path not in written)
+            beside = {folder / path: content for path, content in _files_beside(document).items()}
+            written.extend(_write(path, content) for path, content in beside.items() if path not in written)
             advance(1)
             if "html" in formats:
                 written.append(_write(folder / f"{name}.html", render_html(document, source.names).encode()))

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import matplotlib.pyplot
@@ -16,7 +16,7 @@ from reportgen.csv_files import csv_text
 from reportgen.documents.assets import Assets
 from reportgen.documents.languages import Labels, Language
 from reportgen.documents.references import Person, Reference, bibtex, entry, load_references, sort_key
-from reportgen.documents.svg import figure_style, render_svg
+from reportgen.documents.svg import Palette, figure_style, letters, render_png, render_svg, stand_alone
 from reportgen.documents.tables import Grid, TableSpec, build_grid
 from reportgen.documents.writer import Writer
 
@@ -107,7 +107,10 @@ class TextItem:
 
 @dataclass(frozen=True)
 class FigureItem:
-    """A figure: drawn once, with captions, alternative text and advice on reading in every language."""
+    """A figure: drawn once, with captions, alternative text and advice on reading in every language.
+
+    `file` is its SVG for elsewhere, `png` the same as pixels where it was asked for.
+    """
 
     id: str
     number: str
@@ -117,6 +120,8 @@ class FigureItem:
     how_to_read: Mapping[str, Markup]
     csv: str
     width: str
+    file: str = ""
+    png: bytes = b""
     kind: str = "figure"
 
 
@@ -323,8 +328,9 @@ class _Builder:
         tables: Mapping[str, pandas.DataFrame],
         languages: Sequence[Language],
         edition: str,
+        pixels: bool,
     ) -> None:
-        self.assets, self.folder, self.facts, self.edition = assets, folder, facts, edition
+        self.assets, self.folder, self.facts, self.edition, self.pixels = assets, folder, facts, edition, pixels
         self.languages = tuple(languages)
         self.spec = read_spec(assets, folder)
         self.figures = {figure.id: figure for figure in figures}
@@ -438,6 +444,7 @@ class _Builder:
         values = self._values(settings.values, name)
         drawing = figure.draw(Labels(self.languages))
         svg = render_svg(drawing, f"figure-{name}", self.languages[0].decimal_sign)
+        png = render_png(drawing, self.languages[0].decimal_sign) if self.pixels else b""
         matplotlib.pyplot.close(drawing.figure)
         return FigureItem(
             name,
@@ -448,6 +455,7 @@ class _Builder:
             self._sentences(f"figure.{name}.how_to_read", values) if settings.how_to_read else {},
             csv_text(figure.data),
             settings.width,
+            png=png,
         )
 
     def _table(self, name: str) -> TableItem:
@@ -523,6 +531,7 @@ def build_document(
     assets: Assets | None = None,
     edition: str = "report",
     alternates: Mapping[str, str] | None = None,
+    pixels: bool = False,
 ) -> Document:
     """Put a report together.
 
@@ -538,6 +547,8 @@ def build_document(
         Name of one of the files that editions consist of (`files_of`).
     alternates
         Code of another document of the same report -> its address relative to this one.
+    pixels
+        Whether figures are drawn as PNG too.
 
     Raises
     ------
@@ -549,8 +560,9 @@ def build_document(
     if clash:
         raise InputError(f"facts: {', '.join(clash)} are names of functions in templates; rename them")
     with figure_style(assets):
-        builder = _Builder(assets, folder, facts, figures, tables, languages, edition)
+        builder = _Builder(assets, folder, facts, figures, tables, languages, edition, pixels)
         front, sections = builder.items(builder.front_specs), builder.sections(builder.section_specs)
+    front, sections = _with_files(front, sections, assets)
     builder.check_rows([*front, *_items(sections)])
     cited, spec = builder.cited(), builder.spec
     file = spec.files.get(edition, FileSettings(edition=edition))
@@ -579,6 +591,24 @@ def build_document(
         contents=file.contents,
         assets=assets,
     )
+
+
+def _with_files(
+    front: tuple[Item, ...], sections: tuple[Section, ...], assets: Assets
+) -> tuple[tuple[Item, ...], tuple[Section, ...]]:
+    """The same with each figure's file: one cut of the fonts does for all figures of a document."""
+    figures = [item for item in (*front, *_items(sections)) if isinstance(item, FigureItem)]
+    characters, paper = frozenset().union(*(letters(figure.svg) for figure in figures)), Palette.load(assets).light["paper"]
+
+    def finished(items: Sequence[Item]) -> tuple[Item, ...]:
+        return tuple(
+            replace(item, file=stand_alone(item.svg, paper, characters, assets)) if isinstance(item, FigureItem) else item for item in items
+        )
+
+    def within(sections: Sequence[Section]) -> tuple[Section, ...]:
+        return tuple(replace(section, items=finished(section.items), sections=within(section.sections)) for section in sections)
+
+    return finished(front), within(sections)
 
 
 def _date(value: Any) -> datetime.date:

@@ -1,6 +1,6 @@
 """The report's own fonts, as a style sheet names them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 FACES = {
     "serif-regular": ("Reportgen Serif", 400, "normal"),
@@ -14,10 +14,10 @@ FACES = {
 }
 
 
-def font_faces(address: Callable[[str], str], style_format: str) -> str:
-    """``@font-face`` rules for the report's fonts."""
+def font_faces(address: Callable[[str], str], style_format: str, names: Iterable[str] = FACES) -> str:
+    """``@font-face`` rules for the report's fonts, or for some of them."""
     return "".join(
         f'@font-face{{font-family:"{family}";font-weight:{weight};font-style:{style};'
         f'src:url("{address(name)}") format("{style_format}")}}\n'
-        for name, (family, weight, style) in FACES.items()
+        for name, (family, weight, style) in ((name, FACES[name]) for name in names)
     )

@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from markupsafe import Markup, escape
@@ -17,6 +17,7 @@ from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
 from reportgen.documents.references import Person, Reference, bibtex, entry, plain_letters
 from reportgen.documents.svg import Palette, follow_scheme, in_page
+from reportgen.documents.table_files import table_files
 from reportgen.documents.tables import Cell, Grid, Heading
 from reportgen.documents.writer import fill_formulas, side_by_side
 
@@ -130,7 +131,7 @@ def render_page(
     sortable = any(isinstance(item, TableItem) and item.grid.sortable for item in document.items())
     script = document.assets.text("report/sort.js") if target == "html" and sortable else ""
     own = _own_reference(document)
-    sections = [_section(section) for section in document.sections]
+    sections = [_section(section, languages, target) for section in document.sections]
     body = [section for section in sections if not section["appendix"]]
     appendices = [section for section in sections if section["appendix"]]
     references = document.references[first.code]
@@ -155,7 +156,7 @@ def render_page(
             "particulars": document.particulars,
             "authors": document.authors,
             "date": document.date,
-            "front": [_item(item) for item in document.front],
+            "front": [_item(item, languages, target) for item in document.front],
             "contents": document.contents,
             "contents_begin_page": document.contents_begin_page,
             "bibliography": document.bibliography,
@@ -183,23 +184,25 @@ def render_page(
     return environment.render("report/document.html.j2", context)
 
 
-def _section(section: Section) -> dict[str, Any]:
+def _section(section: Section, languages: Sequence[Language] = (), target: str = "") -> dict[str, Any]:
     return {
         "id": section.id,
         "number": section.number,
         "heading": section.heading,
-        "items": [_item(item) for item in section.items],
-        "sections": [_section(child) for child in section.sections],
+        "items": [_item(item, languages, target) for item in section.items],
+        "sections": [_section(child, languages, target) for child in section.sections],
         "appendix": section.appendix,
         "begins_page": section.begins_page,
     }
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: Item, languages: Sequence[Language], target: str) -> dict[str, Any]:
     """One item of a section as a template sees it."""
-    seen = {field.name: getattr(item, field.name) for field in dataclasses.fields(item) if field.name != "grid"}
+    seen = {field.name: getattr(item, field.name) for field in dataclasses.fields(item) if field.name not in ("grid", "png")}
     if isinstance(item, TableItem):
         seen |= {"length": item.length, "grid": _grid(item.grid)}
+        # Only a page has room for files beside what it shows.
+        seen |= {"files": table_files(item, languages) if target == "html" else {}}
     return seen
 
 

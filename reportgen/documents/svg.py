@@ -1,12 +1,13 @@
 """Figures as SVG: one style for all of them, and the same bytes for the same drawing."""
 
+import base64
 import contextlib
 import io
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 import matplotlib
@@ -14,16 +15,28 @@ import matplotlib.colors
 import matplotlib.font_manager
 import matplotlib.ticker
 from cycler import cycler
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
 from markupsafe import Markup
 
 from analyses.errors import InputError
 from analyses.protocol import Drawing
 from reportgen.documents.assets import Assets
+from reportgen.documents.faces import font_faces
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 FONT_FAMILY = "Reportgen Sans"
 FONT_FILES = ("sans-regular", "sans-semibold", "sans-italic")
+_OWN_FAMILY = f"font-family: '{FONT_FAMILY}'"
+_FAMILY_AND_LIKE = f"{_OWN_FAMILY}, Arial, sans-serif"
+# How a drawing says that it uses a face: by the style of its text.
+_FACES_IN_SVG = {
+    "sans-regular": re.compile(r'<text style="(?![^"]*font-(?:weight: 600|style: italic))'),
+    "sans-italic": re.compile(r'<text style="[^"]*font-style: italic'),
+    "sans-semibold": re.compile(r'<text style="[^"]*font-weight: 600'),
+}
+PNG_DPI = 200
 LOCAL_REFERENCE = re.compile(r"url\(#([^)]+)\)")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
 
@@ -248,6 +261,44 @@ def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str
     ElementTree.register_namespace("xlink", XLINK)
     _trim(root)
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def render_png(drawing: Drawing, decimal_sign: str = ".") -> bytes:
+    """A drawing as a PNG on paper, for slides: same drawing, same bytes. Call it inside `figure_style`."""
+    localise_ticks(drawing, decimal_sign)
+    stream = io.BytesIO()
+    # The software's name and version would change the bytes without changing the picture.
+    drawing.figure.savefig(stream, format="png", dpi=PNG_DPI, facecolor="paper", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def letters(svg: str) -> frozenset[str]:
+    """The characters that a drawing's text consists of."""
+    return frozenset("".join(ElementTree.fromstring(svg).itertext()))
+
+
+def stand_alone(svg: str, paper: str, characters: frozenset[str], assets: Assets) -> str:
+    """An SVG of `render_svg` as a file of its own: on paper, and with as much of its fonts as `characters` take.
+
+    Elsewhere the report's fonts are not there, and a page may be dark.
+    """
+    head, end, rest = svg.partition(">")
+    used = [name for name, mark in _FACES_IN_SVG.items() if mark.search(svg)]
+    rules = font_faces(lambda name: _subset(assets.bytes(f"fonts/{name}.ttf"), characters), "woff2", used)
+    background = f'<rect width="100%" height="100%" style="fill: {paper}" />'
+    return f"{head}{end}<style>{rules}</style>{background}{rest.replace(_OWN_FAMILY, _FAMILY_AND_LIKE)}"
+
+
+@lru_cache(maxsize=32)
+def _subset(font: bytes, characters: frozenset[str]) -> str:
+    options = Options(layout_features=["kern", "mark", "mkmk", "ccmp"], hinting=False, notdef_outline=True)
+    cut, target = TTFont(io.BytesIO(font), recalcTimestamp=False), io.BytesIO()
+    subsetter = Subsetter(options)
+    subsetter.populate(unicodes=sorted(map(ord, characters)))
+    subsetter.subset(cut)
+    cut.flavor = "woff2"
+    cut.save(target)
+    return f"data:font/woff2;base64,{base64.b64encode(target.getvalue()).decode('ascii')}"
 
 
 def _trim(root: ElementTree.Element) -> None:
