@@ -10,6 +10,7 @@ from analyses.mi_distance.facts.statements import verdict_words
 from analyses.mi_distance.names import CO_PRIMARY
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.facts.common import conclusion_lists
+from analyses.occurrences.facts.counts import counted, in_how_many
 from analyses.occurrences.layer_numbers import places
 from analyses.protocol import Results
 from analyses.value_specs import Spec, interval, is_number, key, listed, number, percent
@@ -267,7 +268,7 @@ def _profile(results: Results) -> list[Spec]:
         said.append(
             key("profile.branch", branch=key(f"branch.named.{branch}"), quantity=key(f"quantity.{results.study['primary_control']}"),
                 early=_value("", float(values[early].mean())), deep=_value("", float(values[deep].mean())),
-                apart=int(((low > 0) | (high < 0)).sum()), layers=len(values))
+                apart=in_how_many("layers", int(((low > 0) | (high < 0)).sum()), len(values)))
         )  # fmt: skip
     return said
 
@@ -564,7 +565,7 @@ def _captions(results: Results) -> dict[str, dict[str, Any]]:
     values: dict[str, Any] = {
         "texts": group["texts"],
         "cells": group["cells"],
-        "layers": study["layers"],
+        "layer_count": counted("layers", study["layers"]),
         "model": study["models"][0],
         "models": len(study["models"]),
         "failed": study["provenance"]["cells_failed"],

@@ -7,7 +7,7 @@ import numpy as np
 
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.facts.common import common_facts, conclusion_lists
-from analyses.occurrences.facts.counts import where
+from analyses.occurrences.facts.counts import counted, where
 from analyses.occurrences.layer_numbers import detail_layer, places, studied
 from analyses.protocol import Results
 from analyses.similarity.names import CONTROLS, MEASURES
@@ -230,8 +230,8 @@ def _captions(results: Results) -> dict[str, dict[str, Any]]:
     settings = study["settings"]
     base: dict[str, Any] = {
         "word": settings["word"],
-        "pairs": study["pairs"],
-        "layers": study["layers"],
+        "pair_count": counted("pairs", study["pairs"]),
+        "layer_count": counted("layers", study["layers"]),
         "occurrences": study["occurrences"],
         "detail": detail_layer(study)[0],
         "alpha": number(settings["alpha"], 2, unit=True),

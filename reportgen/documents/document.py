@@ -593,9 +593,7 @@ def build_document(
     )
 
 
-def _with_files(
-    front: tuple[Item, ...], sections: tuple[Section, ...], assets: Assets
-) -> tuple[tuple[Item, ...], tuple[Section, ...]]:
+def _with_files(front: tuple[Item, ...], sections: tuple[Section, ...], assets: Assets) -> tuple[tuple[Item, ...], tuple[Section, ...]]:
     """The same with each figure's file: one cut of the fonts does for all figures of a document."""
     figures = [item for item in (*front, *_items(sections)) if isinstance(item, FigureItem)]
     characters, paper = frozenset().union(*(letters(figure.svg) for figure in figures)), Palette.load(assets).light["paper"]

@@ -7,11 +7,12 @@ data and from the ``format.*`` keys of ``interface.po``: nothing in the code nam
 """
 
 import datetime
+import gettext
 import io
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,17 @@ def _digits(count: int) -> int:
 
 
 @dataclass(frozen=True)
+class Plural:
+    """A sentence that counts: its forms, and which of them a count takes (gettext's ``Plural-Forms``)."""
+
+    forms: tuple[str, ...]
+    rule: str
+
+    def __call__(self, count: int) -> str:
+        return self.forms[gettext.c2py(self.rule)(count)]
+
+
+@dataclass(frozen=True)
 class Language:
     """One language: its catalogue and its way with numbers.
 
@@ -78,18 +90,28 @@ class Language:
     code
         Folder name and value of HTML's ``lang``, for example ``vi``.
     catalogue
-        Key -> sentence.
+        Key -> sentence; of one that counts, the form for many.
+    plurals
+        Key -> all forms of the sentences that count.
     """
 
     code: str
     catalogue: Mapping[str, str]
+    plurals: Mapping[str, Plural] = field(default_factory=dict)
 
     @property
     def locale(self) -> babel.Locale:
         return babel.Locale.parse(self.code, sep="-")
 
-    def sentence(self, key: str) -> str:
-        """The sentence of a key as written, placeholders unfilled; raises CatalogueError when there is none."""
+    def sentence(self, key: str, count: Any = None) -> str:
+        """The sentence of a key as written, placeholders unfilled; one that counts in its form for `count`.
+
+        Raises CatalogueError when there is none, or no count.
+        """
+        if key in self.plurals:
+            if not isinstance(count, int):
+                raise CatalogueError(f"{self.code}: {key!r} counts: it takes a whole number as count, not {count!r}")
+            return self.plurals[key](count)
         try:
             return self.catalogue[key]
         except KeyError:
@@ -97,7 +119,7 @@ class Language:
 
     def text(self, key: str, **values: Any) -> str:
         """The sentence of a key with its placeholders filled; each value is a string or a value spec (see `format`)."""
-        return self.fill(self.sentence(key), values, key)
+        return self.fill(self.sentence(key, values.get("count")), values, key)
 
     def fill(self, sentence: str, values: Mapping[str, Any], key: str = "") -> str:
         """Fill the placeholders of a sentence; raises CatalogueError on one without a value. Values without a placeholder are ignored."""
@@ -277,18 +299,21 @@ def read_catalogue(path: Path) -> Catalog:
         raise CatalogueError(f"{path}: {error}") from error
 
 
-def _merge(folder: Path) -> dict[str, str]:
-    sentences: dict[str, str] = {}
+def _merge(folder: Path) -> dict[str, str | Plural]:
+    sentences: dict[str, str | Plural] = {}
     for path in sorted(folder.glob("*.po")):
-        for message in read_catalogue(path):
-            key, sentence = message.id, message.string
-            if not isinstance(key, str) or not isinstance(sentence, str):
-                raise CatalogueError(f"{path}: {key!r} has plural forms, which a catalogue of whole sentences does not need")
-            if not key or not sentence or message.fuzzy:
+        catalogue = read_catalogue(path)
+        for message in catalogue:
+            keys = (message.id,) if isinstance(message.id, str) else tuple(message.id)
+            forms = (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+            key = keys[0]
+            if not key or message.fuzzy or not all(forms):
                 continue
+            if len(set(keys)) > 1:
+                raise CatalogueError(f"{path}: msgid and msgid_plural are one key here, not {' and '.join(keys)}")
             if key in sentences:
                 raise CatalogueError(f"{path}: the key {key!r} is already in another file of this language")
-            sentences[key] = sentence
+            sentences[key] = Plural(forms, catalogue.plural_expr) if len(keys) > 1 else forms[0]
     return sentences
 
 
@@ -298,7 +323,7 @@ def load_languages(*templates_directories: Path, analysis: str | None = None) ->
     Later directories have precedence over earlier ones, key by key, so that a user's own folder may change single sentences. With
     `analysis`, the name of its folder, a directory's own catalogues of that analysis have precedence over its common ones.
     """
-    merged: dict[str, dict[str, str]] = {}
+    merged: dict[str, dict[str, str | Plural]] = {}
     for directory in templates_directories:
         for place in ("languages", *([f"{analysis}/languages"] if analysis else [])):
             for folder in sorted((directory / place).glob("*/")):
@@ -308,4 +333,9 @@ def load_languages(*templates_directories: Path, analysis: str | None = None) ->
             babel.Locale.parse(code, sep="-")
         except (ValueError, babel.UnknownLocaleError) as error:
             raise CatalogueError(f"templates/languages/{code}: name the folder by a language code such as vi or pt-BR ({error})") from None
-    return {code: Language(code, merged[code]) for code in sorted(merged)}
+    return {code: _language(code, merged[code]) for code in sorted(merged)}
+
+
+def _language(code: str, sentences: Mapping[str, str | Plural]) -> Language:
+    plurals = {key: sentence for key, sentence in sentences.items() if isinstance(sentence, Plural)}
+    return Language(code, {key: each.forms[-1] if isinstance(each, Plural) else each for key, each in sentences.items()}, plurals)

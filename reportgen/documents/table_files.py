@@ -40,7 +40,15 @@ _IN_LATEX = str.maketrans(
         "\u00a0": "~",
     }
 )
-_COMMANDS = {"b": "textbf", "strong": "textbf", "i": "emph", "em": "emph", "code": "texttt", "sub": "textsubscript", "sup": "textsuperscript"}
+_COMMANDS = {
+    "b": "textbf",
+    "strong": "textbf",
+    "i": "emph",
+    "em": "emph",
+    "code": "texttt",
+    "sub": "textsubscript",
+    "sup": "textsuperscript",
+}
 _VIETNAMESE = re.compile("[\u1ea0-\u1ef9ăđơưĂĐƠƯ]")
 # What pandas says at the foot of a page of a long table, in English whatever the table's language.
 _CONTINUED = "Continued on next page"
@@ -74,16 +82,20 @@ def latex_of(item: TableItem, languages: Sequence[Language]) -> str:
     for row in rows:
         # At the beginning of a row a bracket would be a length, for the end of the row before.
         row[0] = f"{{}}{row[0]}" if row[0].startswith("[") else row[0]
-    made = _styler(grid, rows, _latex).to_latex(
-        column_format=_columns(grid),
-        position=None if long else "htbp",
-        position_float=None if long else "centering",
-        environment="longtable" if long else None,
-        hrules=True,
-        multicol_align="c",
-        label=f"tab:{item.id}",
-        caption=_latex(_in_one_line(item.caption)),
-    ).replace(_CONTINUED, in_one_line(language.text("interface.table_continued").translate(_IN_LATEX) for language in languages))
+    made = (
+        _styler(grid, rows, _latex)
+        .to_latex(
+            column_format=_columns(grid),
+            position=None if long else "htbp",
+            position_float=None if long else "centering",
+            environment="longtable" if long else None,
+            hrules=True,
+            multicol_align="c",
+            label=f"tab:{item.id}",
+            caption=_latex(_in_one_line(item.caption)),
+        )
+        .replace(_CONTINUED, in_one_line(language.text("interface.table_continued").translate(_IN_LATEX) for language in languages))
+    )
     note = f"\n{_latex(_in_one_line(item.note))}\n" if item.note else ""
     needed = ["array", "booktabs", *(["longtable"] if long else [])]
     encoding = "T5" if _VIETNAMESE.search(made) else "T1"
@@ -126,7 +138,7 @@ def _columns(grid: Grid) -> str:
         longest = max(len(_words(row[index].html)) for row in grid.rows)
         if longest <= _ONE_LINE:
             return "l"
-        return rf">{{\raggedright\arraybackslash}}p{{{grid.widths[index]:.2f}\linewidth}}"
+        return rf">{{\raggedright\arraybackslash}}p{{\dimexpr{grid.widths[index]:.2f}\linewidth-2\tabcolsep\relax}}"
 
     return "".join(map(column, range(len(grid.widths))))
 
@@ -175,8 +187,6 @@ def _plain(html: Markup) -> str:
         return f"<{tag}>{inner}</{tag}>" if tag in _COMMANDS else inner
 
     return _evened(_written(_element(html), lambda text: str(escape(text)), marked))
-
-
 
 
 def _evened(text: str) -> str:

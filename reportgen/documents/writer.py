@@ -131,7 +131,7 @@ class Writer:
 
     def text(self, key: str, **values: Any) -> Markup:
         """A sentence of the catalogue as HTML; values are escaped, and formatted when they are value specs."""
-        return self._filled(self.language.sentence(key), values, key)
+        return self._filled(self.language.sentence(key, values.get("count")), values, key)
 
     def _filled(self, sentence: str, values: Mapping[str, Any], key: str) -> Markup:
         template = str(inline_markup(sentence))

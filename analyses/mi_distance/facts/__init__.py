@@ -38,11 +38,7 @@ def facts(results: Results) -> dict[str, Any]:
     settings = study["settings"]
     statements = [statement_facts(row, study) for row in study["conclusions"]]
     common = common_facts(results)
-    common["counted"] |= {
-        "pairs": counted("pairs", study["pairs"]),
-        "pairs_of_one": counted("pairs", study["occurrences"] - 1),
-        "degrees": counted("degrees", study["occurrences"] - 1),
-    }
+    common["counted"]["degrees"] = counted("degrees", study["occurrences"] - 1)
     return common | {
         "nat": nat(),
         "thresholds": thresholds(study),

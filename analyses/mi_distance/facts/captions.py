@@ -27,7 +27,7 @@ from analyses.mi_distance.shown import (
     pair_values,
 )
 from analyses.occurrences.branches import ATTENTION, BRANCHES, MLP
-from analyses.occurrences.facts.counts import counted, where
+from analyses.occurrences.facts.counts import counted, in_how_many
 from analyses.occurrences.layer_numbers import detail_layer, places
 from analyses.protocol import Results
 from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
@@ -84,6 +84,11 @@ def _span(prefix: str, values: np.ndarray, digits: int = 2, *, unit: bool = Fals
     return {f"{prefix}_low": low, f"{prefix}_high": high}
 
 
+def _in_layers(so: np.ndarray) -> Mapping[str, Any]:
+    """In how many layers something is so; `so` (layer,) says of each layer whether it is."""
+    return in_how_many("layers", int(so.sum()), len(so))
+
+
 def _exists(values: np.ndarray) -> bool:
     return bool(np.isfinite(values).any())
 
@@ -107,11 +112,11 @@ def _order(results: Results, difference: np.ndarray) -> Mapping[str, Any]:
     """In how many layers attention lies above MLP: in all, and in the early and deep ones where such exist. `difference` (layer,)."""
     higher = difference > 0
     bands = {name: places(results.study, name) for name in ("early", "deep")}
-    values: Values = {"higher": int(higher.sum()), "layers": len(higher)}
+    values: Values = {"higher": _in_layers(higher)}
     if not all(len(band) for band in bands.values()):
         return key("figure.alt.order", **values)
     for name, band in bands.items():
-        values |= {name: int(higher[band].sum()), f"{name}_layers": len(band)}
+        values[name] = _in_layers(higher[band])
     return key("figure.alt.order_in_bands", **values)
 
 
@@ -119,7 +124,7 @@ def _significant(results: Results, estimator: str) -> Mapping[str, Any]:
     """In how many layers the branches differ, by the jackknife and by the t-test, as far as each could be computed."""
     alpha = results.study["settings"]["alpha"]
     jackknife, t = _array(results, "mi_difference_p_fdr_bh", estimator), _array(results, "t_p_fdr_bh", estimator)
-    values: Values = {"layers": len(t), "t": int((t < alpha).sum()), "jackknife": int((jackknife < alpha).sum())}
+    values: Values = {"t": _in_layers(t < alpha), "jackknife": _in_layers(jackknife < alpha)}
     if _exists(jackknife):
         return key("figure.alt.significant", **values)
     return key("figure.alt.significant_t_only" if _exists(t) else "figure.alt.not_testable", **values)
@@ -160,7 +165,7 @@ def _t_profile(results: Results) -> Values:
         values: Values = {**_span("difference", difference, 3), "significant": _significant(results, estimator)}
         if not _exists(t):
             return key("figure.t_profile.alt_no_t", **values)
-        values |= {**_span("t", t), "bonferroni": int((_array(results, "t_p_bonferroni", estimator) < alpha).sum())}
+        values |= {**_span("t", t), "bonferroni": _in_layers(_array(results, "t_p_bonferroni", estimator) < alpha)}
         return key("figure.t_profile.alt_estimator", **values)
 
     tested = {"layers": int(study["layers"]), "alpha": number(alpha, 2, unit=True)}
@@ -187,11 +192,11 @@ def _kendall_tau_profile(results: Results) -> Values:
         tau, mantel = _array(results, "kendall_tau", estimator), _array(results, "mantel_p", estimator)
         if not (_exists(tau[ATTENTION]) and _exists(tau[MLP])):
             return key("figure.kendall_tau_profile.alt_no_tau")
-        values = {**_span("attention", tau[ATTENTION], unit=True), **_span("mlp", tau[MLP], unit=True), "layers": tau.shape[-1]}
-        values |= {f"negative_{branch}": int((tau[index] < 0).sum()) for index, branch in enumerate(BRANCHES)}
+        values = {**_span("attention", tau[ATTENTION], unit=True), **_span("mlp", tau[MLP], unit=True)}
+        values |= {f"negative_{branch}": _in_layers(tau[index] < 0) for index, branch in enumerate(BRANCHES)}
         if not _exists(mantel):
             return key("figure.kendall_tau_profile.alt_untested", **values)
-        values |= {f"significant_{branch}": int((mantel[index] < alpha).sum()) for index, branch in enumerate(BRANCHES)}
+        values |= {f"significant_{branch}": _in_layers(mantel[index] < alpha) for index, branch in enumerate(BRANCHES)}
         return key("figure.kendall_tau_profile.alt_estimator", **values)
 
     occurrences = int(study["occurrences"])
@@ -221,9 +226,9 @@ def _z_profile(results: Results) -> Values:
         course, fieller = _array(results, "fisher_z", estimator), _array(results, "fisher_z_fieller", estimator)
         if not _exists(fieller):
             return key("figure.z_profile.alt_no_z")
-        values: Values = {**_span("course", course), **_span("fieller", fieller), "after_layers": len(after)}
-        values["course_significant"] = int((_array(results, "fisher_p", estimator)[after] < alpha).sum())
-        values["fieller_significant"] = int((_array(results, "fisher_p_fieller", estimator)[after] < alpha).sum())
+        values: Values = {**_span("course", course), **_span("fieller", fieller)}
+        values["course_significant"] = _in_layers(_array(results, "fisher_p", estimator)[after] < alpha)
+        values["fieller_significant"] = _in_layers(_array(results, "fisher_p_fieller", estimator)[after] < alpha)
         return key("figure.z_profile.alt_estimator", **values)
 
     return {
@@ -338,7 +343,7 @@ def _control_profile(results: Results) -> Values:
         values |= (
             _span(f"{branch}_same", same[index]) | _span(f"{branch}_control", control[index]) | _span(f"{branch}_excess", excess[index])
         )
-        values[f"{branch}_above"] = where({"histogram": int((excess[index] > 0).sum())}, len(excess[index]))
+        values[f"{branch}_above"] = _in_layers(excess[index] > 0)
     return values
 
 
@@ -384,7 +389,7 @@ def _untrained_profile(results: Results) -> Values:
     }
     for index, branch in enumerate(BRANCHES):
         values |= _span(f"{branch}_trained", trained[index]) | _span(f"{branch}_untrained", untrained[index])
-        values[f"{branch}_above"] = int((trained[index] > untrained[index]).sum())
+        values[f"{branch}_above"] = _in_layers(trained[index] > untrained[index])
     if _exists(tau) and _exists(untrained_tau):
         values["taus"] = key(
             "figure.untrained_profile.alt_taus",

@@ -7,6 +7,7 @@ import numpy as np
 from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.shown import AXIS, SHARE
 from analyses.occurrences.branches import BRANCHES
+from analyses.occurrences.facts.counts import in_how_many
 from analyses.occurrences.layer_numbers import studied
 from analyses.protocol import Results
 from analyses.value_specs import is_number, key, number, percent
@@ -50,7 +51,12 @@ def linear_caption(results: Results) -> dict[str, Any]:
         found = values[np.isfinite(values)]
         if not len(found):
             return key("figure.linear_share.alt_none")
-        return key("figure.linear_share.alt_branch", low=percent(found.min()), high=percent(found.max()), count=len(found))
+        return key(
+            "figure.linear_share.alt_branch",
+            low=percent(found.min()),
+            high=percent(found.max()),
+            layers=in_how_many("layers", len(found), len(values)),
+        )
 
     drawn = results.dataset[list(SHARE)].to_array().to_numpy()
     beyond = bool((drawn < AXIS[0]).any() or (drawn > AXIS[1]).any())

@@ -11,7 +11,7 @@ from analyses.mi_distance.error_rates import error_rate_table
 from analyses.mi_distance.names import CO_PRIMARY
 from analyses.mi_distance.shown import FIGURES
 from analyses.mi_distance.specification_curve import specification_table
-from analyses.occurrences.facts.counts import counted
+from analyses.occurrences.facts.counts import counted, in_how_many
 from analyses.protocol import Results
 from analyses.statistics.verdicts import VERDICTS
 from analyses.value_specs import Spec, ends, interval, is_number, key, listed, number, percent
@@ -106,14 +106,14 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
     estimates = rows["estimate"].dropna()
     spread = None
     if len(estimates):
-        found: dict[str, Any] = _span(name, estimates) | {"count": len(estimates)}
+        found: dict[str, Any] = _span(name, estimates)
         claimed = {"negative_tau": "tau_range", "constant_shift": "shift_slope_range"}.get(name)
         if claimed is None:
-            found["above"] = int((estimates > 0).sum())
+            found["above"] = in_how_many("specifications", int((estimates > 0).sum()), len(estimates))
         else:
             low, high = study["settings"]["hypotheses"][claimed]
             found["range"] = interval(low, high, 2, unit=name == "negative_tau")
-            found["inside"] = int(estimates.between(low, high).sum())
+            found["inside"] = in_how_many("specifications", int(estimates.between(low, high).sum()), len(estimates))
         spread = {"key": f"specification.spread.{name}", "values": found}
     return {
         "name": name,

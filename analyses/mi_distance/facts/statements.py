@@ -263,7 +263,7 @@ def other_verdicts(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, An
 
 
 def _numbered(numbers: Sequence[int]) -> Spec:
-    return {"key": f"answers.numbered.{'one' if len(numbers) == 1 else 'other'}", "as": "key", "values": {"numbers": listed(list(numbers))}}
+    return {"key": "answers.numbered", "as": "key", "values": {"numbers": listed(list(numbers)), "count": len(numbers)}}
 
 
 def verdict_table(study: Study) -> list[dict[str, Any]]:

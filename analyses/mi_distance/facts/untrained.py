@@ -9,6 +9,7 @@ import xarray as xr
 from analyses.mi_distance.facts.rows import band_values, part_of, verdict_row
 from analyses.mi_distance.names import CO_PRIMARY, LESSON
 from analyses.occurrences.branches import ATTENTION, BRANCHES, MLP
+from analyses.occurrences.facts.counts import in_how_many
 from analyses.occurrences.layer_numbers import places
 from analyses.records import Study
 from analyses.statistics.correlation import kendall_tau
@@ -93,7 +94,7 @@ def _order(study: Study, band: str, means: np.ndarray) -> dict[str, Any] | None:
     seeds = len(difference)
     values: dict[str, Any] = band_values(_BANDS[band][1], study) | {"seeds": seeds}
     for index, estimator in enumerate(CO_PRIMARY):
-        values |= {f"{estimator}_attention": int(higher[index]), f"{estimator}_mlp": int(lower[index])}
+        values[f"{estimator}_attention"] = in_how_many("draws", int(higher[index]), seeds)
     outcome = "attention" if (higher == seeds).all() else ("mlp" if (lower == seeds).all() else "mixed")
     trained = _trained_order(study, band)
     return {

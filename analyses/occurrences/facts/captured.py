@@ -55,8 +55,7 @@ def _word(study: Study) -> list[dict[str, Any]]:
     if counts:
         excluded = listed([_item("expression", expression=each) for each in settings["except_in"]]) if counts["excluded"] else ""
         items = [_item(f"place.{reason}", times=_times(counts[reason]), expressions=excluded) for reason in REASONS if counts[reason]]
-        outcome = "one" if counts.total() == 1 else "some"
-        said.append({"key": f"captured.word.left_out.{outcome}", "values": {"places": listed(items)}})
+        said.append({"key": "captured.word.left_out", "values": {"places": listed(items), "count": counts.total()}})
     near = [_item(f"near.{kind}", times=_times(found["near"][kind])) for kind in NEAR if found["near"].get(kind)]
     if near:
         said.append({"key": "captured.word.near", "values": {"kinds": listed(near)}})
@@ -85,8 +84,7 @@ def _layers(study: Study) -> list[dict[str, Any]]:
 
 
 def _left_out(reason: str, layers: list[int], values: Mapping[str, Any]) -> dict[str, Any]:
-    outcome = "one" if len(layers) == 1 else "some"
-    return {"key": f"captured.layers.{reason}.{outcome}", "values": {"which": numbers(layers), "count": len(layers), **values}}
+    return {"key": f"captured.layers.{reason}", "values": {"which": numbers(layers), "count": len(layers), **values}}
 
 
 def numbers(layers: Iterable[int]) -> Spec:
@@ -100,7 +98,7 @@ def _others(shares: Mapping[str, float]) -> dict[str, Any] | None:
     if not shares:
         return None
     items = [_item("other", name=name, share=percent(share)) for name, share in shares.items()]
-    return {"key": f"captured.others.{'one' if len(shares) == 1 else 'some'}", "values": {"parts": listed(items)}}
+    return {"key": "captured.others", "values": {"parts": listed(items), "count": len(shares)}}
 
 
 def _ties(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
@@ -116,7 +114,7 @@ def _ties(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
 
 
 def _times(count: int) -> Spec:
-    return _item("times.one" if count == 1 else "times.some", count=count)
+    return _item("times", count=count)
 
 
 def _item(which: str, /, **values: Any) -> Spec:

@@ -23,7 +23,12 @@ def common_facts(results: Results) -> dict[str, Any]:
         "settings": settings,
         "size": {name: study[name] for name in ("layers", "dimensions", "occurrences", "pairs")}
         | {"tokens": token_count(study), "layers_of_model": of_model(study), "layers_captured": layers_captured(study)},
-        "counted": {"layers": counted("layers", study["layers"]), "layers_captured": counted("layers", layers_captured(study))},
+        "counted": {
+            "layers": counted("layers", study["layers"]),
+            "layers_captured": counted("layers", layers_captured(study)),
+            "pairs": counted("pairs", study["pairs"]),
+            "pairs_of_one": counted("pairs", study["occurrences"] - 1),
+        },
         "captured": captured_facts(dataset, study),
         "model": model_facts(study),
         "detail_layer": detail_layer(study)[0],

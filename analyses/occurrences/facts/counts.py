@@ -1,4 +1,8 @@
-"""Counts in words: in how many layers something is so, and how many there are of something."""
+"""Counts in words: in how many layers something is so, and how many there are of something.
+
+That one is said otherwise than several is the catalogues' matter (gettext's plurals); that none, one, both, all and some of a number
+are each said in their own words is decided here.
+"""
 
 from collections.abc import Mapping
 
@@ -8,20 +12,23 @@ from analyses.value_specs import Spec
 def where(counts: Mapping[str, int], layers: int) -> Spec:
     """In how many of `layers` layers something is so, by estimator: one phrase where the estimators count alike, two where not."""
     if len(set(counts.values())) == 1:
-        return _in_layers(next(iter(counts.values())), layers)
-    values = {f"{estimator}_count": {**_in_layers(count, layers), "as": "key"} for estimator, count in counts.items()}
-    return {"key": "count.each", "as": "key", "values": values}
+        return in_how_many("layers", next(iter(counts.values())), layers)
+    return {
+        "key": "count.each",
+        "as": "key",
+        "values": {f"{estimator}_count": in_how_many("layers", count, layers) for estimator, count in counts.items()},
+    }
 
 
-def _in_layers(count: int, layers: int) -> Spec:
-    """None, one, both, all and some are each said in their own words."""
-    if count == layers:
-        name = {1: "only", 2: "both"}.get(layers, "all")
+def in_how_many(noun: str, count: int, total: int) -> Spec:
+    """In how many of all there are something is so, with the noun of the catalogue's ``count.<noun>``."""
+    if count == total:
+        name = {1: "only", 2: "both"}.get(total, "all")
     else:
-        name = {0: "none" if layers > 1 else "not_one", 1: "one"}.get(count, "some")
-    return {"key": f"count.{name}", "as": "key", "values": {"count": count, "layers": layers}}
+        name = {0: "none" if total > 1 else "not_one", 1: "one"}.get(count, "some")
+    return {"key": f"count.{noun}.{name}", "as": "key", "values": {"count": count, "total": total}}
 
 
 def counted(noun: str, count: int) -> Spec:
-    """How many there are, with the noun: one is said otherwise than several. `noun` names the catalogue's ``counted.<noun>``."""
-    return {"key": f"counted.{noun}.{'one' if count == 1 else 'other'}", "as": "key", "values": {"count": count}}
+    """How many there are, with the noun of the catalogue's ``counted.<noun>``."""
+    return {"key": f"counted.{noun}", "as": "key", "values": {"count": count}}

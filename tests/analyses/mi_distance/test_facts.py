@@ -234,13 +234,13 @@ def test_a_part_that_is_shown_is_in_the_conclusion(results):
 @pytest.mark.parametrize(
     ("counts", "layers", "key"),
     [
-        ((0, 0), 10, "count.none"),
-        ((1, 1), 10, "count.one"),
-        ((4, 4), 10, "count.some"),
-        ((10, 10), 10, "count.all"),
-        ((2, 2), 2, "count.both"),
-        ((1, 1), 1, "count.only"),
-        ((0, 0), 1, "count.not_one"),
+        ((0, 0), 10, "count.layers.none"),
+        ((1, 1), 10, "count.layers.one"),
+        ((4, 4), 10, "count.layers.some"),
+        ((10, 10), 10, "count.layers.all"),
+        ((2, 2), 2, "count.layers.both"),
+        ((1, 1), 1, "count.layers.only"),
+        ((0, 0), 1, "count.layers.not_one"),
         ((4, 5), 10, "count.each"),
     ],
 )

@@ -31,10 +31,22 @@ PROSE = sorted(
 )
 
 
+def keys_of(path: Path) -> dict[str, tuple[str, ...]]:
+    """Key -> its sentence, or all forms of one that counts."""
+    return {
+        message.id if isinstance(message.id, str) else message.id[0]: (message.string,)
+        if isinstance(message.string, str)
+        else tuple(message.string)
+        for message in read_catalogue(path)
+        if message.id
+    }
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_entry_is_empty_or_fuzzy_or_obsolete(path: Path) -> None:
     catalogue = read_catalogue(path)
-    assert [message.id for message in catalogue if message.id and (not message.string or message.fuzzy)] == []
+    assert [key for key, forms in keys_of(path).items() if not all(forms)] == []
+    assert [message.id for message in catalogue if message.id and message.fuzzy] == []
     assert list(catalogue.obsolete) == []
 
 
@@ -56,6 +68,41 @@ def test_a_sentence_takes_the_same_values_in_every_language(name: str) -> None:
     assert differing == {}
 
 
+@pytest.mark.parametrize("name", SPOKEN)
+def test_a_sentence_that_counts_has_a_form_for_every_count(name: str) -> None:
+    """Counted in every language, and nobody counts past gettext: no key ends in a form of its own beside it."""
+    languages = SPOKEN[name]
+    assert len({frozenset(language.plurals) for language in languages.values()}) == 1
+    for code, language in languages.items():
+        for key, plural in language.plurals.items():
+            for count in (0, 1, 2, 30):
+                assert language.text(key, count=count, **dict.fromkeys(placeholders(" ".join(plural.forms)) - {"count"}, "x"))
+            assert code != "en" or not re.search(r"%\(count\)s (?:time|pair|layer|degree)\b", plural(2))
+        beside = [
+            key for key in language.catalogue if key.rpartition(".")[0] in language.plurals and key.endswith((".one", ".other", ".some"))
+        ]
+        assert beside == []
+
+
+# Nouns of which there may be one only, and the keys where there never is: they are said beside several, or of a whole grid.
+MAY_BE_ONE = r"%\((\w+)\)s (?:layers|pairs|draws|specifications|degrees of freedom|times)\b"
+NEVER_ONE = ("count.", "captured.layers.", "specification.", "figure.specification", "figure.untrained_profile.seeds")
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_what_may_be_one_is_counted_by_the_catalogue(name: str) -> None:
+    """A placeholder beside a plural noun says "1 layers" for one of them: such a noun stands in a form of its own."""
+    language = SPOKEN[name]["en"]
+    found = {
+        key: match[0]
+        for key, sentence in language.catalogue.items()
+        if key not in language.plurals and not key.startswith(NEVER_ONE)
+        for match in re.finditer(MAY_BE_ONE, sentence)
+        if match[1] not in ("control_pairs", "df", "repetitions", "branch")
+    }
+    assert found == {}
+
+
 def test_no_sentence_is_left_that_nobody_asks_for() -> None:
     """A key is used when it stands in the sources, or a part of it before some dot is put together with values there."""
     kinds = ("*.py", "*.j2", "*.yaml")
@@ -67,7 +114,7 @@ def test_no_sentence_is_left_that_nobody_asks_for() -> None:
     )
     words = set(re.findall(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\.?", text))
     unused = []
-    for key in sorted({message.id for path in FILES for message in read_catalogue(path) if message.id}):
+    for key in sorted(set().union(*map(keys_of, FILES))):
         parts = key.split(".")
         beginnings = {".".join(parts[:count]) + "." for count in range(1, len(parts))}
         implied = parts[0] in ("figure", "table") and parts[-1] in ("caption", "alt", "how_to_read", "note") and parts[1] in words
@@ -81,7 +128,7 @@ def test_what_an_analysis_says_of_its_own_stands_in_one_place(name: str) -> None
     """A key of the common catalogue that an analysis says alike is there twice: whoever changes one forgets the other."""
     own = {code: {} for code in SPOKEN["common"]}
     for path in (ANALYSES[name].template_folder / ANALYSES[name].templates).rglob("languages/*/*.po"):
-        own[path.parent.name] |= {message.id: message.string for message in read_catalogue(path) if message.id}
+        own[path.parent.name] |= {key: forms[-1] for key, forms in keys_of(path).items()}
     behind = load_languages(*Assets.of(ANALYSES[name]).directories[:-1])
     twice = [key for key in own["en"] if all(behind[code].catalogue.get(key) == sentences[key] for code, sentences in own.items())]
     assert twice == []
