@@ -1,8 +1,9 @@
 """The document as a neutral tree: what is said and shown, in which order and under which number. HTML and PDF are made from it."""
 
 import datetime
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import matplotlib.pyplot
@@ -186,6 +187,8 @@ class Document:
         The same report in other languages: code (``vi``, ``vi-en``) -> relative address.
     data
         The bundle's tables: file name -> CSV.
+    texts
+        What readers may download besides: file name -> text.
     contents
         Whether the contents are listed on paper.
     """
@@ -209,6 +212,7 @@ class Document:
     data: Mapping[str, str]
     assets: Assets
     contents: bool = True
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def contents_begin_page(self) -> bool:
@@ -243,6 +247,11 @@ def look_up(facts: Mapping[str, Any], path: str, where: str) -> Any:
     return value
 
 
+def _one_line(text: str) -> str:
+    """In one line and with its accents composed: a name that was typed on another system is found by a search all the same."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
 class _TitleBlock(pydantic.BaseModel):
     """What a bundle may say for the title block: its strings go into heads, links and citations."""
 
@@ -262,11 +271,11 @@ class _TitleBlock(pydantic.BaseModel):
     @classmethod
     def _of_one_line(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return " ".join(value.split())
+            return _one_line(value)
         if isinstance(value, list):
-            return [" ".join(item.split()) for item in value]
+            return [_one_line(item) for item in value]
         if isinstance(value, dict):
-            return {key: " ".join(item.split()) for key, item in value.items()}
+            return {key: _one_line(item) for key, item in value.items()}
         return value
 
     @pydantic.field_validator("url")
@@ -496,6 +505,9 @@ class _Builder:
         if lost:
             raise InputError(f"{self.folder}: row(): no table row {lost[0]}; see row_id in document.yaml")
 
+    def texts_to_download(self) -> dict[str, str]:
+        return {name: text for writer in self.writers.values() for name, text in writer.files.items()}
+
     def cited(self) -> list[Reference]:
         keys = set().union(*(writer.cited for writer in self.writers.values()))
         return sorted((self.references[key] for key in keys), key=sort_key)
@@ -588,6 +600,7 @@ def build_document(
         edition=edition,
         alternates=dict(alternates or {}),
         data={f"{name}.csv": csv_text(table) for name, table in sorted(tables.items()) if file.data},
+        texts=builder.texts_to_download() if file.data else {},
         contents=file.contents,
         assets=assets,
     )

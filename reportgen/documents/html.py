@@ -85,9 +85,10 @@ def _switches(document: Document, languages_names: Mapping[str, str]) -> list[di
     switches = []
     for code, address in document.alternates.items():
         both = "-" in code
-        name = document.languages[0].text("interface.both_languages") if both else languages_names[code]
+        first = document.languages[0]
+        name = first.text("interface.both_languages") if both else languages_names[code]
         mark = code.upper().replace("-", "+")
-        words = name if both else document.languages[0].text("interface.read_in", language=name)
+        words = name if both else first.text("interface.read_in", language=first.name_of(code))
         switches.append({"code": code.partition("-")[0], "address": address, "name": name, "mark": mark, "words": words})
     return switches
 
@@ -129,7 +130,8 @@ def render_page(
         return side_by_side(by_language)
 
     sortable = any(isinstance(item, TableItem) and item.grid.sortable for item in document.items())
-    script = document.assets.text("report/sort.js") if target == "html" and sortable else ""
+    scripts = ("page", *(["sort"] if sortable else []))
+    script = "\n".join(document.assets.text(f"report/{name}.js") for name in scripts) if target == "html" else ""
     own = _own_reference(document)
     sections = [_section(section, languages, target) for section in document.sections]
     body = [section for section in sections if not section["appendix"]]

@@ -237,6 +237,11 @@ class Language:
         except KeyError as error:
             raise CatalogueError(f"{dict(spec)!r} lacks {error}") from None
 
+    def name_of(self, code: str) -> str:
+        """What this language calls another one, within a sentence."""
+        name = self.locale.languages.get(code.partition("-")[0], code)
+        return name[0].lower() + name[1:] if self._convention("language_name") == "lower" else name
+
     @property
     def decimal_sign(self) -> str:
         return babel.numbers.get_decimal_symbol(self.locale)

@@ -1,6 +1,7 @@
 """A document as an archival, tagged PDF: the same page as the HTML, laid out for A4."""
 
 import datetime
+import functools
 import hashlib
 import re
 from io import BytesIO
@@ -19,7 +20,7 @@ from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
 from reportgen.documents.pagination import Arrangement, arrange, draft, in_paragraphs, measure, rearranged
 from reportgen.documents.svg import Palette
-from reportgen.documents.tagging import FORMULA_MARK, finish
+from reportgen.documents.tagging import FORMULA_MARK, UNDATED, finish
 
 DRAFTS = 2
 # Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
@@ -43,6 +44,7 @@ class _Press:
         fonts = font_faces(lambda name: f"{SCHEME}fonts/{name}.ttf", "truetype")
         self._css = fonts + self._palette.paper_css() + style_sheet(document, "report", "paper")
         self.fonts: dict[str, bytes] = {}
+        self.mathml: dict[str, str] = {}
         self.pictures = {self._address(item.id): item.svg for item in document.items() if isinstance(item, FigureItem)}
 
     @staticmethod
@@ -59,6 +61,7 @@ class _Press:
         address = self._address(f"formula-{name}-{language.code}{'-inline' * inline}")
         self.pictures[address] = made.svg
         alt = language.text(formulas[name]["alt"])
+        self.mathml[alt] = made.mathml
         place = f"width:{made.width:.4f}em;height:{made.height:.4f}em" + (f";vertical-align:{-made.depth:.4f}em" if inline else "")
         return Markup('<img class="formula" style="{}" src="{}" alt="{}">').format(place, address, FORMULA_MARK + alt)
 
@@ -109,13 +112,17 @@ def _emptied(svg: str) -> str:
 
 
 def _attachments(document: Document) -> list[weasyprint.Attachment]:
-    """The tables behind the report as files within it, dated as the report is: a file's date is part of the PDF's bytes."""
-    date = document.date or datetime.date(1970, 1, 1)
-    midnight = datetime.datetime(date.year, date.month, date.day)
+    """The tables behind the report, and the text that was studied, as files within it."""
+    midnight = _midnight(document)
     return [
         weasyprint.Attachment(string=csv, name=name, description=name, created=midnight, modified=midnight, relationship="Data")
-        for name, csv in document.data.items()
+        for name, csv in (*document.data.items(), *document.texts.items())
     ]
+
+
+def _midnight(document: Document) -> datetime.datetime:
+    """The date of the files within the report is the report's own: it is part of the PDF's bytes."""
+    return datetime.datetime.combine(document.date, datetime.time()) if document.date else UNDATED
 
 
 def plan_pdf(document: Document) -> Arrangement:
@@ -142,14 +149,16 @@ def render_pdf(document: Document, arrangement: Arrangement | None = None) -> by
         press = _Press(document)
         source = press.page(arrangement)
         target = BytesIO()
-        identifier = hashlib.sha256("\0".join([source, *press.pictures.values(), *document.data.values()]).encode())
+        identifier = hashlib.sha256(
+            "\0".join([source, *press.pictures.values(), *document.data.values(), *document.texts.values()]).encode()
+        )
         for font in press.fonts.values():
             identifier.update(font)
         press.layout(source).write_pdf(
             target,
             pdf_variant="pdf/a-3a",
             pdf_identifier=identifier.digest()[:16],
-            finisher=finish,
+            finisher=functools.partial(finish, mathml=press.mathml, date=_midnight(document)),
             attachments=_attachments(document),
         )
         return target.getvalue()

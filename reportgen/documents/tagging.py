@@ -1,7 +1,8 @@
 """What the layout engine leaves undone for a tagged PDF (ISO 14289-1, PDF/UA-1), done just before the file is written."""
 
+import datetime
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pydyf
@@ -9,6 +10,8 @@ from weasyprint.formatting_structure import boxes
 from weasyprint.layout.absolute import AbsolutePlaceholder
 
 FORMULA_MARK = "\u2061"
+# A file within a PDF is dated: where the report has no date, by this.
+UNDATED = datetime.datetime(1970, 1, 1)
 PDFUA = (
     '<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/" pdfuaid:part="1"/>\n'
     # PDF/A wants every schema that it does not know itself to be described.
@@ -86,11 +89,38 @@ def _say_what_heads_what(pdf: pydyf.PDF, elements: list[pydyf.Dictionary]) -> No
             element["A"]["Scope"] = "/Column" if part == "/THead" else "/Row"
 
 
-def _tag_formulas(elements: list[pydyf.Dictionary]) -> None:
+def _tag_formulas(pdf: pydyf.PDF, elements: list[pydyf.Dictionary], mathml: Mapping[str, str], date: datetime.datetime) -> None:
+    """Formulas are what they are, with their words and, as an associated file (PDF/A-3), their MathML."""
+    files: dict[str, bytes] = {}
     for element in elements:
         if element["S"] == "/Figure" and "Alt" in element and element["Alt"].string.startswith(FORMULA_MARK):
+            words = element["Alt"].string.removeprefix(FORMULA_MARK)
             element["S"] = "/Formula"
-            element["Alt"] = pydyf.String(element["Alt"].string.removeprefix(FORMULA_MARK))
+            element["Alt"] = pydyf.String(words)
+            if words in mathml:
+                if words not in files:
+                    files[words] = _file(pdf, f"formula-{len(files) + 1}.mml", mathml[words], words, date)
+                element["AF"] = pydyf.Array([files[words]])
+
+
+def _file(pdf: pydyf.PDF, name: str, content: str, words: str, date: datetime.datetime) -> bytes:
+    """A file within the PDF; returns the reference to what describes it."""
+    data, day = content.encode(), pydyf.String(date.strftime("D:%Y%m%d%H%M%SZ"))
+    parameters = pydyf.Dictionary({"CreationDate": day, "ModDate": day, "Size": len(data)})
+    stream = pydyf.Stream([data], {"Type": "/EmbeddedFile", "Subtype": "/application#2Fmathml+xml", "Params": parameters})
+    pdf.add_object(stream)
+    described = pydyf.Dictionary(
+        {
+            "Type": "/Filespec",
+            "F": pydyf.String(name),
+            "UF": pydyf.String(name),
+            "EF": pydyf.Dictionary({"F": stream.reference, "UF": stream.reference}),
+            "AFRelationship": "/Supplement",
+            "Desc": pydyf.String(words),
+        }
+    )
+    pdf.add_object(described)
+    return bytes(described.reference)
 
 
 def _make_running_heads_artifacts(pdf: pydyf.PDF, elements: list[pydyf.Dictionary]) -> None:
@@ -140,13 +170,16 @@ def _claim_conformance(pdf: pydyf.PDF) -> None:
     metadata.stream = [part.replace(b"</rdf:RDF>", PDFUA.encode() + b"</rdf:RDF>") for part in metadata.stream]
 
 
-def finish(document: Any, pdf: pydyf.PDF) -> None:
-    """WeasyPrint's ``finisher``: languages, scopes of table heads, formulas, running heads, words for links, the claim to PDF/UA-1."""
+def finish(document: Any, pdf: pydyf.PDF, *, mathml: Mapping[str, str] | None = None, date: datetime.datetime = UNDATED) -> None:
+    """WeasyPrint's ``finisher``: languages, scopes of table heads, formulas, running heads, words for links, the claim to PDF/UA-1.
+
+    `mathml` is that of each formula, by its words; `date` that of the files which hold it.
+    """
     root = _target(pdf, pdf.catalog["StructTreeRoot"])
     elements = list(_tree(pdf, _target(pdf, root["K"][0])))
     _name_languages(document, pdf, elements)
     _say_what_heads_what(pdf, elements)
-    _tag_formulas(elements)
+    _tag_formulas(pdf, elements, mathml or {}, date)
     _gather_links(pdf, elements[0], None, _target(pdf, root["ParentTree"])["Nums"])
     _make_running_heads_artifacts(pdf, elements)
     _describe_links(document)

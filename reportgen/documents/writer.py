@@ -1,5 +1,6 @@
 """What prose may say: the functions of the templates, in one language."""
 
+import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class Writer:
         Keys of the references met so far.
     linked_rows
         Anchors of the table rows that links lead to.
+    files
+        Name -> text of what readers may download.
     """
 
     FUNCTIONS: ClassVar[tuple[str, ...]] = (
@@ -81,6 +84,7 @@ class Writer:
         "formula",
         "cite",
         "cite_text",
+        "download",
         "language",
         "edition",
     )
@@ -95,6 +99,7 @@ class Writer:
     edition: str = "report"
     cited: set[str] = field(default_factory=set)
     linked_rows: set[str] = field(default_factory=set)
+    files: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._environment = self.assets.environment()
@@ -127,6 +132,7 @@ class Writer:
             "formula": self.formula,
             "cite": self.cite,
             "cite_text": self.cite_text,
+            "download": self.download,
         }
 
     def text(self, key: str, **values: Any) -> Markup:
@@ -143,8 +149,16 @@ class Writer:
         return {name: self.language.format(value) for name, value in values.items()}
 
     def sentence_of(self, finding: Mapping[str, Any]) -> Markup:
-        """The sentence of a finding."""
-        return self.text(finding["key"], **finding.get("values", {}))
+        """The sentence of a finding; values lead to the rows that its ``rows`` names for them, or for the words that they begin with."""
+        values, rows = finding.get("values", {}), finding.get("rows", {})
+        led = {name: self._led(name, value, rows) for name, value in values.items()} if rows else values
+        return self.text(finding["key"], **led)
+
+    def _led(self, name: str, value: Any, rows: Mapping[str, Mapping[str, str]]) -> Any:
+        beginning = next((each for each in rows if name == each or name.startswith(f"{each}_")), None)
+        if beginning is None:
+            return value
+        return self.row(rows[beginning]["table"], rows[beginning]["row"], self.language.format(value))
 
     def verdict(self, verdict: str) -> Markup:
         """A verdict's sign and word."""
@@ -165,6 +179,13 @@ class Writer:
         anchor = row_anchor(table, key)
         self.linked_rows.add(anchor)
         return Markup('<a class="row" href="#{}">{}</a>').format(anchor, words)
+
+    def download(self, name: str, text: str) -> Markup:
+        """A link by which a text is downloaded as a file, named by the file in every language; on paper the file is attached."""
+        self.files[name] = text
+        content = base64.b64encode(text.encode()).decode("ascii")
+        link = Markup('<p class="tools"><a download="{}" href="data:text/plain;charset=utf-8;base64,{}">{}</a></p>')
+        return link.format(name, content, name)
 
     def lines(self, count: int) -> Markup:
         """Ruled lines to write on, by hand."""

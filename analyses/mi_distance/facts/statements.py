@@ -1,6 +1,6 @@
 """Which sentence is true of each statement, and the numbers to put into it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from analyses.mi_distance.facts.rows import band_values, part_of, verdict_row
@@ -42,6 +42,10 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
             "verdict": verdict,
             "key": _key(f"finding.{name}", verdict, side),
             "values": values,
+            # Of several parts the numbers stand with the parts.
+            "rows": _rows("verdicts", lambda estimator: f"{conclusion['statement']}-{estimator}-{control}", parts[0]["estimators"])
+            if len(parts) == 1
+            else {},
         },
         "parts": parts if len(parts) > 1 else [],
         # Of one part alone the statement's own sentence is the finding.
@@ -115,9 +119,17 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, 
         "verdict": part["verdict"],
         "key": _key(f"part.{measure}", part["verdict"], side),
         "says": _says(measure, part["verdict"], part["side"], values),
+        "estimators": list(by_estimator),
+        "rows": _rows("parts", lambda estimator: f"{measure}-{estimator}", list(by_estimator)),
         "alone": None if str(side).startswith("unjudged") else _alone(part["verdict"], by_estimator),
         "values": values,
     }
+
+
+def _rows(table: str, row: Callable[[str], str], estimators: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The rows of a table where the numbers of each estimator stand; a count of layers stands in the first estimator's."""
+    found = {estimator: {"table": table, "row": row(estimator)} for estimator in estimators}
+    return found | {name: found[estimators[0]] for name in ("where", "where_other") if estimators}
 
 
 def _of_tau_range(

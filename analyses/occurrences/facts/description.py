@@ -63,6 +63,7 @@ def text_segments(study: Study) -> dict[str, Any] | None:
     # Special tokens stand for no part of the text, and those of a prefix lie before it.
     tokens, words = sum(end > max(start, 0) for start, end in offsets), len(text.split())
     return {
+        "text": text,
         "segments": segments,
         "prefix_tokens": study["text"].get("prefix_tokens", 0),
         "splits": splits,
