@@ -51,6 +51,10 @@ def data_uri(content: str | bytes, media_type: str) -> str:
     return f"data:{media_type}{charset};base64,{base64.b64encode(data).decode('ascii')}"
 
 
+def _no_empty_lines(text: str) -> str:
+    return re.sub(r"\n\s*\n+", "\n", text)
+
+
 def _own_reference(document: Document) -> Reference:
     first = document.languages[0].code
     fields = {"institution": document.particulars["institution"][first]} if "institution" in document.particulars else {}
@@ -131,7 +135,7 @@ def render_page(
 
     sortable = any(isinstance(item, TableItem) and item.grid.sortable for item in document.items())
     scripts = ("page", *(["sort"] if sortable else []))
-    script = "\n".join(document.assets.text(f"report/{name}.js") for name in scripts) if target == "html" else ""
+    script = _no_empty_lines("\n".join(document.assets.text(f"report/{name}.js") for name in scripts)) if target == "html" else ""
     own = _own_reference(document)
     sections = [_section(section, languages, target) for section in document.sections]
     body = [section for section in sections if not section["appendix"]]
@@ -249,4 +253,4 @@ def render_html(document: Document, language_names: Mapping[str, str] | None = N
     css = fonts + palette.screen_css() + style_sheet(document, "report", "screen")
     page = render_page(document, "html", css, drawing, None, language_names, site)
     page, _ = with_fonts(isolated(shapeless_replaced(page)), lambda _, font: data_uri(font.woff2(), "font/woff2"), "woff2")
-    return re.sub(r"\n\s*\n+", "\n", page).lstrip()
+    return _no_empty_lines(page).lstrip()

@@ -95,19 +95,54 @@ def _verdict_rows(comparison: Comparison, pages: Pages) -> Iterator[dict[str, An
 
 
 def _number_row(movement: Movement, pages: Pages) -> dict[str, Any]:
+    named = {"quantity": movement.quantity, "words": _quantity(movement.quantity, pages)}
     if movement.reason == "no longer there":
-        return {"quantity": movement.quantity, "reason": pages.both("compare.gone")}
+        return {**named, "reason": pages.both("compare.gone")}
     shapes = re.fullmatch(r"another shape: (.*) before, (.*) now", movement.reason)
     if shapes:
-        return {"quantity": movement.quantity, "reason": pages.both("compare.shape", old=shapes[1], new=shapes[2])}
+        said = {
+            language.code: language.text("compare.shape", old=_shape(shapes[1], language), new=_shape(shapes[2], language))
+            for language in pages.languages
+        }
+        return {**named, "reason": pages.each(said)}
     return {
-        "quantity": movement.quantity,
+        **named,
         "reason": None,
         "moved": pages.both("compare.moved_count", moved=movement.moved, total=movement.total),
         "where": _place(movement.place, pages),
         "old": _value(movement.old, pages),
         "new": _value(movement.new, pages),
     }
+
+
+def _quantity(name: str, pages: Pages) -> Markup | None:
+    """What a quantity is called in every language; None where some language has no words for it."""
+    words = {language.code: _words(name.removeprefix("activations: "), language) for language in pages.languages}
+    return pages.each({code: each for code, each in words.items() if each}) if all(words.values()) else None
+
+
+def _words(name: str, language: Language) -> str | None:
+    """A quantity in words: its own, or those of what is left when a beginning or an end that the catalogue knows is taken from its name."""
+    if f"compare.quantity.{name}" in language.catalogue:
+        return language.text(f"compare.quantity.{name}")
+    parts = name.split("_")
+    for count in range(1, len(parts)):
+        end, beginning = "_".join(parts[-count:]), "_".join(parts[:count])
+        for key, rest in ((f"compare.suffix.{end}", parts[:-count]), (f"compare.prefix.{beginning}", parts[count:])):
+            inner = _words("_".join(rest), language) if key in language.catalogue else None
+            if inner:
+                return language.text(key, quantity=inner)
+    return None
+
+
+def _shape(shape: str, language: Language) -> str:
+    """``2 branch x 30 layer`` in words; a single value is said to be one."""
+    sizes = re.findall(r"(\d+) (\w+)", shape)
+    if not sizes:
+        return language.text("compare.scalar")
+    return " × ".join(
+        f"{size} {language.catalogue.get(f'compare.place.{name}', name.replace('_', ' ')).rstrip(':')}" for size, name in sizes
+    )
 
 
 def _place(place: Sequence[tuple[str, str]], pages: Pages) -> Markup:

@@ -94,7 +94,11 @@ def test_run_writes_every_file_of_the_contract(whole):
     for place in ("", "vi/", "en/"):
         figures = {name for name in found if name.startswith(f"{place}figures/") and name.endswith(".svg")}
         assert len(figures) >= 10
-    rest = {name for name in found if not name.startswith(("bundle/", "figures/", "vi/figures/", "en/figures/"))} - documents
+        assert {name.replace(".svg", ".png") for name in figures} <= found.keys()
+        tables = {name for name in found if name.startswith(f"{place}tables/")}
+        assert {f"{place}tables/verdicts.tex", f"{place}tables/verdicts.html"} <= tables
+    beside = tuple(f"{place}{kind}/" for place in ("", "vi/", "en/") for kind in ("figures", "tables"))
+    rest = {name for name in found if not name.startswith(("bundle/", *beside))} - documents
     assert rest == set()
     assert all(path.stat().st_size > 0 for path in found.values())
 

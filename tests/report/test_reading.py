@@ -3,7 +3,9 @@
 import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
+import outloud
 import pypdf
 import pytest
 
@@ -30,6 +32,18 @@ def document_of(results, codes, edition="report"):
     )
 
 
+# What the check takes for running heads on three pages: titles within figures that stand at a page's top, and a table's heads, which
+# are repeated where it goes on.
+NO_FAULT = {"PAG-001"}
+
+
+def check_aloud(file):
+    """What the PDF says out loud: no error, and no warning but that."""
+    found = outloud.check(str(file)).findings
+    assert [(each.rule, each.severity, each.message) for each in found if each.severity == "error"] == []
+    assert {each.rule for each in found if each.severity == "warning"} <= NO_FAULT
+
+
 def first_page_of(pdf, heading):
     """The page, counted from 1, on which a section begins."""
 
@@ -46,6 +60,7 @@ def test_pages(coffee, codes, tmp_path):
     assert coffee.study["layers"] == 30
     file = tmp_path / "report.pdf"
     file.write_bytes(render_pdf(document))
+    check_aloud(file)
     pdf = pypdf.PdfReader(file)
     appendix = next(section for section in document.sections if section.appendix)
     introduction = document.sections[0]
@@ -66,7 +81,23 @@ def test_the_summary_is_the_first_pages(coffee, codes, tmp_path):
     assert summary.sections == ()
     file = tmp_path / "summary.pdf"
     file.write_bytes(render_pdf(summary))
+    check_aloud(file)
     assert len(pypdf.PdfReader(file).pages) <= FIRST_PAGES
+
+
+@pytest.mark.parametrize("edition", ["handout", "handout-key"])
+def test_the_worksheet_says_all_of_itself_out_loud(coffee, edition, tmp_path):
+    file = tmp_path / f"{edition}.pdf"
+    file.write_bytes(render_pdf(document_of(coffee.results, ("vi", "en"), edition)))
+    check_aloud(file)
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_anchors_are_those_of_the_list(coffee_reports, code):
+    """Whoever has linked to a section, figure, table or row arrives there in the next version too: the list only grows."""
+    kept = (Path(__file__).parent / "anchors.txt").read_text(encoding="utf-8").split()
+    page = re.sub(r"<svg.*?</svg>", "", coffee_reports[code].html, flags=re.DOTALL)
+    assert set(kept) <= set(re.findall(r' id="([^"]*)"', page))
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])
@@ -109,6 +140,24 @@ STRUCK = {
         "biến thứ bậc",
         "bằng English",
         "bằng chứng của việc học",
+        "bỏ ra",
+        "khoảng biến thiên",
+        "lân cận gần thứ",
+        "Đường cong phương án",
+        "Jackknife thường",
+        "bốn ý",
+        "xem đến",
+        "đi đến năm mệnh đề",
+        "thiên về phía lớn",
+        "Điều mà 7",
+        "lớn hơn không",
+        "bằng không",
+        "là do ngẫu nhiên",
+        "kết luận tính từ số liệu",
+        "chỉ được tính là một",
+        "cao hơn ở lần lượt",
+        "chép",
+        "bạn",
     ],
     "en": [
         "0 and 0",
@@ -127,6 +176,13 @@ STRUCK = {
         "is ordinal",
         "errs on the wide side",
         "an end of the stated range",
+        "no evidence of learning",
+        "another order of size",
+        "held against",
+        "has not been shown",
+        "do not differ by a constant shift",
+        "an occurrence, so",
+        "Under the line",
     ],
 }
 BOTH = [
@@ -139,6 +195,8 @@ BOTH = [
     r"\bSupported: \d",
     r"(?<![\d.,−])0 and 0\b",
     r"\blần lượt 0\b",
+    r"(?:^|[.:;] )Trừ ",  # at the head of a sentence it is "except"
+    r"\b(?:các )?tầng \d+ đến \d+\b.{0,3}\(1 ",
     r"\b([^\W\d]+ [^\W\d]+) \1\b",  # the same two words twice, such as "mô hình mô hình"
     r"\b(the|a|an|of|in|to|is|and|with) \1\b",
 ]

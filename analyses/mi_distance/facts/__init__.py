@@ -28,6 +28,7 @@ from analyses.mi_distance.facts.statements import lesson_sentences, other_verdic
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.occurrences.facts.common import common_facts, conclusion_lists
 from analyses.occurrences.facts.counts import counted
+from analyses.occurrences.layer_numbers import studied
 from analyses.protocol import Results
 from analyses.statistics.verdicts import VERDICTS
 
@@ -55,7 +56,7 @@ def facts(results: Results) -> dict[str, Any]:
         "significance": significance_table(dataset, settings["alpha"]),
         "significant": significant_counts(dataset, settings["alpha"]),
         "bias": bias_shares(dataset),
-        "tau": tau_description(dataset, settings["alpha"]),
+        "tau": tau_description(dataset, settings["alpha"], studied(study)),
         "controls": control_facts(dataset, study),
         "position": position_facts(dataset, study),
         "study_prefix": study["provenance"].get("prefix"),

@@ -1,5 +1,6 @@
 """What the layers show, counted: significance under every correction, taus, bias, power, agreement of the estimators."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,8 +72,11 @@ def bias_shares(dataset: xr.Dataset) -> dict[str, Any]:
     return {branch: percent(value) if is_number(value) else None for branch, value in found.items()}
 
 
-def tau_description(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
-    """Per estimator and branch: the mean tau, the layers with a negative one, and those where the Mantel test shows it."""
+def tau_description(dataset: xr.Dataset, alpha: float, numbers: Sequence[int]) -> dict[str, Any]:
+    """Per estimator and branch: the mean tau, its extremes and their layers, and in how many it is negative, and is so by the Mantel test.
+
+    `numbers` are those of the layers, as the model counts them.
+    """
     described: dict[str, Any] = {"testable": bool(np.isfinite(dataset.kendall_tau).any(dim="layer").all())}
     for estimator in CO_PRIMARY:
         described[estimator] = {}
@@ -81,7 +85,9 @@ def tau_description(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
             described[estimator][branch] = {
                 "mean": number(np.nanmean(tau), 2, unit=True) if np.isfinite(tau).any() else None,
                 "lowest": number(np.nanmin(tau), 2, unit=True) if np.isfinite(tau).any() else None,
+                "lowest_layer": str(numbers[int(np.nanargmin(tau))]) if np.isfinite(tau).any() else None,
                 "highest": number(np.nanmax(tau), 2, unit=True) if np.isfinite(tau).any() else None,
+                "highest_layer": str(numbers[int(np.nanargmax(tau))]) if np.isfinite(tau).any() else None,
                 "negative": int(np.sum(tau < 0)),
                 "mantel": int(np.sum(dataset.mantel_p.sel(estimator=estimator, branch=branch).values < alpha)),
                 "kendall": int(np.sum(dataset.kendall_p.sel(estimator=estimator, branch=branch).values < alpha)),

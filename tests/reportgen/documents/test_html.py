@@ -80,7 +80,7 @@ def test_nothing_is_loaded_from_elsewhere_and_nothing_runs(pages: dict[str, str]
 
 
 def test_the_only_script_is_the_one_that_the_policy_names(pages: dict[str, str]) -> None:
-    """It sorts the long table; by its hash nothing else can run."""
+    """It shows rows beside their numbers and sorts the long table; by its hash nothing else can run."""
     page = pages["en"]
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
     assert len(scripts) == page.count("<script") == 1
@@ -88,7 +88,8 @@ def test_the_only_script_is_the_one_that_the_policy_names(pages: dict[str, str])
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     assert re.findall(r"script-src ([^;]*);", policy[1]) == [f"'sha256-{digest}'"]
-    assert scripts[0] == Assets.default().text("report/sort.js")
+    written = "\n".join(Assets.default().text(f"report/{name}.js") for name in ("page", "sort"))
+    assert [line for line in scripts[0].splitlines() if line] == [line for line in written.splitlines() if line]
 
 
 def test_cells_of_a_sortable_table_say_what_they_are_sorted_by(pages: dict[str, str]) -> None:
@@ -128,7 +129,8 @@ def test_a_section_can_be_read_in_another_language_from_where_one_is(pages: dict
 def test_downloads_hold_the_figure_and_its_numbers(pages: dict[str, str]) -> None:
     page = Page(pages["en"])
     files = {attributes["download"]: attributes["href"] for _, attributes in page.elements if "download" in attributes}
-    assert set(files) == {"profile.svg", "profile.csv", "scatter.svg", "scatter.csv", "references.bib"}
+    tables = {f"{name}.{kind}" for name in ("layers", "verdicts") for kind in ("tex", "html")}
+    assert set(files) == {"profile.svg", "profile.csv", "scatter.svg", "scatter.csv", "references.bib", *tables}
     numbers = base64.b64decode(files["profile.csv"].partition("base64,")[2]).decode().splitlines()
     assert numbers[0] == "layer,attention,attention_tau,mlp,mlp_tau,p"
     assert len(numbers) == 31

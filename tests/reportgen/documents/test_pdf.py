@@ -3,10 +3,12 @@
 import dataclasses
 import io
 import re
+import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+import pymupdf
 import pytest
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, NullObject
@@ -106,6 +108,44 @@ def test_formulas_and_figures_are_tagged_with_words(readers: dict[str, PdfReader
     assert [words.split(":")[0] for words in figures] == ["Line chart over 30 layers", "Scatter plot"]
 
 
+def test_formulas_have_their_mathml_with_them(papers: dict[str, bytes], readers: dict[str, PdfReader]) -> None:
+    """An associated file (PDF/A-3, ISO 32000-2 14.13) of each formula, in the language's decimal sign and with the report's date."""
+    for code, sign in (("vi", ","), ("en", ".")):
+        formulas = [element for element in structure(readers[code]) if element["/S"] == "/Formula"]
+        assert formulas
+        for formula in formulas:
+            (described,) = [each.get_object() for each in formula["/AF"]]
+            assert (described["/Type"], described["/AFRelationship"]) == ("/Filespec", "/Supplement")
+            assert described["/Desc"] == formula["/Alt"]
+            held = described["/EF"]["/F"].get_object()
+            assert held["/Subtype"] == "/application/mathml+xml"
+            assert held["/Params"]["/CreationDate"] == held["/Params"]["/ModDate"] == "D:20261124000000Z"
+            root = ElementTree.fromstring(held.get_data())
+            assert root.tag == "{http://www.w3.org/1998/Math/MathML}math"
+            assert not any(re.fullmatch(rf"\d+[^\d{sign}]\d+", text) for text in root.itertext())
+
+
+def test_feet_and_heads_are_in_both_languages(readers: dict[str, PdfReader], documents: dict[str, Document]) -> None:
+    words = documents["vi-en"].running_title
+    assert words["vi"] != words["en"]
+    for page in readers["vi-en"].pages:
+        text = " ".join(page.extract_text().split())
+        assert f"{words['vi']} / {words['en']}" in text
+    last = " ".join(readers["vi-en"].pages[-1].extract_text().split())
+    assert "Tài liệu tham khảo" in last
+
+
+def test_words_wider_than_the_page_break(documents: dict[str, Document]) -> None:
+    """In the title, and in what stands below it."""
+    long = "w" * 180
+    document = documents["en"]
+    particulars = {name: {"en": long} for name in document.particulars}
+    wide = dataclasses.replace(document, title={"en": long}, subtitle={"en": long}, particulars=particulars)
+    with pymupdf.open(stream=render_pdf(wide)) as pages:
+        for word in pages[0].get_text("words"):
+            assert word[2] <= pages[0].rect.width - 40
+
+
 def spoken(reader: PdfReader) -> dict[str, str]:
     """What a screen reader would say in each language, by the elements' own language or that of what holds them."""
     numbers = {page.indirect_reference.idnum: number for number, page in enumerate(reader.pages) if page.indirect_reference}
@@ -185,8 +225,8 @@ def test_tables_are_attached_with_the_report_s_date(
 ) -> None:
     reader = readers["vi-en"]
     attached = {name: contents[0].decode() for name, contents in reader.attachments.items()}
-    assert attached == documents["vi-en"].data
-    assert list(attached) == sorted(attached)
+    formulas = {name for name in attached if name.endswith(".mml")}
+    assert {name: text for name, text in attached.items() if name not in formulas} == documents["vi-en"].data
     assert attached["layers.csv"].startswith("layer,")
     root = reader.trailer["/Root"]
     files = [reference.get_object() for reference in root["/AF"]]

@@ -40,10 +40,10 @@ def render_elsewhere(folder: Path, **environment: str) -> dict[str, str]:
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     first = render_elsewhere(tmp_path / "a", PYTHONHASHSEED="1", TZ="Asia/Ho_Chi_Minh", LANG="C.UTF-8", HOME=str(tmp_path / "a"))
     second = render_elsewhere(tmp_path / "another", PYTHONHASHSEED="77", TZ="America/Lima", LANG="de_DE.UTF-8", LC_ALL="C", USER="somebody")
-    assert sorted(first) == [
-        "en/figures/profile.svg", "en/figures/scatter.svg", "en/report.html", "en/report.pdf",
-        "figures/profile.svg", "figures/scatter.svg", "report.html", "report.pdf",
-    ]  # fmt: skip
+    beside = [f"figures/{name}.{kind}" for name in ("profile", "scatter") for kind in ("png", "svg")]
+    beside += [f"tables/{name}.{kind}" for name in ("layers", "verdicts") for kind in ("html", "tex")]
+    documents = [*beside, "report.html", "report.pdf"]
+    assert sorted(first) == sorted([*documents, *(f"en/{name}" for name in documents)])
     assert first == second
 
 
@@ -54,13 +54,14 @@ def test_a_second_rendering_in_the_same_process_is_the_same(trial_module: Module
         files = render_documents(analysis.run(None, None), analysis, tmp_path / name, languages=["vi"], templates=FIXTURE)
         digests.append([hashlib.sha256(file.read_bytes()).hexdigest() for file in files])
     assert digests[0] == digests[1]
-    assert [file.name for file in sorted((tmp_path / "a" / "vi").iterdir())] == ["figures", "report.html", "report.pdf"]
+    assert [file.name for file in sorted((tmp_path / "a" / "vi").iterdir())] == ["figures", "report.html", "report.pdf", "tables"]
 
 
 def test_chosen_formats_only(trial_module: ModuleType, tmp_path: Path) -> None:
     analysis = trial_module.TrialAnalysis(layers=4)
     files = render_documents(analysis.run(None, None), analysis, tmp_path, languages=["en"], formats=["html"], templates=FIXTURE)
-    assert {file.suffix for file in files} == {".svg", ".html"}
+    assert {file.suffix for file in files} == {".svg", ".png", ".tex", ".html"}
+    assert {file.name for file in files if file.parent.name == "en"} == {"report.html"}
 
 
 @pytest.mark.parametrize(

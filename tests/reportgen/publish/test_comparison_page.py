@@ -9,7 +9,8 @@ from analyses import mi_distance
 from analyses.protocol import Results
 from reportgen.bundle import write_bundle
 from reportgen.cli import app
-from reportgen.publish.comparison import comparison_page
+from reportgen.documents import Assets, load_languages
+from reportgen.publish.comparison import _shape, _words, comparison_page
 
 
 @pytest.fixture
@@ -42,6 +43,8 @@ def test_the_page_says_what_moved_in_both_languages(bundle, moved):
     assert "ước lượng: histogram, nhánh: chú ý, tầng 3" in words
     assert "estimator: histogram, branch: attention, layer 3" in words
     assert "1 trên 24 / 1 of 24" in words
+    # A quantity is named in words, in either language, beside the name that it has in the file.
+    assert "Thông tin tương hỗ trung bình / Mean mutual information mean_mutual_information" in words
     assert re.search(r"seed 20 1234", words)
     assert "versions.numpy" in words
     assert page.count('class="figure"') == 2
@@ -82,3 +85,17 @@ def test_exit_codes_with_a_page(bundle, moved, tmp_path):
     assert call(baseline, moved, "--update") == 0
     assert "versions.numpy" in page.read_text(encoding="utf-8")
     assert call(baseline, moved) == 0
+
+
+def test_every_quantity_has_words_in_every_language(computed):
+    """No name of a variable stands alone on a page for readers, and another shape is said in words too."""
+    assets = Assets.of(mi_distance.analysis)
+    languages = load_languages(*assets.directories, analysis="mi_distance")
+    for code, language in languages.items():
+        said = {name: _words(name, language) for name in map(str, computed.dataset.data_vars)}
+        assert [name for name, words in said.items() if words is None] == []
+        assert [words for words in said.values() if "_" in words or "%(" in words] == []
+        assert len(set(said.values())) > 0.9 * len(said)
+        shape = {"vi": "2 nhánh × 30 tầng", "en": "2 branch × 30 layer"}[code]
+        assert _shape("2 branch x 30 layer", language) == shape
+        assert _shape("a single value", language) == {"vi": "một giá trị", "en": "a single value"}[code]
