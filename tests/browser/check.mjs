@@ -114,6 +114,40 @@ async function lively (file) {
   await page.close()
 }
 
+// A number shows its row on focus and hover and hides it again; a figure fills the window and goes back.
+async function opening (file) {
+  const page = await opened(file, 1280, 'light')
+  const links = await page.$$('main a.row')
+  if (links.length) {
+    const popUp = () => page.evaluate(() => {
+      const box = document.querySelector('.pop-up')
+      const place = box.getBoundingClientRect()
+      return { shown: box.checkVisibility(), inside: place.left >= 0 && place.right <= innerWidth, words: box.textContent }
+    })
+    const [link] = links
+    const row = await link.evaluate(link => document.getElementById(link.hash.slice(1)).cells[0].textContent)
+    await link.focus()
+    const focused = await popUp()
+    if (!focused.shown || !focused.inside || !focused.words.includes(row)) say(file, `focus on a number: ${JSON.stringify(focused)}`)
+    await page.keyboard.press('Escape')
+    if ((await popUp()).shown) say(file, 'Escape leaves the row shown')
+    await links[1].hover()
+    if (!(await popUp()).shown) say(file, 'a number shows no row when pointed at')
+    await page.mouse.move(0, 0)
+    if ((await popUp()).shown) say(file, 'a row stays when nothing points at its number')
+    await Promise.all([page.waitForFunction(hash => location.hash === hash, {}, await link.evaluate(link => link.hash)), link.evaluate(link => link.click())])
+  }
+  const figure = () => page.evaluate(() => {
+    const box = document.querySelector('.figure .scroll').getBoundingClientRect()
+    return box.top === 0 && box.left === 0 && box.height >= innerHeight - 1
+  })
+  await page.evaluate(() => document.querySelector('.figure .tools a').click())
+  if (!await figure()) say(file, 'a figure does not fill the window')
+  await page.keyboard.press('Escape')
+  if (await figure()) say(file, 'a figure stays in the window')
+  await page.close()
+}
+
 // What a reader without scripts, or on paper, gets: all text of the page as it stands in the file.
 async function readable (file) {
   const text = page => page.evaluate(() => [...document.querySelectorAll('main p, main li, main td, main th, main h2, main h3')]
@@ -151,6 +185,7 @@ for (const file of files) {
   }
   await keyboard(file)
   await lively(file)
+  await opening(file)
   await readable(file)
 }
 await browser.close()
