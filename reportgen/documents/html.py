@@ -63,7 +63,7 @@ def _own_reference(document: Document) -> Reference:
     year = str(document.date.year) if document.date else ""
     name = plain_letters(Person.of(document.authors[0]).family) if document.authors else ""
     key = re.sub(r"[^a-z]", "", name) or "report"
-    return Reference(f"{key}{year}", "misc", document.authors, year, document.title[first], fields)
+    return Reference(f"{key}{year}", "misc", document.authors, year, document.title[first], fields, language=first)
 
 
 def bibliography(document: Document) -> str:

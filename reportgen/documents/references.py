@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -19,7 +20,7 @@ FIELDS = ("journal", "book", "volume", "issue", "pages", "edition", "publisher",
 class Reference:
     """One source; `authors` are written ``Family, Given`` (an organisation without a comma).
 
-    The report's own entry may be without authors or year: only what the settings give is known of it.
+    The report's own entry may be without authors or year: only what the settings give is known of it. Its title is in `language`, where that is known.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Reference:
     title: str
     fields: Mapping[str, str]
     editors: tuple[str, ...] = ()
+    language: str = ""
 
     @property
     def link(self) -> str | None:
@@ -46,7 +48,7 @@ def load_references(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Referenc
             authors = tuple(entry["authors"])
         except KeyError as error:
             raise InputError(f"references.yaml: {key} lacks {error}") from None
-        unknown = entry.keys() - {"type", "title", "year", "authors", "editors", *FIELDS}
+        unknown = entry.keys() - {"type", "title", "year", "authors", "editors", "language", *FIELDS}
         if kind not in BIBTEX_TYPES or unknown:
             raise InputError(
                 f"references.yaml: {key}: type must be one of {', '.join(BIBTEX_TYPES)}; fields {', '.join(FIELDS)}; not {sorted(unknown)}"
@@ -55,7 +57,9 @@ def load_references(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Referenc
         link = fields.get("url", "https://")
         if not link.startswith(("https://", "http://")):
             raise InputError(f"references.yaml: {key}: url must begin with https://")
-        references[key] = Reference(key, kind, authors, year, title, fields, tuple(entry.get("editors", ())))
+        references[key] = Reference(
+            key, kind, authors, year, title, fields, tuple(entry.get("editors", ())), str(entry.get("language", "en"))
+        )
     return references
 
 
@@ -109,11 +113,19 @@ def _closed(words: Markup) -> Markup:
     return words + (Markup(" ") if words.striptags().endswith((".", "?")) else Markup(". "))
 
 
+def _spoken(words: str, reference: Reference, language: Language) -> Markup:
+    """The words of a title, marked with its language where the list is in another one: a screen reader takes another voice."""
+    if reference.language in ("", language.code):
+        return Markup("{}").format(words)
+    return Markup('<span lang="{}">{}</span>').format(reference.language, words)
+
+
 def entry(reference: Reference, language: Language) -> Markup:
     """One line of the list of references, with its link."""
     fields = reference.fields
     standalone = reference.type in ("book", "misc")
-    title = Markup("<i>{}</i>").format(reference.title) if standalone else Markup("{}").format(reference.title)
+    spoken = partial(_spoken, reference=reference, language=language)
+    title = Markup("<i>{}</i>").format(spoken(reference.title)) if standalone else spoken(reference.title)
     if "edition" in fields:
         title += Markup(" ({})").format(fields["edition"])
     year = Markup(" ({})").format(reference.year) if reference.year else Markup("")
@@ -126,9 +138,9 @@ def entry(reference: Reference, language: Language) -> Markup:
             if reference.editors
             else Markup("")
         )
-        parts.append(Markup("{} {}<i>{}</i>").format(language.text("interface.reference_in"), editors, fields.get("book", "")))
+        parts.append(Markup("{} {}<i>{}</i>").format(language.text("interface.reference_in"), editors, spoken(fields.get("book", ""))))
     elif "journal" in fields:
-        parts.append(Markup("<i>{}</i>").format(fields["journal"]))
+        parts.append(Markup("<i>{}</i>").format(spoken(fields["journal"])))
     if "volume" in fields:
         parts.append(
             Markup(", <i>{}</i>").format(fields["volume"]) + (Markup("({})").format(fields["issue"]) if "issue" in fields else Markup(""))

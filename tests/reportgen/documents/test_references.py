@@ -89,5 +89,14 @@ def test_what_is_unknown_of_a_source_is_left_out() -> None:
     )
 
 
+def test_titles_in_another_language_are_marked() -> None:
+    source = REFERENCES["kraskov2004"]
+    assert '<span lang="en">Estimating mutual information</span>' in entry(source, KNOWN["vi"])
+    assert '<i><span lang="en">Physical Review E</span></i>' in entry(source, KNOWN["vi"])
+    assert "<span" not in entry(source, KNOWN["en"])
+    (french,) = load_references({"a": {**DATA["kraskov2004"], "language": "fr"}}).values()
+    assert 'lang="fr"' in entry(french, KNOWN["en"])
+
+
 def test_a_key_has_no_diacritics() -> None:
     assert plain_letters("Nguyễn Đức Ångström") == "nguyen duc angstrom"
