@@ -20,7 +20,8 @@ FIELDS = ("journal", "book", "volume", "issue", "pages", "edition", "publisher",
 class Reference:
     """One source; `authors` are written ``Family, Given`` (an organisation without a comma).
 
-    The report's own entry may be without authors or year: only what the settings give is known of it. Its title is in `language`, where that is known.
+    The report's own entry may be without authors or year: only what the settings give is known of it.
+    Its title is in `language`, where that is known.
     """
 
     key: str
