@@ -1,8 +1,10 @@
 """A report that is read to its end: its length, its first pages, and what no report says, in planted worlds of many verdicts."""
 
+import base64
 import re
 from collections import Counter
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import outloud
@@ -280,3 +282,16 @@ def test_html_of_the_summary_stands_alone(coffee):
         "http"
         not in re.sub(r'(?:xmlns(?::\w+)?="[^"]*")|data:[^"]*|https://doi[^"<]*', "", page.partition("<body")[2]).partition("colophon")[0]
     )
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_the_studied_text_is_copied_and_downloaded_as_it_is(coffee, coffee_reports, code):
+    """The numbers of the occurrences are drawn by the style sheet: they are no part of what is searched, copied or saved."""
+    text = coffee.study["text"]["text"]
+    html = coffee_reports[code].html
+    quoted = re.search(r'<blockquote class="study-text".*?</blockquote>', html, re.DOTALL)[0]
+    assert re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", "", quoted))).strip() == re.sub(r"\s+", " ", text).strip()
+    assert re.findall(r'<mark data-number="(\d+)">', quoted) == [str(number) for number in range(1, coffee.study["occurrences"] + 1)]
+    saved = re.search(r'<a download="text.txt" href="data:text/plain;charset=utf-8;base64,([^"]*)"', html)[1]
+    assert base64.b64decode(saved).decode() == text
+    assert coffee_reports[code].document.texts == {"text.txt": text}

@@ -12,7 +12,7 @@ import pytest
 
 from analyses.errors import InputError
 from reportgen.documents import Assets, Document, build_document, load_languages
-from reportgen.documents.document import FigureItem, Section, TableItem, TextItem
+from reportgen.documents.document import FigureItem, Section, TableItem, TextItem, title_block
 
 Build = Callable[..., Document]
 
@@ -170,3 +170,9 @@ def test_a_link_to_a_row_that_is_not_there_is_named(build: Build, own: Path) -> 
     component.write_text(component.read_text().replace("finding.id", "'nobody'"))
     with pytest.raises(InputError, match=r"row\(\): no table row table-verdicts-nobody"):
         build()
+
+
+def test_names_typed_with_separate_accents_are_composed() -> None:
+    """As another system types them: a search for the name as it is usually written finds it."""
+    block = title_block({"document": {"lecturer": "Nguye\u0302\u0303n Va\u0306n", "authors": ["Tra\u0302\u0300n, A\u0301nh"]}})
+    assert (block["lecturer"], block["authors"]) == ("Nguyễn Văn", ["Trần, Ánh"])
