@@ -1,6 +1,7 @@
 """Tables for a paper: each table of a report as LaTeX (booktabs) and as an HTML file that word processors open."""
 
 import re
+import unicodedata
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,9 +13,16 @@ from reportgen.documents.document import TableItem
 from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.tables import Grid, Heading
 
+# Greek letters, under the names that LaTeX has for them; an omicron is an o there.
+_GREEK = {
+    chr(code): f"$\\{name.lower().replace('lamda', 'lambda')}$"
+    for code in range(0x3B1, 0x3CA)
+    if " " not in (name := unicodedata.name(chr(code)).removeprefix("GREEK SMALL LETTER ")) and name != "OMICRON"
+}
 # What stands for more than itself in LaTeX, or is not set up in its usual encodings.
 _IN_LATEX = str.maketrans(
-    {
+    _GREEK
+    | {
         "\\": r"\textbackslash{}",
         "{": r"\{",
         "}": r"\}",
@@ -35,7 +43,6 @@ _IN_LATEX = str.maketrans(
         "≥": r"$\geq$",
         "≈": r"$\approx$",
         "→": r"$\rightarrow$",
-        "τ": r"$\tau$",
         "²": r"\textsuperscript{2}",
         "\u00a0": "~",
     }

@@ -16,11 +16,11 @@ from reportgen.documents.tables import Cell, Grid, Heading, TableSpec, build_gri
 
 KNOWN = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 XHTML = "{http://www.w3.org/1999/xhtml}"
-HOSTILE = r"50% & $x_1$ #2 {a} ~b ^c \d <e> |z| “Nguyễn Thị Ngữ Ẵ” [f]"
+HOSTILE = r"50% & $x_1$ #2 {a} ~b ^c \d <e> |z| “Nguyễn Thị Ngữ Ẵ” τ λ [f]"
 # How LaTeX writes what HOSTILE holds, by the rules of the language (Lamport, LaTeX, section 2.2.1 and 3.1).
 IN_LATEX = {
     r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\textasciicircum{}": "^", r"\{": "{", r"\}": "}", r"\&": "&", r"\%": "%",
-    r"\$": "$", r"\#": "#", r"\_": "_", "$<$": "<", "$>$": ">", "$|$": "|", "$-$": "−", "~": "\u00a0", r"$\tau$": "τ",
+    r"\$": "$", r"\#": "#", r"\_": "_", "$<$": "<", "$>$": ">", "$|$": "|", "$-$": "−", "~": "\u00a0", r"$\tau$": "τ", r"$\lambda$": "λ",
 }  # fmt: skip
 TOKEN = re.compile("|".join(map(re.escape, sorted(IN_LATEX, key=len, reverse=True))))
 EMPHASIS = re.compile(r"\\(?:textbf|emph|texttt|textsubscript|textsuperscript)\{([^{}]*)\}")
