@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ FORMAT_VERSION = 2
 OLDER_FORMATS = (1,)
 _SUMS = "SHA256SUMS"
 _STUDY = "study.json"
+BASELINE = "baseline.json"
 _DATASETS = ("results.nc", "activations.nc")
 _SUM_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _SUMS_LIMIT = 4 * MEGABYTE
@@ -150,21 +151,44 @@ def verify_bundle(path: Path) -> dict[str, str]:
     if not (path / _SUMS).is_file():
         hint = f"; did you mean {path / 'bundle'}?" if (path / "bundle" / _SUMS).is_file() else ""
         raise InputError(f"{path} is not a result bundle: it has no {_SUMS}{hint}")
+    if is_baseline(path):
+        raise InputError(f"{path} is a baseline, which only `reportgen compare` reads; a result bundle is the folder DIR/bundle of `run`")
+    return _verified(path, (*_DATASETS, _STUDY), "bundle")
+
+
+def is_baseline(path: Path) -> bool:
+    """Whether the folder `path` is a baseline (see `reportgen.baseline`): what `compare` needs of a bundle."""
+    return (path / BASELINE).is_file()
+
+
+def verify_baseline(path: Path) -> dict[str, str]:
+    """Check every file of the baseline against ``SHA256SUMS``, as `verify_bundle` does; return file name -> SHA-256."""
+    if not (path / _SUMS).is_file():
+        raise InputError(f"{path / _SUMS} is missing: the baseline is incomplete, make it again")
+    return _verified(path, (BASELINE, _STUDY), "baseline")
+
+
+def _verified(path: Path, needed: Iterable[str], what: str) -> dict[str, str]:
     sums = _read_sums(path / _SUMS)
-    for name in (*_DATASETS, _STUDY):
+    for name in needed:
         if name not in sums:
-            raise InputError(f"{path / _SUMS} does not list {name}: the bundle is incomplete, make it again")
+            raise InputError(f"{path / _SUMS} does not list {name}: the {what} is incomplete, make it again")
     for name, expected in sums.items():
         file = path / name
         if not file.is_file():
-            raise InputError(f"{file} is missing: the bundle is incomplete, make it again")
+            raise InputError(f"{file} is missing: the {what} is incomplete, make it again")
         if content_sha256(file) != expected:
-            raise InputError(f"{file} was changed after the bundle was made (its SHA-256 differs from {_SUMS}); make the bundle again")
+            raise InputError(f"{file} was changed after the {what} was made (its SHA-256 differs from {_SUMS}); make the {what} again")
     return sums
 
 
 def bundle_digest(path: Path) -> str:
-    """Return one SHA-256 for the whole bundle: that of its ``SHA256SUMS``."""
+    """Return one SHA-256 for the whole bundle: that of its ``SHA256SUMS``. A baseline knows that of the bundle that it is of."""
+    if is_baseline(path):
+        digest = content.get("bundle") if isinstance(content := read_json(path / BASELINE, "baseline"), dict) else None
+        if not isinstance(digest, str):
+            raise InputError(f"{path / BASELINE}: it does not name the bundle that it is of; make the baseline again")
+        return digest
     return content_sha256(path / _SUMS)
 
 
@@ -248,6 +272,11 @@ def write_files(results: Results, tables: Callable[[Results], Mapping[str, panda
     (folder / "tables").mkdir()
     for name, table in tables(_read_files(folder)).items():
         (folder / "tables" / f"{name}.csv").write_bytes(csv_text(table).encode())
+    write_sums(folder)
+
+
+def write_sums(folder: Path) -> None:
+    """Write the list of hashes of all files in a folder."""
     names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     lines = [f"{content_sha256(folder / name)}  {name}\n" for name in names]
     (folder / _SUMS).write_bytes("".join(lines).encode())

@@ -407,12 +407,12 @@ def tables(bundle: BundleArgument, out: Out = Path("out"), quiet: Quiet = False,
 
 @app.command()
 def compare(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The bundle to compare with, such as last week's.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The bundle to look at.")],
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The bundle to compare with, such as last week's, or a baseline.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The bundle (or baseline) to look at.")],
     tolerances: Annotated[
         Path | None, typer.Option(metavar="FILE", help='YAML with tolerances per quantity: "*_p": {absolute: 0.05}.')
     ] = None,
-    update: Annotated[bool, typer.Option("--update", help="Accept NEW: OLD becomes a copy of it, and the exit code is 0.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Accept NEW: OLD becomes its baseline, and the exit code is 0.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write the comparison as a page, in both languages.")
     ] = None,
@@ -422,6 +422,7 @@ def compare(
 ) -> int:
     """Say which verdicts changed and which numbers moved; exit 1 if any did."""
     from reportgen import compare as comparing
+    from reportgen.baseline import write_baseline
 
     own = comparing.read_tolerances(tolerances) if tolerances else None
     # The first time there is nothing to compare with: with --update, NEW becomes the baseline.
@@ -436,10 +437,10 @@ def compare(
             _write_comparison(html, old, new, own, templates)
         except Exception as error:  # A page that cannot be made hides neither the comparison nor the update.
             problem = error
-    updated = comparing.accept(new, old) if update else False
+    updated = write_baseline(new, old) if update else False
     if not quiet and not as_json:
         if updated:
-            _say(f"{old} is now a copy of {new}", err=True)
+            _say(f"{old} is now the baseline of {new}", err=True)
         if html and comparison and not problem:
             _say(str(html), err=True)
     written = html if html and comparison and not problem else None
@@ -451,6 +452,23 @@ def compare(
     else:
         _result(as_json, code, **content)
     return code
+
+
+@app.command()
+def baseline(
+    bundle: BundleArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The baseline's folder; one that is there is replaced.")] = Path("baseline"),
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> int:
+    """Keep of a bundle what `compare` needs: texts that fit in git, without the captured vectors."""
+    from reportgen.baseline import write_baseline
+
+    written = write_baseline(bundle, out)
+    if not quiet and not as_json:
+        _say(str(out), err=True)
+    _result(as_json, DONE, baseline=out, written=written)
+    return DONE
 
 
 @app.command()
@@ -519,6 +537,9 @@ def publish(
             help="Take the place of another study of the same name, drop languages not given, replace files that were changed by hand."
         ),
     ] = False,
+    accepted: Annotated[
+        Path | None, typer.Option(metavar="BASELINE", help="From which nothing moved: the bundle that it is of stays what the site shows.")
+    ] = None,
     no_cache: NoCache = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -539,6 +560,7 @@ def publish(
         templates=templates,
         remove=remove or [],
         replace=replace,
+        accepted=accepted,
         progress=display,
         cache=_cache(no_cache),
     )

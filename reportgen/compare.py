@@ -5,12 +5,9 @@ else that ``study.json`` holds. A number has moved when ``abs(new - old) > absol
 by the name of the quantity: the last pattern of a tolerance file that fits (see `read_tolerances`), else the last default one.
 """
 
-import csv
 import fnmatch
-import io
 import json
 import math
-import shutil
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,10 +19,8 @@ import xarray
 
 from analyses.errors import InputError
 from analyses.protocol import Analysis, Renamed, Results, Toleranced
-from analyses.readers import MEGABYTE, read_text
 from reportgen import registry
-from reportgen.atomic import staging
-from reportgen.bundle import check_replaceable, files_of, read_bundle, verify_bundle
+from reportgen.baseline import Side, alike, read_side
 from reportgen.yaml_files import read_yaml
 
 
@@ -49,7 +44,6 @@ DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
 # What identifies a verdict, or is compared by itself.
 _OF_A_VERDICT = ("statement", "name", "estimator", "control", "verdict")
 _COMPARED_ELSEWHERE = ("format_version", "analysis", "settings", "provenance", "verdicts")
-_TABLE_LIMIT = 200 * MEGABYTE
 Place = tuple[tuple[str, str], ...]
 
 
@@ -93,7 +87,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that differs between two bundles, of `compared` quantities."""
+    """Everything that differs between two bundles, of `compared` quantities; `left_out` are those that a baseline does not hold."""
 
     verdicts: tuple[VerdictChange, ...]
     numbers: tuple[Movement, ...]
@@ -103,6 +97,7 @@ class Comparison:
     renamed: tuple[tuple[str, str], ...]
     added: tuple[str, ...]
     compared: int
+    left_out: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -115,7 +110,7 @@ class Comparison:
 
 
 def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | None = None, origin: str = "tolerances") -> Comparison:
-    """Compare two bundles.
+    """Compare two bundles, or baselines of bundles (`reportgen.baseline`), on either side.
 
     Parameters
     ----------
@@ -130,7 +125,8 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
     InputError
         If one is no bundle, they are of different analyses, or a tolerance is for a quantity that neither has.
     """
-    before, after = read_bundle(old, older=True), read_bundle(new, older=True)
+    one, other = alike(read_side(old), read_side(new))
+    before, after = one.results, other.results
     if before.study["analysis"] != after.study["analysis"]:
         raise InputError(
             f"{old} is of the analysis {before.study['analysis']} and {new} of {after.study['analysis']}: they cannot be compared"
@@ -138,9 +134,9 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
     formats = (int(before.study["format_version"]), int(after.study["format_version"]))
     analysis = registry.analysis_named(after.study["analysis"], f"{new}/study.json")
     renamed = _renamed(analysis, *formats)
-    pairs = [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after, renamed), *_tables(old, new)]
+    pairs = [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after, renamed), *_tables(one, other)]
     own, defaults = dict(tolerances or {}), _defaults(analysis)
-    _check_patterns(own, [pair.name for pair in pairs], origin)
+    _check_patterns(own, [*(pair.name for pair in pairs), *one.left_out], origin)
     numbers = [movement for pair in pairs if pair.old is not None for movement in pair.movements(_tolerance(pair.name, own, defaults))]
     return Comparison(
         verdicts=tuple(_verdict_changes(before, after)),
@@ -151,6 +147,7 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
         renamed=tuple((f"study.json: {was}", f"study.json: {now}") for was, now in renamed.items()),
         added=tuple(pair.shown for pair in pairs if pair.old is None),
         compared=len(pairs),
+        left_out=one.left_out,
     )
 
 
@@ -173,20 +170,6 @@ def read_tolerances(file: Path) -> dict[str, Tolerance]:
         ) from None
 
 
-def accept(new: Path, baseline: Path) -> bool:
-    """Make `new` the baseline by an atomic copy; return False if it was the same already and nothing was written."""
-    verify_bundle(new)
-    check_replaceable(baseline)
-    try:
-        with staging(baseline) as staged:
-            for name in files_of(new):
-                (staged.new / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(new / name, staged.new / name)
-            return bool(staged.commit(remove=files_of(baseline)))
-    except OSError as error:
-        raise InputError(f"{baseline}: cannot be written ({error.strerror or error})") from error
-
-
 def comparison_text(comparison: Comparison) -> str:
     """Return the comparison for people, one finding a line."""
     older, newer = comparison.formats
@@ -199,6 +182,7 @@ def comparison_text(comparison: Comparison) -> str:
         ("Origins and versions that differ", [_difference_line(difference) for difference in comparison.provenance]),
         ("Quantities that were renamed", [f"{was} -> {now}" for was, now in comparison.renamed]),
         ("Quantities that are new", list(comparison.added)),
+        ("Vectors that a baseline does not hold", list(comparison.left_out)),
     ]
     blocks = ["\n".join([f"{title}: {len(lines)}", *(f"  {line}" for line in lines)]) for title, lines in sections if lines]
     if not comparison.changed:
@@ -363,30 +347,13 @@ def _of_leaves(leaves: list[tuple[tuple[int, ...], Any]] | None) -> _Values | No
     return _Values(_as_array([value for _, value in leaves]), "a single value" if single else f"{len(leaves)} entries", place)
 
 
-def _tables(old: Path, new: Path) -> Iterator[_Pair]:
-    before, after = _rows_of(old), _rows_of(new)
+def _tables(old: Side, new: Side) -> Iterator[_Pair]:
+    before, after = dict(old.tables), dict(new.tables)
     for name in before.keys() & after.keys():
         after[name] = _in_order(before[name], after[name])
     one, other = _columns(before), _columns(after)
     for table, column in dict.fromkeys([*one, *other]):
         yield _Pair(f"{table}.{column}", f"table {table}: {column}", *(columns.get((table, column)) for columns in (one, other)))
-
-
-def _rows_of(path: Path) -> dict[str, list[list[str]]]:
-    """The rows of a bundle's tables, heads first."""
-    found = {}
-    for name in sorted(files_of(path)):
-        if not name.startswith("tables/") or not name.endswith(".csv"):
-            continue
-        table = name.removeprefix("tables/").removesuffix(".csv")
-        try:
-            rows = list(csv.reader(io.StringIO(read_text(path / name, "table", _TABLE_LIMIT), newline=""), strict=True))
-        except csv.Error as error:
-            raise InputError(f"{path / name} is no CSV ({error}); make the bundle again") from None
-        if any(len(row) != len(rows[0]) for row in rows):
-            raise InputError(f"{path / name} is no CSV (its rows differ in length); make the bundle again")
-        found[table] = rows
-    return found
 
 
 def _in_order(old: list[list[str]], new: list[list[str]]) -> list[list[str]]:

@@ -9,11 +9,11 @@
 #   --languages "vi en"    vi, en, vi-en (all three)
 #   --formats "html pdf"   (both)
 #   --out DIR              where the report goes (out)
-#   --baseline DIR         the bundle to compare with; made from the first run if it is not there yet
+#   --baseline DIR         what to compare with (see `reportgen baseline --help`); made by the first run if it is not there yet
 #   --tolerances FILE      how far numbers may move (see `reportgen compare --help`)
 #   --fail-on WHAT         number: a verdict changed or a number moved (default); verdict: a verdict changed; never
-#   --accept               a bundle in which something changed becomes the baseline (the exit code still says whether anything moved)
-#   --bundle DIR           nothing is computed: this bundle, such as an accepted baseline, is published
+#   --accept               what changed becomes the baseline (the exit code still says whether anything moved)
+#   --bundle DIR           nothing is computed: this bundle is published, if it is the one that the baseline, where one is named, is of
 #   --site DIR --to KIND --base-url URL --label LABEL     also publish (see `reportgen publish --help`)
 #
 # What it was is said at the end and in the step's output "state": made (without a baseline), first, unchanged, presentation (nothing
@@ -45,6 +45,14 @@ read -r -a reportgen <<<"${REPORTGEN:-reportgen}"
 # Sets an output of the step; nothing on a desk.
 output() { [ -z "${GITHUB_OUTPUT:-}" ] || printf '%s=%s\n' "$1" "$2" >>"$GITHUB_OUTPUT"; }
 summary() { if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then cat >>"$GITHUB_STEP_SUMMARY"; else cat >/dev/null; fi; }
+# By what a bundle is known; a baseline knows that of the bundle that it is of.
+digest() {
+    if [ -e "$1/baseline.json" ]; then
+        sed -n 's/^"bundle": "\([0-9a-f]*\)",$/\1/p' "$1/baseline.json"
+    else
+        sha256sum "$1/SHA256SUMS" | cut -d ' ' -f 1
+    fi
+}
 
 [ -z "$bundle" ] || [ -n "$site" ] || fail "--bundle is published: it needs --site"
 code=0 state=unchanged changed=false
@@ -59,10 +67,14 @@ if [ -z "$bundle" ]; then
     "${reportgen[@]}" run "$study" "${options[@]}" 2> >(tee "$log" >&2)
     bundle="$out/bundle"
     output bundle "$bundle"
+    output digest "$(digest "$bundle")"
     output report "$out"
     { echo "## reportgen: $study" && echo '```' && sed -n '/^Verdicts/,$p' "$log" && echo '```'; } | summary
 fi
-if [ -n "$bundle_given" ] || [ -z "$baseline" ]; then
+if [ -n "$bundle_given" ]; then
+    state=made
+    [ -z "$baseline" ] || [ "$(digest "$bundle")" = "$(digest "$baseline")" ] || fail "$bundle is not the bundle that $baseline is of"
+elif [ -z "$baseline" ]; then
     state=made
 elif [ ! -e "$baseline" ]; then
     "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
@@ -93,14 +105,14 @@ fi
 
 # A page changes with a title, a template or a newer version too: `publish` itself writes nothing where nothing differs.
 if [ -n "$site" ]; then
-    # The last digits of another machine are no news: what was accepted stays what is shown.
-    [ "$state" != unchanged ] || bundle="$baseline"
     there=false
     [ ! -e "$site" ] || there=true
     publish=(publish "$bundle" --to "$to" --out "$site")
     [ -z "$base_url" ] || publish+=(--base-url "$base_url")
     # A label names what is new; what is there already keeps its own.
     [ -z "$label" ] || { [ "$state" = unchanged ] && [ "$there" = true ]; } || publish+=(--label "$label")
+    # The last digits of another machine are no news: what was accepted stays what is shown.
+    [ "$state" != unchanged ] || publish+=(--accepted "$baseline")
     for language in $languages; do publish+=(--lang "$language"); done
     published="$("${reportgen[@]}" "${publish[@]}" --json)"
     if [ "$there" = true ] && [ "$state" = unchanged ] && ! grep -q '^  "written": \[\]' <<<"$published"; then state=presentation; fi

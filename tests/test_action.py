@@ -4,6 +4,7 @@ The runner's own actions (setup-python, cache) are no packages that could be ins
 what they refuse: a path must lie where their glob can look, a cache key has at most 512 characters and no comma.
 """
 
+import hashlib
 import os
 import platform
 import re
@@ -155,7 +156,10 @@ def test_every_step_as_a_runner_does_it(tmp_path, where, tiny_gpt2_folder, ready
         done = at_work.step(step)
         assert done is None or done.returncode == 0, f"{step['name']}: {done.stdout}{done.stderr}"
     assert "apt-get install" in (tmp_path / "asked").read_text()
-    assert at_work.outputs["regenerate"] == {"bundle": "out/bundle", "report": "out", "state": "first", "changed": "false"}
+    digest = hashlib.sha256((at_work.workspace / "out" / "bundle" / "SHA256SUMS").read_bytes()).hexdigest()
+    assert at_work.outputs["regenerate"] == {
+        "bundle": "out/bundle", "digest": digest, "report": "out", "state": "first", "changed": "false"
+    }  # fmt: skip
     assert (at_work.workspace / "out" / "vi" / "report.html").is_file()
     assert (at_work.workspace / "baseline" / "study.json").is_file()
     assert "Verdicts" in (tmp_path / "temp" / "summary.md").read_text()

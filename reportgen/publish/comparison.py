@@ -10,8 +10,10 @@ import matplotlib.pyplot
 import numpy
 from markupsafe import Markup
 
+from analyses.errors import InputError
 from analyses.protocol import Analysis, Compared, Results
-from reportgen.bundle import asking, bundle_digest, read_bundle
+from reportgen.baseline import alike, read_side
+from reportgen.bundle import asking
 from reportgen.compare import Comparison, Movement, Tolerance, compare_bundles
 from reportgen.documents.assets import Assets
 from reportgen.documents.languages import Labels, Language, load_languages
@@ -35,7 +37,7 @@ def comparison_page(
     Parameters
     ----------
     old, new
-        Bundles of the same analysis.
+        Bundles of the same analysis; one of them may be a baseline.
     tolerances
         As for `reportgen.compare.compare_bundles`.
     pages
@@ -46,7 +48,7 @@ def comparison_page(
     Raises
     ------
     InputError
-        If one is no bundle, or they are of different analyses.
+        If one is no bundle, they are of different analyses, or both are baselines.
     """
     if pages is None:
         assets = Assets.default(templates)
@@ -54,8 +56,12 @@ def comparison_page(
         # The order in which the report has them: vi, then en, then any other.
         pages = Pages(assets, sorted(known.values(), key=lambda language: (language.code != "vi", language.code)))
     comparison = compare_bundles(old, new, tolerances)
-    before, after = read_bundle(old, older=True), read_bundle(new, older=True)
-    study = describe(new, {language.code: language for language in pages.languages}, pages.assets)
+    one, other = read_side(old), read_side(new)
+    whole = next((side for side in (other, one) if not side.reduced), None)
+    if whole is None:
+        raise InputError(f"{old} and {new} are baselines: a page needs the whole bundle of one of them")
+    study = describe(whole.path, {language.code: language for language in pages.languages}, pages.assets, whole)
+    before, after = (side.results for side in alike(one, other))
     # What a statement or a layer's quantity is called, the analysis says.
     pages = Pages(study.assets, list(study.languages.values()))
     verdict_count = len({(str(row["statement"]), row["estimator"], row["control"]) for row in after.study["verdicts"]})
@@ -68,8 +74,8 @@ def comparison_page(
     return pages.render(
         "compare/comparison.html.j2",
         title=study.title,
-        old_digest=bundle_digest(old),
-        new_digest=bundle_digest(new),
+        old_digest=one.digest,
+        new_digest=other.digest,
         overview=overview,
         verdicts=list(_verdict_rows(comparison, pages)),
         figures=list(_figures(before, after, study.analysis, pages)),

@@ -9,6 +9,7 @@ from typing import Any
 from analyses.errors import InputError
 from analyses.protocol import Analysis, Results
 from reportgen import registry
+from reportgen.baseline import Side
 from reportgen.bundle import IncompleteResultsError, asking, bundle_digest, read_bundle
 from reportgen.documents.assets import Assets
 from reportgen.documents.document import DocumentSpec, read_spec, title_block
@@ -60,15 +61,15 @@ class Study:
         return self.licence if self.licence and _SPDX.fullmatch(self.licence) else None
 
 
-def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) -> Study:
-    """Read a bundle for publication.
+def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets, side: Side | None = None) -> Study:
+    """Read a bundle for publication; what is on a side of a comparison was read already.
 
     Raises
     ------
     InputError
         If it is no intact bundle, or its name cannot be the name of a folder in a site.
     """
-    results = read_bundle(bundle)
+    results = side.results if side else read_bundle(bundle)
     analysis = registry.analysis_named(results.study.get("analysis"), f"{bundle}/study.json")
     try:
         with asking(analysis):
@@ -93,7 +94,7 @@ def describe(bundle: Path, languages: Mapping[str, Language], assets: Assets) ->
     return Study(
         slug=_slug(results.study["settings"]["name"], bundle),
         bundle=bundle,
-        digest=bundle_digest(bundle),
+        digest=side.digest if side else bundle_digest(bundle),
         results=results,
         analysis=analysis,
         facts=facts,

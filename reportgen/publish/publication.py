@@ -16,7 +16,7 @@ from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Identified
 from reportgen import pipeline, registry
 from reportgen.atomic import alone
-from reportgen.bundle import bundle_digest, read_study, verify_bundle
+from reportgen.bundle import bundle_digest, is_baseline, read_study, verify_baseline, verify_bundle
 from reportgen.cache import Cache
 from reportgen.documents import SitePage
 from reportgen.documents.assets import Assets
@@ -30,6 +30,7 @@ from reportgen.publish.metadata import about, citation_file, head, links, sitema
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
 from reportgen.publish.site import Site, manifest_text, read_manifest
+from reportgen.settings import site_folder
 
 _MANIFEST = "manifest.json"
 _SITE_MANIFEST = "reports/manifest.json"
@@ -57,6 +58,7 @@ def publish(
     templates: Path | None = None,
     remove: Sequence[str] = (),
     replace: bool = False,
+    accepted: Path | None = None,
     progress: Progress | None = None,
     cache: Cache | None = None,
 ) -> Published:
@@ -84,6 +86,9 @@ def publish(
     replace
         Let a study take the place of another one of its name (of another word, model or analysis), have the pages of
         `languages` alone, and replace files that were changed by hand.
+    accepted
+        A baseline or a bundle from which nothing moved in the bundle of the same study: it stays what the site shows. (From a
+        baseline alone no pages can be made: it stays where the site has the bundle that the baseline is of.)
 
     Raises
     ------
@@ -104,6 +109,9 @@ def publish(
             twice = next(slug for slug in slugs if slugs.count(slug) > 1)
             raise InputError(f"two of the bundles are of a study named {twice}; give one of the studies another name")
         for study in studies:
+            publication.check_identity(study)
+            if accepted and (kept := publication.kept(study, accepted)):
+                study = describe(kept, publication.languages(), assets)
             publication.add_study(study, label, templates, progress or SilentProgress(), cache)
         return publication.finish(slugs)
 
@@ -187,7 +195,19 @@ class _Publication:
             found[f"{self.prefix}{slug}/{_MANIFEST}"] = ""
         return found | ({f"{self.prefix}{_SITE_MANIFEST}": ""} if self.before else {})
 
-    def _check_identity(self, study: Study) -> None:
+    def kept(self, study: Study, accepted: Path) -> Path | None:
+        """The bundle that was accepted, where that is of the same study and this reportgen makes pages of it."""
+        (verify_baseline if is_baseline(accepted) else verify_bundle)(accepted)
+        there = self._place(f"{study.slug}/data") if is_baseline(accepted) else accepted
+        try:
+            if site_folder(read_study(accepted)["settings"]["name"]) != study.slug:
+                return None
+            verify_bundle(there)
+        except InputError:
+            return None
+        return there if bundle_digest(there) == bundle_digest(accepted) else None
+
+    def check_identity(self, study: Study) -> None:
         """Raise InputError where the study of this name that the site has is about something else."""
         file = self._place(f"{study.slug}/data/study.json")
         if study.slug not in self.manifests or self.replace or not file.is_file():
@@ -202,7 +222,6 @@ class _Publication:
 
     def add_study(self, study: Study, label: str | None, templates: Path | None, progress: Progress, cache: Cache | None) -> None:
         """Render a study and collect all the files of its folder."""
-        self._check_identity(study)
         for path in self.kind.collisions(self.root, study.slug):
             if (self.root / path).exists() and path not in self.site.published:
                 raise InputError(f"{self.root / path} would have the address of the study {study.slug}; give one of them another name")

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from analyses.errors import InputError
 from analyses.protocol import Results
 from reportgen import compare
-from reportgen.bundle import bundle_digest, read_bundle, read_study, write_bundle
+from reportgen.bundle import read_bundle, read_study, write_bundle
 from reportgen.cli import app
-from reportgen.compare import DEFAULT_TOLERANCES, Tolerance, accept, compare_bundles, comparison_text, read_tolerances
+from reportgen.compare import DEFAULT_TOLERANCES, Tolerance, compare_bundles, comparison_text, read_tolerances
 
 
 @pytest.fixture
@@ -39,6 +39,7 @@ def test_a_bundle_and_itself(bundle):
         "renamed": (),
         "added": (),
         "compared": 13,
+        "left_out": (),
     }
     assert comparison_text(comparison) == "No verdict changed and no number moved beyond its tolerance."
 
@@ -190,32 +191,6 @@ def test_a_tolerance_file_that_is_wrong(tmp_path, content, expected):
         read_tolerances(tmp_path / "tolerances.yaml")
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_accept_copies_once(bundle, changed, tmp_path):
-    new = changed(provenance={"versions": {}})
-    assert accept(new, tmp_path / "deep" / "baseline")
-    assert bundle_digest(tmp_path / "deep" / "baseline") == bundle_digest(new)
-    assert not accept(new, tmp_path / "deep" / "baseline")
-    assert accept(bundle, tmp_path / "deep" / "baseline")
-    assert sorted((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "baseline"]
-
-
-def test_accept_replaces_no_other_folder(bundle, tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("years")
-    with pytest.raises(InputError, match="not a result bundle"):
-        accept(bundle, tmp_path / "mine")
-
-
-def test_accept_mends_a_damaged_baseline_and_leaves_notes(bundle, tmp_path):
-    baseline = tmp_path / "baseline"
-    accept(bundle, baseline)
-    (baseline / "results.nc").write_bytes(b"damaged")
-    (baseline / "notes.txt").write_text("mine")
-    assert accept(bundle, baseline)
-    assert (baseline / "results.nc").read_bytes() == (bundle / "results.nc").read_bytes()
-    assert (baseline / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("pattern", ["*", "mean_*", "mean_length", "*length"])

@@ -3,12 +3,15 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from reportgen.bundle import bundle_digest
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "regenerate.sh"
@@ -101,7 +104,7 @@ def test_first_generation_no_change_and_a_changed_text(repository, tmp_path):
 
     assert regenerate(repository, "--fail-on", "never").returncode == 0
     assert regenerate(repository, "--accept").returncode == 1
-    assert "M baseline/results.nc" in git(repository, "status", "--porcelain")
+    assert "M baseline/study.json" in git(repository, "status", "--porcelain")
     assert regenerate(repository).returncode == 0
 
 
@@ -213,10 +216,54 @@ def test_the_pull_request_is_opened_only_when_something_changed():
     assert re.search(r"gh pr create .*\|\|\n(.*\n)?.*/compare/\$BRANCH", step["run"])
 
 
-def test_what_is_published_is_what_was_accepted():
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8"))
-    (step,) = [step for job in workflow["jobs"].values() for step in job["steps"] if step.get("uses") == "./"]
-    assert step["with"]["bundle"] == "reports/baseline"
+def step_of(workflow, name):
+    content = yaml.safe_load((ROOT / ".github" / "workflows" / workflow).read_text(encoding="utf-8"))
+    (step,) = [step for job in content["jobs"].values() for step in job["steps"] if step.get("name") == name]
+    return step
+
+
+GH = """\
+#!/bin/sh
+echo "$*" >>asked
+case "$1" in
+api) echo "$RUN" ;;
+run) mkdir -p "$7" && cp -r out/bundle "$7" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("run", ["71", ""])
+def test_what_is_published_is_what_was_accepted(repository, tmp_path, run):
+    """The bundle that the baseline is of comes from the run that made it, under the name that regenerate.yml gave it there."""
+    output = tmp_path / "output"
+    assert regenerate(repository, GITHUB_OUTPUT=str(output)).returncode == 0
+    digest = dict(line.split("=", 1) for line in output.read_text().splitlines())["digest"]
+    workflow = (ROOT / ".github" / "workflows" / "regenerate.yml").read_text(encoding="utf-8")
+    assert "name: report-${{ steps.regenerate.outputs.digest }}\n          path: out\n" in workflow
+    (repository / "reports").mkdir()
+    (repository / "baseline").rename(repository / "reports" / "baseline")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gh").write_text(GH)
+    (tmp_path / "bin" / "gh").chmod(0o755)
+    output.write_text("")
+    variables = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "RUN": run, "GITHUB_OUTPUT": str(output)}
+    command = ["bash", "-e", "-o", "pipefail", "-c", step_of("pages.yml", "The accepted bundle")["run"]]
+    subprocess.run(command, cwd=repository, check=True, env={**environment(repository), "GITHUB_REPOSITORY": "o/r", **variables})
+    asked = (repository / "asked").read_text()
+    assert f"actions/artifacts?name=report-{digest} " in asked
+    # Without it the study is made again and held against the baseline.
+    assert output.read_text() == ("bundle=accepted/bundle\n" if run else "")
+    settings = step_of("pages.yml", "Publish")["with"]
+    assert (settings["bundle"], settings["baseline"]) == ("${{ steps.accepted.outputs.bundle }}", "reports/baseline")
+    if run:
+        options = ["--site", "site", "--baseline", "reports/baseline", "--formats", "html pdf"]
+        published = regenerate(repository, "--bundle", "accepted/bundle", *options)
+        assert published.returncode == 0, published.stderr
+        assert bundle_digest(repository / "site" / "kettle" / "data") == digest
+        (repository / "text.txt").write_text(OTHER_TEXT)
+        assert regenerate(repository, "--baseline", "").returncode == 0
+        other = regenerate(repository, "--bundle", "out/bundle", *options)
+        assert (other.returncode, "is not the bundle that reports/baseline is of" in other.stderr) == (2, True)
 
 
 def test_a_corrected_title_reaches_baseline_and_site_and_is_called_presentation(repository, tmp_path):
@@ -235,9 +282,21 @@ def test_a_corrected_title_reaches_baseline_and_site_and_is_called_presentation(
     third = regenerate(repository, *options, "--label", "w3", "--formats", "html pdf")
     assert third.stderr.rstrip().endswith("regenerate: unchanged")
     assert snapshot(site) == before
-    published = regenerate(repository, "--bundle", "baseline", "--site", str(tmp_path / "other"), "--baseline", "")
-    assert published.returncode == 0, published.stderr
-    assert (tmp_path / "other" / "kettle" / "vi" / "index.html").is_file()
+
+
+def test_a_baseline_that_is_a_whole_bundle_serves_still(repository, tmp_path):
+    """As earlier versions made them: it is compared with, what it holds is what is shown, and accepting makes it small."""
+    assert regenerate(repository).returncode == 0
+    shutil.rmtree(repository / "baseline")
+    shutil.copytree(repository / "out" / "bundle", repository / "baseline")
+    site = ["--site", str(tmp_path / "site"), "--formats", "html pdf"]
+    same = regenerate(repository, *site)
+    assert (same.returncode, same.stderr.splitlines()[-1]) == (0, "regenerate: unchanged"), same.stderr
+    assert bundle_digest(tmp_path / "site" / "kettle" / "data") == bundle_digest(repository / "baseline")
+    (repository / "text.txt").write_text(OTHER_TEXT)
+    assert regenerate(repository, "--accept").returncode == 1
+    assert not list((repository / "baseline").rglob("*.nc"))
+    assert regenerate(repository).returncode == 0
 
 
 def examples(language):
