@@ -523,6 +523,9 @@ def publish(
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", envvar="REPORTGEN_BASE_URL", help="Where the site will be: canonical addresses, sitemap.")
     ] = None,
+    under: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Folder of the site that the studies go into, such as reports/. [its root]")
+    ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="LABEL", help="Names and orders this regeneration in the history. [the date in the settings]")
     ] = None,
@@ -540,6 +543,9 @@ def publish(
     accepted: Annotated[
         Path | None, typer.Option(metavar="BASELINE", help="From which nothing moved: the bundle that it is of stays what the site shows.")
     ] = None,
+    self_contained: Annotated[
+        bool, typer.Option("--self-contained", help="Have in each report what can be downloaded from it, not as files beside it.")
+    ] = False,
     no_cache: NoCache = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -555,12 +561,14 @@ def publish(
         to.value,
         out,
         base_url=base_url,
+        under=under,
         label=label,
         languages=_languages(lang),
         templates=templates,
         remove=remove or [],
         replace=replace,
         accepted=accepted,
+        self_contained=self_contained,
         progress=display,
         cache=_cache(no_cache),
     )

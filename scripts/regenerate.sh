@@ -14,7 +14,7 @@
 #   --fail-on WHAT         number: a verdict changed or a number moved (default); verdict: a verdict changed; never
 #   --accept               what changed becomes the baseline (the exit code still says whether anything moved)
 #   --bundle DIR           nothing is computed: this bundle is published, if it is the one that the baseline, where one is named, is of
-#   --site DIR --to KIND --base-url URL --label LABEL     also publish (see `reportgen publish --help`)
+#   --site DIR --to KIND --base-url URL --under DIR --label LABEL     also publish (see `reportgen publish --help`)
 #
 # What it was is said at the end and in the step's output "state": made (without a baseline), first, unchanged, presentation (nothing
 # moved, but settings, title, words or pages are others now), moved.
@@ -23,7 +23,7 @@
 set -euo pipefail
 
 study=coffee model="" languages="" formats="" out=out baseline="" tolerances="" fail_on=number accept=false
-bundle="" site="" to=plain base_url="" label=""
+bundle="" site="" to=plain base_url="" under="" label=""
 fail() {
     echo "regenerate: $*" >&2
     exit 2
@@ -31,7 +31,7 @@ fail() {
 while [ $# -gt 0 ]; do
     case "$1" in
     --accept) accept=true && shift && continue ;;
-    --study | --model | --languages | --formats | --out | --bundle | --baseline | --tolerances | --fail-on | --site | --to | --base-url | --label) ;;
+    --study | --model | --languages | --formats | --out | --bundle | --baseline | --tolerances | --fail-on | --site | --to | --base-url | --under | --label) ;;
     *) fail "unknown option $1; the head of $0 lists them" ;;
     esac
     [ $# -ge 2 ] || fail "$1 needs a value"
@@ -109,6 +109,7 @@ if [ -n "$site" ]; then
     [ ! -e "$site" ] || there=true
     publish=(publish "$bundle" --to "$to" --out "$site")
     [ -z "$base_url" ] || publish+=(--base-url "$base_url")
+    [ -z "$under" ] || publish+=(--under "$under")
     # A label names what is new; what is there already keeps its own.
     [ -z "$label" ] || { [ "$state" = unchanged ] && [ "$there" = true ]; } || publish+=(--label "$label")
     # The last digits of another machine are no news: what was accepted stays what is shown.

@@ -135,19 +135,26 @@ def render_site_pages(
 ) -> list[Path]:
     """Write the reports of some results as pages of a site: ``<code>/index.html`` for each code of `pages`, and ``refs.bib``.
 
-    Their links lead to one another there. Raises as `render_documents` does.
+    Their links lead to one another there, and to ``<code>/figures`` and ``<code>/tables`` unless they are self-contained.
+    Raises as `render_documents` does.
     """
     source = _Source.of(results, analysis, templates)
     source.check(pages)
-    written = []
+    written: list[Path] = []
+    cited = None
     with (progress or SilentProgress()).stage("render", len(pages)) as advance:
         for code, page in pages.items():
             document = source.document(code, "report", {other: f"../{other}/index.html" for other in pages if other != code})
             written.append(_write(out / code / "index.html", render_html(document, source.names, page).encode()))
-            if len(written) == 1:
+            if not page.self_contained:
+                numbers = {f"figures/{item.id}.csv": item.csv.encode() for item in document.items() if isinstance(item, FigureItem)}
+                # Pictures of pixels are not drawn here: no page links to them.
+                beside = {path: content for path, content in (_files_beside(document) | numbers).items() if content}
+                written.extend(_write(out / code / path, content) for path, content in beside.items())
+            if cited is None:
                 cited = _write(out / "refs.bib", bibliography(document).encode())
             advance(1)
-    return [*written, cited]
+    return [*written, *([cited] if cited else [])]
 
 
 def render_documents(

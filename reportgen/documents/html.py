@@ -34,11 +34,14 @@ class SitePage:
         Address of the study's own page, relative to this one.
     words
         What the link there says.
+    self_contained
+        Whether what can be downloaded is in the page; else it lies beside it, in ``figures/``, ``tables/`` and ``../refs.bib``.
     """
 
     head: Markup
     study: str
     words: str
+    self_contained: bool = False
 
 
 DrawFormula = Callable[[str, bool, Language], Markup]
@@ -142,8 +145,13 @@ def render_page(
     appendices = [section for section in sections if section["appendix"]]
     references = document.references[first.code]
     listed = _section(Section("references", "", {language.code: language.text("interface.references") for language in languages}))
+    inside = site is None or site.self_contained
+    # Templates of a user's own that are copies of earlier ones have it.
     environment.offer_filters(data_uri=data_uri)
     environment.offer(
+        figure_address=lambda name: data_uri(figures[name].file, "image/svg+xml") if inside else f"figures/{name}.svg",
+        table_address=lambda name, content, media_type: data_uri(content, media_type) if inside else f"tables/{name}",
+        data_address=lambda name: data_uri(figures[name].csv, "text/csv") if inside else f"figures/{name}.csv",
         drawing=lambda name: drawing(figures[name]),
         filled=lambda html, code: Markup(fill_formulas(html, by_code[code], document.formulas, draw_formula)),
         joined=joined,
@@ -166,6 +174,7 @@ def render_page(
             "contents": document.contents,
             "contents_begin_page": document.contents_begin_page,
             "bibliography": document.bibliography,
+            "sources_address": data_uri(document.bibliography, "application/x-bibtex") if inside else "../refs.bib",
         },
         "document_title": in_one_line(document.title.values()),
         "target": target,

@@ -38,6 +38,8 @@ _FACES_IN_SVG = {
 }
 PNG_DPI = 200
 LOCAL_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_PATH = re.compile(r'(?<= d=")[^"]*')
+_WORDS = {f"{{{SVG}}}{name}" for name in ("text", "tspan", "title", "style")}
 COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
 
 
@@ -260,7 +262,9 @@ def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
     _trim(root)
-    return ElementTree.tostring(root, encoding="unicode")
+    _break_lines(root)
+    # Matplotlib ends each step of a path with a line, which XML reads as a space: a line each again, so that a point that moved is one.
+    return _PATH.sub(lambda path: path[0].strip().replace("  ", "\n"), ElementTree.tostring(root, encoding="unicode"))
 
 
 def render_png(drawing: Drawing, decimal_sign: str = ".") -> bytes:
@@ -307,6 +311,17 @@ def _trim(root: ElementTree.Element) -> None:
             element.tail = None
         if element.text is not None and not element.text.strip():
             element.text = None
+
+
+def _break_lines(element: ElementTree.Element) -> None:
+    """An element a line, but for words, whose spaces are seen."""
+    if element.tag in _WORDS:
+        return
+    if len(element) and element.text is None:
+        element.text = "\n"
+    for child in element:
+        child.tail = child.tail or "\n"
+        _break_lines(child)
 
 
 def in_page(svg: str, name: str) -> Markup:

@@ -26,7 +26,7 @@ class Study:
     Attributes
     ----------
     slug
-        Name of its folder in the site.
+        Name of its folder in the site; `under` is the folder that it is in (``reports/``), empty for the site's root.
     digest
         SHA-256 of the bundle.
     languages, assets
@@ -55,6 +55,12 @@ class Study:
     authors: tuple[str, ...]
     date: str | None
     licence: str | None
+    under: str = ""
+
+    @property
+    def address(self) -> str:
+        """Path of its folder in the site."""
+        return f"{self.under}{self.slug}"
 
     @property
     def spdx(self) -> str | None:

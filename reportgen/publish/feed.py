@@ -37,7 +37,7 @@ def feed(study: Study, entries: Sequence[Regeneration], pages: Pages, base_url: 
     dated = [(moment, entry) for entry in reversed(entries) if (moment := moment_of(entry.label)) is not None]
     if base_url is None or not dated:
         return None
-    address = f"{base_url}{study.slug}/history/"
+    address = f"{base_url}{study.address}/history/"
     titles = [study.title[language.code] for language in pages.languages]
     root = ElementTree.Element("feed", {"xmlns": ATOM, "xml:lang": pages.languages[0].code})
     _add(root, "id", address)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Regeneration:
         Rows with statement, name, estimator, control, verdict.
     has_changes
         Whether a page compares it with the one before.
+    nth
+        How many times the same bundle came back, this one included: what was restored is news too.
     """
 
     digest: str
@@ -39,11 +41,12 @@ class Regeneration:
     verdicts: tuple[Mapping[str, Any], ...]
     languages: tuple[str, ...]
     has_changes: bool = False
+    nth: int = 1
 
     @property
     def id(self) -> str:
         """Name of its folder."""
-        return self.digest[:_KEPT]
+        return self.digest[:_KEPT] if self.nth == 1 else f"{self.digest[:_KEPT]}-{self.nth}"
 
     @property
     def name(self) -> str:
@@ -63,6 +66,7 @@ class _Entry(pydantic.BaseModel):
     verdicts: list[dict[str, Any]]
     languages: list[SitePath]
     has_changes: bool
+    nth: int = pydantic.Field(1, ge=1)
 
     @pydantic.field_validator("verdicts")
     @classmethod
@@ -76,11 +80,25 @@ class _History(pydantic.BaseModel):
     regenerations: list[_Entry]
 
 
-def regeneration(study: Study, label: str | None, codes: Sequence[str], *, has_changes: bool) -> Regeneration:
-    """The entry of a study as it is published now."""
+def regeneration(
+    study: Study,
+    label: str | None,
+    codes: Sequence[str],
+    *,
+    has_changes: bool,
+    entries: Sequence[Regeneration] = (),
+    shown: str | None = None,
+) -> Regeneration:
+    """The entry of a study as it is published now, behind those of the history and the bundle that the site shows.
+
+    A bundle that was there before and comes back by another label is an entry of its own.
+    """
     names = ("statement", "name", "estimator", "control", "verdict")
     rows = tuple({name: row[name] for name in names if name in row} for row in study.results.study["verdicts"])
-    return Regeneration(study.digest, label or study.date or "", rows, tuple(codes), has_changes)
+    same = [entry for entry in entries if entry.digest == study.digest]
+    returned = same and label and shown != study.digest and label not in [entry.label for entry in same]
+    nth = len(same) + 1 if returned else 1
+    return Regeneration(study.digest, label or study.date or "", rows, tuple(codes), has_changes, nth)
 
 
 def read_history(file: Path) -> list[Regeneration]:
@@ -89,7 +107,7 @@ def read_history(file: Path) -> list[Regeneration]:
         return []
     try:
         rows = _History.model_validate(read_json(file, "history")).regenerations
-        return [Regeneration(row.digest, row.label, tuple(row.verdicts), tuple(row.languages), row.has_changes) for row in rows]
+        return [Regeneration(row.digest, row.label, tuple(row.verdicts), tuple(row.languages), row.has_changes, row.nth) for row in rows]
     except (pydantic.ValidationError, InputError) as error:
         problem = error.errors(include_url=False)[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error)
         raise InputError(f"{file} is damaged ({problem}); restore it, or remove it to begin a new history") from None
@@ -97,7 +115,7 @@ def read_history(file: Path) -> list[Regeneration]:
 
 def history_json(entries: Iterable[Regeneration]) -> str:
     """The entries as the file from which they are read again."""
-    rows = [asdict(entry) for entry in entries]
+    rows = [{name: value for name, value in asdict(entry).items() if (name, value) != ("nth", 1)} for entry in entries]
     return json.dumps({"format": 1, "regenerations": rows}, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -107,13 +125,9 @@ def with_entry(entries: Sequence[Regeneration], new: Regeneration, label: str | 
     Labels order the history, numbers in them by value (``week 9`` before ``week 10``), times with a zone by the moment that they name.
     An entry that has none stays behind the one that it was published after.
     """
-    if any(entry.digest == new.digest for entry in entries):
-        found = [
-            Regeneration(entry.digest, label, entry.verdicts, entry.languages, entry.has_changes)
-            if label and entry.digest == new.digest
-            else entry
-            for entry in entries
-        ]
+    same = [entry for entry in entries if entry.digest == new.digest]
+    if same and new.nth == 1:
+        found = [replace(entry, label=label) if label and entry is same[-1] else entry for entry in entries]
     else:
         found = [*entries, new]
     order: list[_Place] = []

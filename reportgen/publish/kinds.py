@@ -18,12 +18,12 @@ from reportgen.yaml_files import read_yaml
 
 @dataclass(frozen=True)
 class Entry:
-    """A study in the index of a site: slug, title by language, codes of its pages (``vi``, ``vi-en``).
+    """A study in the index of a site: where its folder is from there, title by language, codes of its pages (``vi``, ``vi-en``).
 
     `about` is what the site's own search finds it by, by language: its findings in sentences, and keywords.
     """
 
-    slug: str
+    place: str
     title: dict[str, str]
     codes: tuple[str, ...]
     about: dict[str, str] = field(default_factory=dict)
@@ -57,8 +57,8 @@ class Kind(ABC):
         """Other files that the kind needs, relative to `content`."""
         return {}
 
-    def collisions(self, site: Path, slug: str) -> list[str]:
-        """Pages of the site's own that would have the address of the study `slug`, relative to the site."""
+    def collisions(self, site: Path, address: str) -> list[str]:
+        """Pages of the site's own that would have the address of a study (path of its folder), relative to the site."""
         return []
 
     def scaffold(self, site: Path, title: str, base_url: str | None, languages: Sequence[str]) -> dict[str, str]:
@@ -114,8 +114,8 @@ class MkDocs(Kind):
         home = f"# {escape(title)}\n\n[{escape(title)}](reports/index.md)\n"
         return {"mkdocs.yml": yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), "docs/index.md": home}
 
-    def collisions(self, site: Path, slug: str) -> list[str]:
-        return [f"{self.content(site)}/{slug}{end}" for end in (".md", "/index.md")]
+    def collisions(self, site: Path, address: str) -> list[str]:
+        return [f"{self.content(site)}/{address}{end}" for end in (".md", "/index.md")]
 
     def notes(self, site: Path) -> list[str]:
         configuration = self._configuration(site)
@@ -173,8 +173,8 @@ class Sphinx(Kind):
         index = f"# {_markdown_text(title)}\n\n```{{toctree}}\nreports/index\n```\n"
         return {"conf.py": "\n".join(lines) + "\n", "index.md": index}
 
-    def collisions(self, site: Path, slug: str) -> list[str]:
-        return [f"{slug}{stem}{end}" for stem in ("", "/index") for end in (".rst", ".md", ".ipynb")]
+    def collisions(self, site: Path, address: str) -> list[str]:
+        return [f"{address}{stem}{end}" for stem in ("", "/index") for end in (".rst", ".md", ".ipynb")]
 
     def notes(self, site: Path) -> list[str]:
         configuration = self._configuration(site)
@@ -200,8 +200,8 @@ class Jekyll(Kind):
     def content(self, site: Path) -> str:
         return ""
 
-    def collisions(self, site: Path, slug: str) -> list[str]:
-        return [f"{slug}{end}" for end in (".md", ".html", "/index.md")]
+    def collisions(self, site: Path, address: str) -> list[str]:
+        return [f"{address}{end}" for end in (".md", ".html", "/index.md")]
 
     def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
         listed = "\n".join(_html_list(entries, languages, about=True))
@@ -249,10 +249,10 @@ def _html_list(entries: Sequence[Entry], languages: Sequence[Language], *, about
             for language in languages
             if language.code in entry.title
         )
-        pages = " · ".join(f'<a href="../{entry.slug}/{code}/index.html">{escape(link_words(code, languages))}</a>' for code in entry.codes)
+        pages = " · ".join(f'<a href="{entry.place}/{code}/index.html">{escape(link_words(code, languages))}</a>' for code in entry.codes)
         told = [language.code for language in languages if about and language.code in entry.about]
         paragraphs = "".join(f'<p lang="{code}">{escape(entry.about[code])}</p>' for code in told)
-        lines.append(f'<li><a href="../{entry.slug}/index.html">{titles}</a><br>{pages}{paragraphs}</li>')
+        lines.append(f'<li><a href="{entry.place}/index.html">{titles}</a><br>{pages}{paragraphs}</li>')
     return [*lines, "</ul>"]
 
 
@@ -260,8 +260,8 @@ def _markdown(entries: Sequence[Entry], languages: Sequence[Language]) -> str:
     lines = [f"# {_markdown_text(_title(languages))}", ""]
     for entry in entries:
         title = in_one_line(entry.title[language.code] for language in languages if language.code in entry.title)
-        lines += [f"- [{_markdown_text(title)}](../{entry.slug}/index.html)"]
-        lines += [f"    - [{_markdown_text(link_words(code, languages))}](../{entry.slug}/{code}/index.html)" for code in entry.codes]
+        lines += [f"- [{_markdown_text(title)}]({entry.place}/index.html)"]
+        lines += [f"    - [{_markdown_text(link_words(code, languages))}]({entry.place}/{code}/index.html)" for code in entry.codes]
         lines += ["", *(f"    {_markdown_text(text)}\n" for text in _abouts([entry], languages))]
     return "\n".join(lines) + "\n"
 

@@ -20,9 +20,9 @@ def page_url(base_url: str | None, path: str) -> str | None:
     return base_url + path.removesuffix("index.html")
 
 
-def alternates(slug: str, codes: Sequence[str]) -> dict[str, str]:
+def alternates(address: str, codes: Sequence[str]) -> dict[str, str]:
     """Value of ``hreflang`` -> path in the site. A page in two languages at once has no value of its own."""
-    return {code: f"{slug}/{code}/index.html" for code in codes if "-" not in code} | {"x-default": f"{slug}/index.html"}
+    return {code: f"{address}/{code}/index.html" for code in codes if "-" not in code} | {"x-default": f"{address}/index.html"}
 
 
 def head(study: Study, code: str, codes: Sequence[str], base_url: str | None, preview: tuple[int, int]) -> Markup:
@@ -41,7 +41,7 @@ def head(study: Study, code: str, codes: Sequence[str], base_url: str | None, pr
     -----
     A data block (JSON-LD) is no script to a content security policy: ``default-src 'none'`` lets it stand.
     """
-    lines = [*_links(study.slug, f"{study.slug}/{code}/index.html", codes, base_url)]
+    lines = [*_links(study.address, f"{study.address}/{code}/index.html", codes, base_url)]
     title = title_of(study, code)
     first = code.partition("-")[0]
     graph = {
@@ -49,12 +49,12 @@ def head(study: Study, code: str, codes: Sequence[str], base_url: str | None, pr
         "og:title": title,
         "og:description": study.subtitle.get(first),
         "og:locale": {"vi": "vi_VN", "en": "en_GB"}.get(first, first),
-        "og:url": page_url(base_url, f"{study.slug}/{code}/index.html"),
+        "og:url": page_url(base_url, f"{study.address}/{code}/index.html"),
         "article:published_time": study.date,
     }
     if base_url is not None:
         graph |= {
-            "og:image": f"{base_url}{study.slug}/{code}/preview.png",
+            "og:image": f"{base_url}{study.address}/{code}/preview.png",
             "og:image:type": "image/png",
             "og:image:width": str(preview[0]),
             "og:image:height": str(preview[1]),
@@ -66,19 +66,19 @@ def head(study: Study, code: str, codes: Sequence[str], base_url: str | None, pr
     return Markup("\n").join(lines)
 
 
-def links(slug: str, path: str, codes: Sequence[str], base_url: str | None) -> Markup:
+def links(address: str, path: str, codes: Sequence[str], base_url: str | None) -> Markup:
     """Canonical address and the pages in other languages, as elements of a head."""
-    return Markup("\n").join(_links(slug, path, codes, base_url))
+    return Markup("\n").join(_links(address, path, codes, base_url))
 
 
-def _links(slug: str, path: str, codes: Sequence[str], base_url: str | None) -> list[Markup]:
+def _links(address: str, path: str, codes: Sequence[str], base_url: str | None) -> list[Markup]:
     found = []
     up = "../" * path.count("/")
     if base_url is not None:
         found.append(Markup('<link rel="canonical" href="{}">').format(page_url(base_url, path)))
-    for language, place in alternates(slug, codes).items():
-        address = page_url(base_url, place) or up + place
-        found.append(Markup('<link rel="alternate" hreflang="{}" href="{}">').format(language, address))
+    for language, place in alternates(address, codes).items():
+        target = page_url(base_url, place) or up + place
+        found.append(Markup('<link rel="alternate" hreflang="{}" href="{}">').format(language, target))
     return found
 
 
@@ -99,7 +99,7 @@ def json_ld(study: Study, code: str, base_url: str | None) -> str:
     """The report as a ScholarlyArticle of schema.org."""
     codes = [code] if code in study.title else code.split("-")
     first = codes[0]
-    own = page_url(base_url, f"{study.slug}/{code}/index.html")
+    own = page_url(base_url, f"{study.address}/{code}/index.html")
     article: dict[str, Any] = {
         "@context": "https://schema.org",
         "@type": "ScholarlyArticle",
@@ -115,13 +115,13 @@ def json_ld(study: Study, code: str, base_url: str | None) -> str:
         "url": own,
         "identifier": f"sha256:{study.digest}",
         "isAccessibleForFree": True,
-        "image": f"{base_url}{study.slug}/{code}/preview.png" if base_url else None,
+        "image": f"{base_url}{study.address}/{code}/preview.png" if base_url else None,
         "encoding": {"@type": "MediaObject", "encodingFormat": "application/pdf", "contentUrl": f"{own}report.pdf"} if own else None,
         "isBasedOn": {
             "@type": "Dataset",
             "name": study.results.study["settings"]["name"],
             "description": study.title[first],
-            "url": f"{base_url}{study.slug}/data/results.nc",
+            "url": f"{base_url}{study.address}/data/results.nc",
         }
         if base_url
         else None,
@@ -154,7 +154,7 @@ def citation_file(study: Study, message: str, base_url: str | None) -> str:
         "keywords": [word.strip() for word in study.keywords[first].split(",")] if study.keywords else None,
         "date-released": study.date,
         "license": study.spdx,
-        "url": page_url(base_url, f"{study.slug}/index.html"),
+        "url": page_url(base_url, f"{study.address}/index.html"),
         "identifiers": [{"type": "other", "value": f"sha256:{study.digest}", "description": "SHA-256 of the result bundle"}],
     }
     kept = {name: value for name, value in content.items() if value}
@@ -167,7 +167,7 @@ def sitemap(base_url: str, studies: Mapping[str, Sequence[str]], others: Sequenc
     Parameters
     ----------
     studies
-        Slug -> codes of its pages.
+        Path of a study's folder -> codes of its pages.
     others
         Paths of pages that belong to no study.
     """
@@ -176,11 +176,11 @@ def sitemap(base_url: str, studies: Mapping[str, Sequence[str]], others: Sequenc
         '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml">',
     ]
     pages: list[tuple[str, Mapping[str, str]]] = [(path, {}) for path in others]
-    for slug, codes in studies.items():
-        languages = alternates(slug, codes)
-        pages.append((f"{slug}/index.html", languages))
-        pages += [(f"{slug}/{code}/index.html", languages if "-" not in code else {}) for code in codes]
-        pages.append((f"{slug}/history/index.html", {}))
+    for address, codes in studies.items():
+        languages = alternates(address, codes)
+        pages.append((f"{address}/index.html", languages))
+        pages += [(f"{address}/{code}/index.html", languages if "-" not in code else {}) for code in codes]
+        pages.append((f"{address}/history/index.html", {}))
     for path, beside in pages:
         inner = [
             Markup('<xhtml:link rel="alternate" hreflang="{}" href="{}"/>').format(code, page_url(base_url, place))

@@ -1,10 +1,12 @@
 """One publication: bundles in, a site out."""
 
 import json
+import posixpath
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +28,7 @@ from reportgen.publish.feed import NAME as FEED
 from reportgen.publish.feed import feed, feed_link
 from reportgen.publish.history import Regeneration, history_json, read_history, regeneration, timeline, with_entry
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
-from reportgen.publish.metadata import about, citation_file, head, links, sitemap
+from reportgen.publish.metadata import about, citation_file, head, links, page_url, sitemap
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
 from reportgen.publish.site import Site, manifest_text, read_manifest
@@ -34,6 +36,8 @@ from reportgen.settings import site_folder
 
 _MANIFEST = "manifest.json"
 _SITE_MANIFEST = "reports/manifest.json"
+# What generators of sites take for hidden or their own begins with a dot or an underscore.
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,14 @@ def publish(
     out: Path,
     *,
     base_url: str | None = None,
+    under: str | None = None,
     label: str | None = None,
     languages: Sequence[str] = ("vi", "en", "vi-en"),
     templates: Path | None = None,
     remove: Sequence[str] = (),
     replace: bool = False,
     accepted: Path | None = None,
+    self_contained: bool = False,
     progress: Progress | None = None,
     cache: Cache | None = None,
 ) -> Published:
@@ -77,6 +83,8 @@ def publish(
     base_url
         Address of the finished site's root; that of the last publication if not given. Without any there are no canonical
         addresses, no preview pictures and no sitemap.
+    under
+        Folder of the site that the studies' folders are in, such as ``reports``; that of the last publication if not given.
     label
         By which this regeneration is named and ordered in the history; the date in the settings if not given.
     languages
@@ -89,6 +97,8 @@ def publish(
     accepted
         A baseline or a bundle from which nothing moved in the bundle of the same study: it stays what the site shows. (From a
         baseline alone no pages can be made: it stays where the site has the bundle that the baseline is of.)
+    self_contained
+        Have in each report what can be downloaded from it, and not as files beside it.
 
     Raises
     ------
@@ -101,7 +111,17 @@ def publish(
     known = load_languages(*assets.directories)
     chosen(known, languages)
     with alone(out):
-        publication = _Publication(KINDS[kind], out, base_url, known, assets, tuple(dict.fromkeys(languages)), replace=replace)
+        publication = _Publication(
+            KINDS[kind],
+            out,
+            base_url,
+            under,
+            known,
+            assets,
+            tuple(dict.fromkeys(languages)),
+            replace=replace,
+            self_contained=self_contained,
+        )
         publication.remove(remove)
         studies = [describe(Path(bundle), publication.languages(), assets) for bundle in bundles]
         slugs = [study.slug for study in studies]
@@ -112,6 +132,7 @@ def publish(
             publication.check_identity(study)
             if accepted and (kept := publication.kept(study, accepted)):
                 study = describe(kept, publication.languages(), assets)
+            study = replace_fields(study, under=publication.under)
             publication.add_study(study, label, templates, progress or SilentProgress(), cache)
         return publication.finish(slugs)
 
@@ -130,31 +151,53 @@ class _Publication:
         kind: Kind,
         root: Path,
         base_url: str | None,
+        under: str | None,
         known: Mapping[str, Language],
         assets: Assets,
         codes: tuple[str, ...],
         *,
         replace: bool,
+        self_contained: bool,
     ) -> None:
         if root.is_file():
             raise InputError(f"--out {root} is a file; expected a folder")
         self.kind, self.root, self.known, self.assets, self.codes, self.replace = kind, root, known, assets, codes, replace
+        self.self_contained = self_contained
         self.content = kind.content(root)
         self.prefix = f"{self.content}/" if self.content else ""
-        self.before = read_manifest(self._place(_SITE_MANIFEST))
+        self.before = read_manifest(root / self.content / _SITE_MANIFEST)
         was = self.before.get("kind", kind.name)
         if was != kind.name:
             raise InputError(f"{root} was published as {was}; publish with --to {was}, or to another --out")
         self.base_url = checked_url(base_url) if base_url else self.before.get("base_url")
-        self.manifests = {slug: read_manifest(self._place(f"{slug}/{_MANIFEST}"), ("title", "languages")) for slug in self._studies()}
+        self.under = self._parent(under)
+        # The page that lists the studies: beside them, where it is not one of the site's own.
+        self.index = f"{self.under}{kind.index}" if kind.makes_index else kind.index
+        self.manifests = {slug: read_manifest(self._place(slug, _MANIFEST), ("title", "languages")) for slug in self._studies()}
         self.site = Site(root, self._published(), replace=replace)
         self.new: dict[str, dict[str, Any]] = {}
         self.fed: set[str] = set()
         self.notes: list[str] = []
 
+    def _parent(self, under: str | None) -> str:
+        """The folder that the studies' folders are in, with its slash; empty for the root."""
+        was = self.before.get("under", "")
+        if under is None or under.rstrip("/") == was:
+            return f"{was}/" if was else ""
+        if self.before.get("studies"):
+            raise InputError(
+                f"--under {under}: the studies of {self.root} are {f'under {was}' if was else 'not under a folder'}, and links lead there; "
+                "publish to another --out, or --remove them first"
+            )
+        parts = under.rstrip("/").split("/")
+        if not all(_FOLDER.fullmatch(part) for part in parts):
+            raise InputError(f"--under {under}: expected the path of a folder in the site, of letters, digits, '.', '_' and '-'")
+        return "/".join(parts) + "/"
+
     def _studies(self) -> list[str]:
         """The studies that the site has: those whose own folders say so, whatever another publication knew of them."""
-        found = sorted(self._place("").glob(f"*/{_MANIFEST}")) if self._place("").is_dir() else []
+        place = self.root / self.content / self.under
+        found = sorted(place.glob(f"*/{_MANIFEST}")) if place.is_dir() else []
         return [file.parent.name for file in found if read_manifest(file).get("slug") == file.parent.name]
 
     def remove(self, slugs: Sequence[str]) -> None:
@@ -184,21 +227,25 @@ class _Publication:
         usable = [code for code in there if all(member in self.known for member in ([code] if code in self.known else code.split("-")))]
         return tuple(dict.fromkeys([*self.codes, *usable]))
 
-    def _place(self, path: str) -> Path:
-        return self.root / self.content / path
+    def _folder(self, slug: str) -> str:
+        """The folder of a study as a path below the site's, with its slash."""
+        return f"{self.prefix}{self.under}{slug}/"
+
+    def _place(self, slug: str, path: str) -> Path:
+        return self.root / self._folder(slug) / path
 
     def _published(self) -> dict[str, str]:
         found = dict(self.before.get("files", {}))
         for slug, manifest in self.manifests.items():
-            found |= {f"{self.prefix}{slug}/{path}": digest for path, digest in manifest.get("files", {}).items()}
+            found |= {f"{self._folder(slug)}{path}": digest for path, digest in manifest.get("files", {}).items()}
             # A manifest cannot hold its own hash; it is always written again with its study.
-            found[f"{self.prefix}{slug}/{_MANIFEST}"] = ""
+            found[f"{self._folder(slug)}{_MANIFEST}"] = ""
         return found | ({f"{self.prefix}{_SITE_MANIFEST}": ""} if self.before else {})
 
     def kept(self, study: Study, accepted: Path) -> Path | None:
         """The bundle that was accepted, where that is of the same study and this reportgen makes pages of it."""
         (verify_baseline if is_baseline(accepted) else verify_bundle)(accepted)
-        there = self._place(f"{study.slug}/data") if is_baseline(accepted) else accepted
+        there = self._place(study.slug, "data") if is_baseline(accepted) else accepted
         try:
             if site_folder(read_study(accepted)["settings"]["name"]) != study.slug:
                 return None
@@ -209,7 +256,7 @@ class _Publication:
 
     def check_identity(self, study: Study) -> None:
         """Raise InputError where the study of this name that the site has is about something else."""
-        file = self._place(f"{study.slug}/data/study.json")
+        file = self._place(study.slug, "data/study.json")
         if study.slug not in self.manifests or self.replace or not file.is_file():
             return
         there = read_study(file.parent, older=True)
@@ -222,10 +269,10 @@ class _Publication:
 
     def add_study(self, study: Study, label: str | None, templates: Path | None, progress: Progress, cache: Cache | None) -> None:
         """Render a study and collect all the files of its folder."""
-        for path in self.kind.collisions(self.root, study.slug):
+        for path in self.kind.collisions(self.root, study.address):
             if (self.root / path).exists() and path not in self.site.published:
                 raise InputError(f"{self.root / path} would have the address of the study {study.slug}; give one of them another name")
-        folder = f"{self.prefix}{study.slug}/"
+        folder = self._folder(study.slug)
         codes = self._codes(study.slug)
         # The study's pages speak of its statements, in words that its analysis brings.
         pages = Pages(study.assets, [study.languages[language.code] for language in self._pages(codes).languages])
@@ -245,6 +292,8 @@ class _Publication:
                 self.site.add(f"{folder}{code}/report.pdf", (place / "report.pdf").read_bytes())
                 for figure in sorted((place / "figures").glob("*.svg")):
                     self.site.add(f"{folder}{code}/figures/{figure.name}", figure.read_bytes())
+                for file in sorted((*(of_site / code).glob("figures/*"), *(of_site / code).glob("tables/*"))):
+                    self.site.add(f"{folder}{code}/{file.relative_to(of_site / code).as_posix()}", file.read_bytes())
             self._history(study, label, rendered, codes, pages)
         data = verify_bundle(study.bundle)
         for name in (*data, "SHA256SUMS"):
@@ -256,7 +305,7 @@ class _Publication:
     def _site_page(self, study: Study, code: str, codes: Sequence[str]) -> SitePage:
         own = [study.languages[language.code] for language in chosen(self.known, [code])]
         words = in_one_line(language.text("publish.about") for language in own)
-        return SitePage(head(study, code, codes, self.base_url, SIZE), "../index.html", words)
+        return SitePage(head(study, code, codes, self.base_url, SIZE), "../index.html", words, self.self_contained)
 
     def _chooser(self, study: Study, data: Iterable[str], codes: Sequence[str], pages: Pages) -> str:
         own = {language.code: study.languages[language.code] for language in pages.languages}
@@ -275,20 +324,20 @@ class _Publication:
             findings=findings,
             data=sorted(data),
             bundle_digest=study.digest,
-            head=links(study.slug, f"{study.slug}/index.html", codes, self.base_url) + self._feed_link(study, ""),
-            up=f"../{self.kind.index}",
+            head=links(study.address, f"{study.address}/index.html", codes, self.base_url) + self._feed_link(study, ""),
+            up=posixpath.relpath(self.index, study.address),
         )
 
     def _reports(self, codes: Sequence[str], pages: Pages) -> list[dict[str, str]]:
         return [{"code": code, "language": code.partition("-")[0], "words": link_words(code, pages.languages)} for code in codes]
 
     def _history(self, study: Study, label: str | None, rendered: Path, codes: tuple[str, ...], pages: Pages) -> None:
-        folder = f"{self.prefix}{study.slug}/history/"
+        folder = f"{self._folder(study.slug)}history/"
         entries = read_history(self.root / f"{folder}history.json")
         changes = self._changes(study, pages)
-        new = regeneration(study, label, codes, has_changes=changes is not None)
-        known = any(entry.digest == study.digest for entry in entries)
-        if not known:
+        shown = self.manifests.get(study.slug, {}).get("bundle")
+        new = regeneration(study, label, codes, has_changes=changes is not None, entries=entries, shown=shown)
+        if new.nth > 1 or not any(entry.digest == study.digest for entry in entries):
             own = f"{folder}{new.id}/"
             self.site.add(f"{own}study.json", (study.bundle / "study.json").read_bytes())
             self.site.add(f"{own}results.nc", (study.bundle / "results.nc").read_bytes())
@@ -298,9 +347,9 @@ class _Publication:
                 self.site.add(f"{own}changes.html", changes)
         # What is kept of earlier ones stays as it was written then.
         for path in self.manifests.get(study.slug, {}).get("files", {}):
-            kept = self.root / f"{self.prefix}{study.slug}/{path}"
-            if re.fullmatch(r"history/[0-9a-f]+/.+", path) and kept.is_file():
-                self.site.add(f"{self.prefix}{study.slug}/{path}", kept.read_bytes())
+            kept = self._place(study.slug, path)
+            if re.fullmatch(r"history/[0-9a-f]+(-\d+)?/.+", path) and kept.is_file():
+                self.site.add(f"{self._folder(study.slug)}{path}", kept.read_bytes())
         entries = with_entry(entries, new, label)
         self.site.add(f"{folder}history.json", history_json(entries))
         if (text := feed(study, entries, pages, self.base_url)) is not None:
@@ -329,15 +378,15 @@ class _Publication:
                 for entry in entries
             ],
             tables=timeline(entries, pages),
-            current=study.digest,
-            head=links(study.slug, f"{study.slug}/history/index.html", (), self.base_url) + self._feed_link(study, "../"),
+            current=[entry.id for entry in entries if entry.digest == study.digest][-1],
+            head=links(study.address, f"{study.address}/history/index.html", (), self.base_url) + self._feed_link(study, "../"),
         )
 
     def _changes(self, study: Study, pages: Pages) -> str | None:
         """The comparison with what the site has now, if that is another bundle."""
         from reportgen.publish.comparison import comparison_page
 
-        there = self._place(f"{study.slug}/data")
+        there = self._place(study.slug, "data")
         if study.slug not in self.manifests or not (there / "SHA256SUMS").is_file() or bundle_digest(there) == study.digest:
             return None
         return comparison_page(there, study.bundle, pages=pages)
@@ -345,19 +394,19 @@ class _Publication:
     def finish(self, slugs: Sequence[str]) -> Published:
         """Add what belongs to the whole site, and write."""
         for slug, manifest in self.new.items():
-            files = self.site.hashes(f"{self.prefix}{slug}/")
-            self.site.add(f"{self.prefix}{slug}/{_MANIFEST}", manifest_text({"slug": slug, **manifest, "files": files}))
+            files = self.site.hashes(self._folder(slug))
+            self.site.add(f"{self._folder(slug)}{_MANIFEST}", manifest_text({"slug": slug, **manifest, "files": files}))
         others = {slug: manifest for slug, manifest in self.manifests.items() if slug not in self.new and manifest}
         if others and self.base_url != self.before.get("base_url"):
             raise InputError(
                 f"--base-url: {self.root} also holds {registry.choices(others)}, published with {self.before.get('base_url') or 'none'}; "
-                f"name their bundles too, such as {self._place(next(iter(others)))}/data"
+                f"name their bundles too, such as {self._place(next(iter(others)), 'data')}"
             )
         for slug, manifest in others.items():
             for path in (*manifest["files"], _MANIFEST):
-                file = self._place(f"{slug}/{path}")
+                file = self._place(slug, path)
                 if file.is_file():
-                    self.site.add(f"{self.prefix}{slug}/{path}", file.read_bytes())
+                    self.site.add(f"{self._folder(slug)}{path}", file.read_bytes())
         every = {**others, **self.new}
         ordered = dict(sorted(every.items()))
         # What the site says of itself is in every language that one of its studies has.
@@ -374,27 +423,31 @@ class _Publication:
         written, removed = self.site.write()
         if self.base_url is None:
             self.notes.append("no canonical addresses, preview pictures and sitemap without --base-url")
-        published = tuple(self._place(f"{slug}/index.html") for slug in slugs)
+        published = tuple(self._place(slug, "index.html") for slug in slugs)
         return Published(self.root, published, tuple(written), tuple(removed), tuple(self.notes))
 
     def _add_site_files(self, ordered: Mapping[str, Mapping[str, Any]], pages: Pages) -> None:
         entries = [
             # Manifests of a site that an older version wrote say nothing about their studies.
-            Entry(slug, manifest["title"], tuple(manifest["languages"]), manifest.get("about") or {})
+            Entry(self._from_stub(slug), manifest["title"], tuple(manifest["languages"]), manifest.get("about") or {})
             for slug, manifest in ordered.items()
         ]
         files = {f"{self.prefix}{path}": text for path, text in self.kind.extras().items()}
         if self.kind.makes_index:
-            files[f"{self.prefix}{self.kind.index}"] = self._index(ordered, pages)
+            files[f"{self.prefix}{self.index}"] = self._index(ordered, pages)
         files |= self.kind.stub(self.root, entries, pages.languages)
         if self.base_url is not None:
-            codes = {slug: manifest["languages"] for slug, manifest in ordered.items()}
-            files[f"{self.prefix}{self.kind.sitemap}"] = sitemap(self.base_url, codes, [self.kind.index])
+            codes = {f"{self.under}{slug}": manifest["languages"] for slug, manifest in ordered.items()}
+            files[f"{self.prefix}{self.kind.sitemap}"] = sitemap(self.base_url, codes, [self.index])
         for path, text in files.items():
             self.site.add(path, text)
         hashes = {path: digest for path, digest in self.site.hashes().items() if path in files}
-        content = {"kind": self.kind.name, "base_url": self.base_url, "studies": list(ordered), "files": hashes}
+        parent = {"under": self.under.rstrip("/")} if self.under else {}
+        content = {"kind": self.kind.name, "base_url": self.base_url, **parent, "studies": list(ordered), "files": hashes}
         self.site.add(f"{self.prefix}{_SITE_MANIFEST}", manifest_text(content))
+
+    def _from_stub(self, slug: str) -> str:
+        return posixpath.relpath(f"{self.under}{slug}", posixpath.dirname(self.kind.index))
 
     def _index(self, ordered: Mapping[str, Mapping[str, Any]], pages: Pages) -> str:
         rows = [
@@ -408,7 +461,7 @@ class _Publication:
             }
             for slug, manifest in ordered.items()
         ]
-        return pages.render("publish/index.html.j2", studies=rows, canonical=self.base_url)
+        return pages.render("publish/index.html.j2", studies=rows, canonical=page_url(self.base_url, self.index))
 
 
 def _place_of(rendered: Path, code: str) -> Path:

@@ -38,6 +38,7 @@ class _Manifest(pydantic.BaseModel):
     files: dict[SitePath, str]
     kind: str | None = None
     base_url: str | None = None
+    under: SitePath | None = None
     studies: list[SitePath] | None = None
     slug: SitePath | None = None
     name: str | None = None

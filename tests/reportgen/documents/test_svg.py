@@ -55,6 +55,29 @@ def test_hover_text_is_the_first_child_of_its_element(profile: str) -> None:
     assert re.fullmatch(r"Tầng 3: 0,\d{3} nat", element[0].text)
 
 
+def test_a_point_that_moved_is_a_few_lines(assets: Assets) -> None:
+    """Lines of a length that a review shows, and no space within words that was not there."""
+
+    def drawn(values: list[float]) -> str:
+        figure, axes = plt.subplots()
+        axes.plot(range(200), values)
+        axes.set_title("two  spaces")
+        svg = render_svg(Drawing(figure, {}), "f")
+        plt.close(figure)
+        return svg
+
+    with figure_style(assets):
+        values = [float(number % 7) for number in range(200)]
+        before = drawn(values)
+        after = drawn([*values[:99], 2.5, *values[100:]])
+    assert max(map(len, before.splitlines())) < 400
+    assert len(before.splitlines()) == len(after.splitlines())
+    assert sum(one != other for one, other in zip(before.splitlines(), after.splitlines(), strict=True)) == 1
+    words = ["".join(element.itertext()) for element in ElementTree.fromstring(before).iter(f"{{{SVG}}}text")]
+    assert "two  spaces" in words
+    assert not any("\n" in word for word in words)
+
+
 def test_hover_text_without_an_element_is_an_error(assets: Assets) -> None:
     with figure_style(assets):
         figure, axes = plt.subplots()

@@ -75,11 +75,12 @@ def pages_of_site(bundle, tmp_path_factory):
     """The folder with the bundle's pages in some languages, made once, which say HEAD and WORDS where a site has its own."""
     made = {}
 
-    def folder_of(codes):
-        if codes not in made:
-            made[codes] = tmp_path_factory.mktemp("pages") / "out"
-            _pages_of_site(bundle, made[codes], {code: SitePage(Markup(HEAD), "../index.html", WORDS) for code in codes})
-        return made[codes]
+    def folder_of(codes, self_contained):
+        if (codes, self_contained) not in made:
+            made[codes, self_contained] = tmp_path_factory.mktemp("pages") / "out"
+            pages = {code: SitePage(Markup(HEAD), "../index.html", WORDS, self_contained) for code in codes}
+            _pages_of_site(bundle, made[codes, self_contained], pages)
+        return made[codes, self_contained]
 
     return folder_of
 
@@ -92,7 +93,7 @@ def documents(monkeypatch, rendered, pages_of_site):
         shutil.copytree(rendered, out, dirs_exist_ok=True)
 
     def render_site_pages(bundle, out, pages, **options):
-        shutil.copytree(pages_of_site(tuple(pages)), out)
+        shutil.copytree(pages_of_site(tuple(pages), next(iter(pages.values())).self_contained), out)
         for code, page in pages.items():
             file = out / code / "index.html"
             html = file.read_text(encoding="utf-8").replace(HEAD, page.head).replace(WORDS, page.words)

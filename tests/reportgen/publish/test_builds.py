@@ -39,12 +39,13 @@ def bundles(bundle, variant):
     ]
 
 
+@pytest.mark.parametrize("under", ["", "reports", "course/studies"])
 @pytest.mark.parametrize("kind", ["plain", "mkdocs", "sphinx"])
-def test_a_new_site_is_built_without_a_warning_and_has_no_dead_link(bundles, tmp_path, kind, dead_links):
-    publish(bundles, kind, tmp_path / "source", base_url=BASE)
+def test_a_new_site_is_built_without_a_warning_and_has_no_dead_link(bundles, tmp_path, kind, under, dead_links):
+    publish(bundles, kind, tmp_path / "source", base_url=BASE, under=under or None)
     build(kind, tmp_path / "source", tmp_path / "built")
     for page in PAGES:
-        assert (tmp_path / "built" / page).is_file(), page
+        assert (tmp_path / "built" / under / page).is_file(), page
     assert (tmp_path / "built" / ("sitemap-reports.xml" if kind == "mkdocs" else "sitemap.xml")).is_file()
     assert dead_links(tmp_path / "built", BASE) == []
 

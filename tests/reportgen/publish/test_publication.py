@@ -10,6 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from analyses.errors import InputError
+from reportgen.baseline import write_baseline
 from reportgen.bundle import bundle_digest
 from reportgen.cli import app
 from reportgen.publish import publish
@@ -367,3 +368,57 @@ def test_without_moments_or_addresses_there_is_no_feed(variant, tmp_path):
     publish([variant("other")], "plain", tmp_path / "elsewhere", languages=["vi"])
     assert not [*tmp_path.rglob("feed.xml")]
     assert not [page for page in tmp_path.rglob("index.html") if "atom+xml" in page.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("kind", ["plain", "mkdocs", "sphinx", "jekyll"])
+def test_studies_under_a_folder_of_their_own(bundle, variant, tmp_path, kind):
+    """Beside the course's pages of the same names, and in the same place the next time, without being told again."""
+    site = tmp_path / "site"
+    for page in ("index.html", "kettle.md", "docs/kettle.md", "kettle.rst"):
+        (site / page).parent.mkdir(parents=True, exist_ok=True)
+        (site / page).write_text("the course's own\n")
+    (site / "conf.py").write_text('html_extra_path = ["reports_html"]\n')
+    published = publish([bundle], kind, site, base_url=BASE, under="reports/", languages=["vi"])
+    content = {"plain": "", "mkdocs": "docs", "sphinx": "reports_html", "jekyll": ""}[kind]
+    assert published.pages == (site / content / "reports" / "kettle" / "index.html",)
+    publish([variant("river", name="river")], kind, site, languages=["vi"])
+    place = site / content / "reports"
+    assert sorted(path.parent.name for path in place.glob("*/manifest.json")) == ["kettle", "river"]
+    assert (site / "index.html").read_text() == "the course's own\n"
+    page = (place / "river" / "vi" / "index.html").read_text(encoding="utf-8")
+    assert f'<link rel="canonical" href="{BASE}reports/river/vi/">' in page
+    assert f"<loc>{BASE}reports/river/vi/</loc>" in next((site / content).glob("sitemap*.xml")).read_text()
+    (lister,) = (*site.glob("reports/index.*"), *site.glob("docs/reports/index.*"))
+    text = lister.read_text(encoding="utf-8")
+    assert '"river/vi/index.html"' in text or "(river/vi/index.html)" in text
+    publish([], kind, site, remove=["river"])
+    assert not (place / "river").exists()
+    with pytest.raises(InputError, match=r"--under other: the studies of .* are under reports, and links lead there"):
+        publish([bundle], kind, site, under="other")
+
+
+@pytest.mark.parametrize("under", ["../up", "/abs", "a//b", "_hidden", "a b", "."])
+def test_a_folder_that_is_none(bundle, tmp_path, under):
+    with pytest.raises(InputError, match="expected the path of a folder in the site"):
+        publish([bundle], "plain", tmp_path / "site", under=under)
+    assert not (tmp_path / "site").exists()
+
+
+def test_what_was_accepted_stays_what_is_shown(bundle, variant, tmp_path):
+    """The last digits of another machine are no news, until another bundle is accepted."""
+    site, accepted = tmp_path / "site", tmp_path / "baseline"
+    write_baseline(bundle, accepted)
+    publish([bundle], "plain", site, languages=["vi"])
+    before = snapshot(site)
+    again = variant("again", settings={"seed": 77})
+    publish([again], "plain", site, languages=["vi"], accepted=accepted)
+    assert snapshot(site) == before
+    write_baseline(again, accepted)
+    publish([again], "plain", site, languages=["vi"], accepted=accepted)
+    assert bundle_digest(site / "kettle" / "data") == bundle_digest(again)
+    # Of another study it says nothing, and a whole bundle can be shown itself.
+    river = variant("river", name="river")
+    publish([river], "plain", site, languages=["vi"], accepted=accepted)
+    assert bundle_digest(site / "river" / "data") == bundle_digest(river)
+    publish([again], "plain", site, languages=["vi"], accepted=bundle)
+    assert bundle_digest(site / "kettle" / "data") == bundle_digest(bundle)
