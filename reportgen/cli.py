@@ -540,6 +540,9 @@ def publish(
             help="Take the place of another study of the same name, drop languages not given, replace files that were changed by hand."
         ),
     ] = False,
+    revised: Annotated[
+        bool, typer.Option("--revised", help="Another word, text or model under the name of a study that is there is that study, revised.")
+    ] = False,
     accepted: Annotated[
         Path | None, typer.Option(metavar="BASELINE", help="From which nothing moved: the bundle that it is of stays what the site shows.")
     ] = None,
@@ -567,6 +570,7 @@ def publish(
         templates=templates,
         remove=remove or [],
         replace=replace,
+        revised=revised,
         accepted=accepted,
         self_contained=self_contained,
         progress=display,

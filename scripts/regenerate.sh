@@ -112,6 +112,8 @@ if [ -n "$site" ]; then
     [ -z "$under" ] || publish+=(--under "$under")
     # A label names what is new; what is there already keeps its own.
     [ -z "$label" ] || { [ "$state" = unchanged ] && [ "$there" = true ]; } || publish+=(--label "$label")
+    # A baseline that was there is of this very study, whatever its text or model are now.
+    [ -z "$baseline" ] || [ "$state" = first ] || publish+=(--revised)
     # The last digits of another machine are no news: what was accepted stays what is shown.
     [ "$state" != unchanged ] || publish+=(--accepted "$baseline")
     for language in $languages; do publish+=(--lang "$language"); done

@@ -28,7 +28,7 @@ class MutualInformationAgainstDistance:
     template_folder = Path(__file__).parent / "templates"
     shared_templates = (TEMPLATES,)
     # Settings by which a study is another one, not the same one made again.
-    identity = ("word", "model.source", "model.name")
+    identity = ("word", "text", "model.source", "model.name")
     # Format of the bundle -> what has another name in study.json since then.
     renamed: Mapping[int, Mapping[str, str]] = {2: {"controls.untrained.seed": "controls.untrained.seeds"}}
 

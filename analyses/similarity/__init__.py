@@ -26,7 +26,7 @@ class Similarity:
     templates = "similarity"
     template_folder = Path(__file__).parent / "templates"
     shared_templates = (TEMPLATES,)
-    identity = ("word", "model.source", "model.name")
+    identity = ("word", "text", "model.source", "model.name")
 
     tolerances: Mapping[str, Mapping[str, float]] = {"*kendall_tau*": {"absolute": 2e-2}}
     stages: Mapping[str, str] = {"similarity": "Measuring similarity"}

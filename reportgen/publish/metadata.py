@@ -95,6 +95,12 @@ def about(study: Study, language: Language) -> str:
     return " ".join([*found, *([f"{keywords}."] if keywords else [])])
 
 
+def described(study: Study, language: Language) -> Markup:
+    """What a study's own page is found by, as elements of a head."""
+    found = {"description": about(study, language), "keywords": study.keywords.get(language.code)}
+    return Markup("").join(Markup('\n<meta name="{}" content="{}">').format(name, text) for name, text in found.items() if text)
+
+
 def json_ld(study: Study, code: str, base_url: str | None) -> str:
     """The report as a ScholarlyArticle of schema.org."""
     codes = [code] if code in study.title else code.split("-")

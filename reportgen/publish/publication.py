@@ -28,7 +28,7 @@ from reportgen.publish.feed import NAME as FEED
 from reportgen.publish.feed import feed, feed_link
 from reportgen.publish.history import Regeneration, history_json, read_history, regeneration, timeline, with_entry
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
-from reportgen.publish.metadata import about, citation_file, head, links, page_url, sitemap
+from reportgen.publish.metadata import about, citation_file, described, head, links, page_url, sitemap
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
 from reportgen.publish.site import Site, manifest_text, read_manifest
@@ -63,6 +63,7 @@ def publish(
     templates: Path | None = None,
     remove: Sequence[str] = (),
     replace: bool = False,
+    revised: bool = False,
     accepted: Path | None = None,
     self_contained: bool = False,
     progress: Progress | None = None,
@@ -94,6 +95,8 @@ def publish(
     replace
         Let a study take the place of another one of its name (of another word, model or analysis), have the pages of
         `languages` alone, and replace files that were changed by hand.
+    revised
+        Let a study be about another word, text or model than the one of its name that is there: it is the same study, revised.
     accepted
         A baseline or a bundle from which nothing moved in the bundle of the same study: it stays what the site shows. (From a
         baseline alone no pages can be made: it stays where the site has the bundle that the baseline is of.)
@@ -129,7 +132,7 @@ def publish(
             twice = next(slug for slug in slugs if slugs.count(slug) > 1)
             raise InputError(f"two of the bundles are of a study named {twice}; give one of the studies another name")
         for study in studies:
-            publication.check_identity(study)
+            publication.check_identity(study, revised=revised)
             if accepted and (kept := publication.kept(study, accepted)):
                 study = describe(kept, publication.languages(), assets)
             study = replace_fields(study, under=publication.under)
@@ -254,15 +257,19 @@ class _Publication:
             return None
         return there if bundle_digest(there) == bundle_digest(accepted) else None
 
-    def check_identity(self, study: Study) -> None:
+    def check_identity(self, study: Study, *, revised: bool) -> None:
         """Raise InputError where the study of this name that the site has is about something else."""
         file = self._place(study.slug, "data/study.json")
         if study.slug not in self.manifests or self.replace or not file.is_file():
             return
         there = read_study(file.parent, older=True)
+        # "Coffee" and "coffee" have one folder.
+        name = study.results.study["settings"]["name"]
+        if there["settings"]["name"] != name:
+            raise InputError(_another(study, "name", there["settings"]["name"], name))
         if there["analysis"] != study.analysis.name:
             raise InputError(_another(study, "analysis", there["analysis"], study.analysis.name))
-        for key in study.analysis.identity if isinstance(study.analysis, Identified) else ():
+        for key in study.analysis.identity if isinstance(study.analysis, Identified) and not revised else ():
             old, new = (_setting(settings, key) for settings in (there["settings"], study.results.study["settings"]))
             if old != new:
                 raise InputError(_another(study, key, old, new))
@@ -324,7 +331,9 @@ class _Publication:
             findings=findings,
             data=sorted(data),
             bundle_digest=study.digest,
-            head=links(study.address, f"{study.address}/index.html", codes, self.base_url) + self._feed_link(study, ""),
+            head=links(study.address, f"{study.address}/index.html", codes, self.base_url)
+            + described(study, pages.languages[0])
+            + self._feed_link(study, ""),
             up=posixpath.relpath(self.index, study.address),
         )
 
@@ -489,5 +498,5 @@ def _another(study: Study, key: str, old: Any, new: Any) -> str:
 
     return (
         f"{study.bundle}: the site has another study named {study.slug} ({key}: there {shown(old)}, here {shown(new)}); "
-        "give this one another name, or publish with --replace"
+        "give this one another name, or publish with --revised if it is the same study, or with --replace"
     )

@@ -120,7 +120,7 @@ def test_regenerated_reports_on_every_kind_of_site(repository, tmp_path, dead_li
         assert (snapshot(tmp_path / "plain") != before) is published
         for kind in ("mkdocs", "sphinx", "jekyll") if published else ():
             options = ["--to", kind, "--out", str(tmp_path / kind), "--base-url", base, "--label", label, "--lang", "vi", "--lang", "en"]
-            command = [REPORTGEN, "publish", "out/bundle", *options]
+            command = [REPORTGEN, "publish", "out/bundle", "--revised", *options]
             subprocess.run(command, cwd=repository, check=True, capture_output=True, env=environment(repository))
     for kind in ("plain", "mkdocs", "sphinx", "jekyll"):
         built = tmp_path / kind
@@ -264,6 +264,15 @@ def test_what_is_published_is_what_was_accepted(repository, tmp_path, run):
         assert regenerate(repository, "--baseline", "").returncode == 0
         other = regenerate(repository, "--bundle", "out/bundle", *options)
         assert (other.returncode, "is not the bundle that reports/baseline is of" in other.stderr) == (2, True)
+
+
+def test_a_quiet_repository_keeps_its_schedule():
+    """GitHub switches a schedule off after 60 days without a commit; the run asks for it to stay on, and is not red where it may not."""
+    step = step_of("regenerate.yml", "Keep the schedule")
+    assert step["if"] == "github.event_name == 'schedule'"
+    assert re.search(r"gh api --method PUT .*/actions/workflows/regenerate\.yml/enable\"? \|\|", step["run"])
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "regenerate.yml").read_text(encoding="utf-8"))
+    assert workflow["permissions"]["actions"] == "write"
 
 
 def test_a_corrected_title_reaches_baseline_and_site_and_is_called_presentation(repository, tmp_path):

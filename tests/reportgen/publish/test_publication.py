@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import tinyhtml5
 import yaml
 from typer.testing import CliRunner
 
@@ -152,6 +153,19 @@ def test_the_head_of_a_page(bundle, tmp_path):
     assert "report.html" not in page
 
 
+def test_the_page_of_a_study_says_what_it_is_found_by(bundle, tmp_path):
+    """A search that reads heads alone finds the study in its first language: the abstract and the keywords."""
+    publish([bundle], "plain", tmp_path, languages=["vi"])
+    publish([bundle], "plain", tmp_path / "en", languages=["en"])
+    for page, words in ((tmp_path / "kettle", "thông tin tương hỗ"), (tmp_path / "en" / "kettle", "mutual information")):
+        head = (page / "index.html").read_text(encoding="utf-8").partition("</head>")[0]
+        metas = {
+            element.get("name"): element.get("content") for element in tinyhtml5.parse(head, namespace_html_elements=False).iter("meta")
+        }
+        assert "Kendall" in metas["description"]
+        assert words in metas["keywords"].lower()
+
+
 def test_the_citation_file(bundle, tmp_path):
     publish([bundle], "plain", tmp_path / "site", base_url=BASE)
     citation = yaml.safe_load((tmp_path / "site" / "kettle" / "CITATION.cff").read_text(encoding="utf-8"))
@@ -255,7 +269,7 @@ def test_a_language_that_is_not_given_stays(bundle, variant, tmp_path):
     assert sorted(manifest["languages"]) == ["en", "vi", "vi-en"]
 
 
-@pytest.mark.parametrize(("key", "value"), [("word", "ấm"), ("model", {"source": "hub", "name": "gpt2"})])
+@pytest.mark.parametrize(("key", "value"), [("word", "ấm"), ("text", "Trà."), ("model", {"source": "hub", "name": "gpt2"})])
 def test_another_study_of_the_same_name_is_refused_unless_it_shall_replace_the_first(bundle, variant, tmp_path, key, value):
     site = tmp_path / "site"
     publish([bundle], "plain", site)
@@ -264,8 +278,34 @@ def test_another_study_of_the_same_name_is_refused_unless_it_shall_replace_the_f
     with pytest.raises(InputError, match=rf"the site has another study named kettle \({key}.*--replace"):
         publish([other], "plain", site)
     assert snapshot(site) == before
+    publish([other], "plain", site, revised=True)
+    assert len(json.loads((site / "kettle" / "history" / "history.json").read_text())["regenerations"]) == 2
+    publish([bundle], "plain", site, replace=True)
     publish([other], "plain", site, replace=True)
     assert json.loads((site / "kettle" / "manifest.json").read_text())["bundle"] == bundle_digest(other)
+
+
+def test_names_that_share_a_folder_are_two_studies(bundle, variant, tmp_path):
+    publish([bundle], "plain", tmp_path / "site", languages=["vi"])
+    with pytest.raises(InputError, match=r'the site has another study named kettle \(name: there "kettle", here "Kettle"\)'):
+        publish([variant("other", name="Kettle")], "plain", tmp_path / "site", languages=["vi"])
+
+
+def test_a_bundle_that_comes_back_is_an_entry_of_its_own(bundle, variant, tmp_path, dead_links):
+    """One, another, the one again, the other again: four entries with pages of changes of their own, and nothing twice without a label."""
+    site, other = tmp_path / "site", variant("other", verdict="supported")
+    for label, each in (("w1", bundle), ("w2", other), ("w3", bundle), ("w4", other), ("w4", other), (None, other)):
+        publish([each], "plain", site, languages=["vi"], label=label, base_url=BASE)
+    file = site / "kettle" / "history" / "history.json"
+    entries = json.loads(file.read_text())["regenerations"]
+    assert [entry["label"] for entry in entries] == ["w1", "w2", "w3", "w4"]
+    assert [entry.get("nth", 1) for entry in entries] == [1, 1, 2, 2]
+    assert len(list(file.parent.glob("*/changes.html"))) == 3
+    page = (file.parent / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="current"') == 1
+    assert dead_links(site, BASE) == []
+    publish([other], "plain", site, languages=["vi"], label="w5")
+    assert [entry["label"] for entry in json.loads(file.read_text())["regenerations"]] == ["w1", "w2", "w3", "w5"]
 
 
 def test_a_study_is_removed_by_its_name_and_what_is_not_ours_stays(bundle, variant, tmp_path):
