@@ -42,7 +42,7 @@ SENTENCES = {
     ],
     "vi": [
         "8 tầng, 80 chiều ẩn.",
-        "Trong 8 tầng này, 4 tầng không có nhánh chú ý và bị bỏ ra: 1, 3, 5 và 7.",
+        "Trong 8 tầng này, 4 tầng không có nhánh chú ý nên không được xét: 1, 3, 5 và 7.",
         "ở các định dạng từ 4 đến 6 bit (GGUF Q4_K, Q6_K, F32) rồi khai triển",
         "sau phép chuẩn hoá và hệ số nhân mà kiến trúc có thể đặt ở giữa",
         "một thành phần thứ ba không được nghiên cứu ở đây: “mamba” (độ dài tới 25% của tổng mà một tầng cộng thêm).",

@@ -170,7 +170,7 @@ def test_layers_without_attention_are_counted_and_named(make_input):
     assert said(fact, "en") == (
         "Of these 12 layers 9 have no attention and are left out: 1–3, 5–7, and 9–11. The others keep their numbers."
     )
-    assert said(fact, "vi").startswith("Trong 12 tầng này, 9 tầng không có nhánh chú ý và bị bỏ ra: 1–3, 5–7 và 9–11.")
+    assert said(fact, "vi").startswith("Trong 12 tầng này, 9 tầng không có nhánh chú ý nên không được xét: 1–3, 5–7 và 9–11.")
 
 
 @pytest.mark.parametrize("branch", [0, 1])
@@ -181,7 +181,10 @@ def test_dead_layers_are_named_with_their_branch(make_input, branch, dead):
     activation = found.activation.copy()
     activation[branch, dead] = 0
     (fact,) = captured_facts(NOTHING, of_layers(without_silent_layers(replace(found, activation=activation))))["layers"]
-    numbers = {"en": ["Layer 3 is left out", "Layers 3 and 5 are left out"], "vi": ["Tầng 3 bị bỏ ra", "Các tầng 3 và 5 bị bỏ ra"]}
+    numbers = {
+        "en": ["Layer 3 is left out", "Layers 3 and 5 are left out"],
+        "vi": ["Tầng 3 không được xét", "Các tầng 3 và 5 không được xét"],
+    }
     for code in ("en", "vi"):
         assert said(fact, code).startswith(numbers[code][len(dead) - 1])
         assert names[code][branch] in said(fact, code)
