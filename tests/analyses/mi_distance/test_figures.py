@@ -186,8 +186,8 @@ def test_the_order_in_the_text_alternative_turns_round_with_the_data() -> None:
     )
     assert plain["attention_low"] == swapped["mlp_low"] != plain["mlp_low"]
     for count in ("higher", "early", "deep"):
-        total = plain["order"]["values"]["layers" if count == "higher" else f"{count}_layers"]
-        assert plain["order"]["values"][count] + swapped["order"]["values"][count] == total
+        one, other = (each["order"]["values"][count]["values"] for each in (plain, swapped))
+        assert one["count"] + other["count"] == one["total"] == other["total"]
     assert plain["order"] != swapped["order"]
 
 
