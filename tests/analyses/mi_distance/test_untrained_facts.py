@@ -67,8 +67,8 @@ def test_the_order_of_the_branches_turns_with_the_world(planted, level, outcome,
     found, _ = planted((0, 0), (0, 0), level)
     assert [each["key"] for each in found["order"]] == [f"untrained.order.{outcome}"] * 2
     for each in found["order"]:
-        assert each["values"]["histogram_attention"] == each["values"]["nearest_neighbour_attention"] == count
-        assert each["values"]["histogram_mlp"] == DRAWS - count
+        for estimator in ("histogram", "nearest_neighbour"):
+            assert each["values"][f"{estimator}_attention"]["values"] == {"count": count, "total": DRAWS}
 
 
 def test_what_an_outcome_says_is_so_in_every_draw():
