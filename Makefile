@@ -18,7 +18,7 @@ LOWEST ?= build/lowest
 AUDIT ?= build/audit
 export VENV PYTHON PIP_ARGS TORCH
 
-.PHONY: report test test-fast test-models test-browser test-lowest fuzz coverage mutation sbom audit check docs bench setup model lock wheel format clean
+.PHONY: report test test-fast test-models test-browser test-site test-lowest fuzz coverage mutation sbom audit check docs bench setup model lock wheel format clean
 
 report: setup model
 	$(VENV)/bin/reportgen run $(STUDY) --out $(OUT)
@@ -53,6 +53,10 @@ mutation: setup-test
 # Java, Node.js and Chromium are asked for here only.
 test-browser: setup-test-browser model
 	BROWSER_TESTS=1 $(VENV)/bin/python -m pytest -q tests/browser
+
+# A site that two jobs publish to, from its first report to its last: ten minutes. With OPTIONS=-s the changes of each step are printed.
+test-site: setup-test
+	SITE_TESTS=1 $(VENV)/bin/python -m pytest -q $(OPTIONS) tests/reportgen/test_scratch_repository.py
 
 # The oldest packages that pyproject.toml allows, in an environment of their own. PyTorch is the one of requirements/torch.txt.
 test-lowest:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.sweep
 
-writes benchmarks/results/sweep.json and prints the tables of docs/sweep.md. Cells are those of the built-in corpus, on the embedded model.
+writes benchmarks/results/sweep.json and prints its tables. Cells are those of the built-in corpus, on the embedded model.
 """
 
 import json

@@ -86,4 +86,4 @@ def test_report_of_it(results, report_of, sentences_in, languages, code, tiny_gp
         assert any(key.split(".")[2] == row["verdict"] for key in found)
     assert tiny_gpt2_folder.name in report.text
     assert str(tiny_gpt2_folder.parent) not in report.html
-    assert report.html.count("<mark>") == 7
+    assert report.html.count("<mark ") == 7

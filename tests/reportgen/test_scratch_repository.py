@@ -132,6 +132,7 @@ def repository(tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("SITE_TESTS" not in os.environ, reason="takes some ten minutes: run `make test-site`")
 def test_two_studies_made_corrected_renamed_reduced_and_restored(repository, dead_links):
     site = repository.folder / "site"
 
