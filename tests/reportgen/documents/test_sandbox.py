@@ -250,7 +250,9 @@ def rendering(monkeypatch):
     return calls
 
 
-PAGE = {"drawing", "filled", "joined", "say", "text_in", "number", "alike", "numbered"}
+PAGE = {
+    "drawing", "figure_address", "table_address", "data_address", "filled", "joined", "say", "text_in", "number", "alike", "numbered",
+}  # fmt: skip
 SITE = {"both", "say", "verdict", "each"}
 OF_JINJA = {"range", "dict", "namespace"}
 
