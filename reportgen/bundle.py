@@ -21,7 +21,7 @@ import numpy
 from analyses.errors import InputError
 from analyses.models.hashes import content_sha256
 from analyses.protocol import Analysis, Results
-from analyses.readers import MEGABYTE, is_folder, mapping_at, read_json, read_netcdf, read_text, replace_unprintable
+from analyses.readers import MEGABYTE, is_file, is_folder, mapping_at, read_json, read_netcdf, read_text, replace_unprintable
 from reportgen.atomic import staging
 from reportgen.csv_files import csv_text
 
@@ -158,7 +158,7 @@ def verify_bundle(path: Path) -> dict[str, str]:
 
 def is_baseline(path: Path) -> bool:
     """Whether the folder `path` is a baseline (see `reportgen.baseline`): what `compare` needs of a bundle."""
-    return (path / BASELINE).is_file()
+    return is_file(path / BASELINE)
 
 
 def verify_baseline(path: Path) -> dict[str, str]:

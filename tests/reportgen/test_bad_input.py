@@ -187,6 +187,7 @@ def test_environment_variables(call, monkeypatch, name, value, words, refused):
         (["render", "x" * 3000], "there is no such folder"),
         (["render", "s.txt"], "s.txt: there is no such folder"),
         (["compare", "x" * 3000, "y"], "there is no such folder"),
+        (["baseline", "x" * 3000, "--out", "y"], "there is no such folder"),
         (["publish", "nowhere"], "nowhere: there is no such folder"),
         (["publish", "nowhere", "--base-url", "javascript:alert(1)"], "--base-url javascript:alert(1): expected"),
         (["study", "new", "folder", "--word", "tea", "--text", "s.txt", "--model", "embedded", "--force"], "folder exists already"),
