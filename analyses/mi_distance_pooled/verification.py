@@ -72,8 +72,8 @@ def _of(results: Results, progress: Progress) -> Pairs:
             _judged(group["conclusions"], held_rows, anew_rows)
             advance(1)
     _directions(study["verdicts"], _by_text(cells, "estimate"), held_rows, anew_rows)
-    for unit, label in (("text", "text"), ("word", "word")):
-        _ranges(study["left_out"][unit], label, cells, held_rows, anew_rows)
+    for label in ("text", "word"):
+        _ranges(study["left_out"][label], label, cells, held_rows, anew_rows)
     return found | {name: (_numbers(held_rows[name]), _numbers(anew_rows[name])) for name in sorted(held_rows)}
 
 
