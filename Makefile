@@ -62,14 +62,14 @@ test-site: setup-test
 test-lowest:
 	@VENV=$(LOWEST) scripts/setup.sh lowest
 	@$(LOWEST)/bin/reportgen models fetch embedded --quiet >/dev/null
-	$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadfile -m "not browser" --ignore=tests/test_packaging.py
+	$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadgroup -m "not browser" --ignore=tests/test_packaging.py
 
 check:
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadfile
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup
 
 docs: setup-docs
 	$(VENV)/bin/mkdocs build --strict --site-dir build/docs

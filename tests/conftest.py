@@ -1,4 +1,5 @@
-"""What tests of several rooms share: a real pretrained model, GPT-2 with its real tokenizer and random weights, and the tiers.
+"""What tests of several rooms share: a real pretrained model, GPT-2 with its real tokenizer and random weights, the tiers, and which
+files go to the same process.
 
 A test's tier is its most costly need. It follows from the folder and from the fixtures, so that a new test is in the right one by
 itself; what is slow for a reason of its own carries `@pytest.mark.slow`. `make test-fast` runs what has no mark.
@@ -42,6 +43,8 @@ FIXTURES = {
     "papers": "render",
     "installed": "slow",
 }
+# What takes so long to make that every file that uses it goes to one process (pytest-xdist, `--dist loadgroup`).
+MADE_ONCE = ("coffee", "computed", "worlds")
 
 
 def _place(path: Path) -> str | None:
@@ -64,6 +67,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marks |= {mark for fixture, mark in FIXTURES.items() if fixture in getattr(item, "fixturenames", ())}
         for mark in sorted(filter(None, marks)):
             item.add_marker(mark)
+    groups: dict[Path, str] = {}
+    for item in items:
+        groups.setdefault(item.path, item.nodeid.split("::")[0])
+        for fixture in MADE_ONCE:
+            if fixture in getattr(item, "fixturenames", ()):
+                groups[item.path] = fixture
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
 
 
 @pytest.fixture(scope="session")

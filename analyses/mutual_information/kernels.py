@@ -12,6 +12,9 @@ from analyses.mutual_information.histogram import ROUNDING, SMALLEST_STEP
 
 # A hypergeometric probability below this adds nothing to a sum of order one in double precision.
 NEGLIGIBLE = 1e-22
+# So many values are looked at before the next decision in the search for neighbours: two of the processor's widest registers.
+BLOCK = 16
+SMALLEST = np.nextafter(0.0, 1.0)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -277,7 +280,10 @@ def expected_sums(rows, columns, total, log_factorial, log, result):  # type: ig
 
 @numba.njit(cache=True, nogil=True)
 def _gather(values, inlier, other, order, kept):  # type: ignore[no-untyped-def]
-    """Write one side's kept values in ascending order, divided by their standard deviation; return how many, and that deviation."""
+    """Write one side's kept values in ascending order, divided by their standard deviation; return how many, and that deviation.
+
+    They stand in kept[BLOCK : BLOCK + count], with values at infinite distance before and behind.
+    """
     count = 0
     total = 0.0
     for d in range(values.size):
@@ -293,52 +299,85 @@ def _gather(values, inlier, other, order, kept):  # type: ignore[no-untyped-def]
             centred = values[d] - mean
             squares += centred * centred
     deviation = math.sqrt(squares / count)
-    place = 0
+    place = BLOCK
     for d in order:
         if inlier[d] and other[d]:
             kept[place] = values[d]
             place += 1
-    if kept[0] == kept[count - 1]:
+    if kept[BLOCK] == kept[place - 1]:
         return count, 0.0
-    for place in range(count):
-        kept[place] /= deviation
+    kept[:BLOCK] = -np.inf
+    for point in range(BLOCK, place):
+        kept[point] /= deviation
+    kept[place : place + BLOCK] = np.inf
     return count, deviation
 
 
 @numba.njit(cache=True, nogil=True)
-def _within(ascending, place, radius, left, right):  # type: ignore[no-untyped-def]
-    """How many ascending values lie within `radius` of the one at `place`; all of them are in left .. right - 1."""
-    value = ascending[place]
-    low, high = left, place
-    while low < high:
-        middle = (low + high) // 2
-        if value - ascending[middle] > radius:
-            low = middle + 1
-        else:
-            high = middle
-    start = low
-    low, high = place + 1, right
-    while low < high:
-        middle = (low + high) // 2
-        if ascending[middle] - value > radius:
-            high = middle
-        else:
-            low = middle + 1
-    return low - start
+def _three_nearest(x, y, point):  # type: ignore[no-untyped-def]
+    """The three smallest distances from one point to the others, sought outwards in the order of x until x alone is too far.
+
+    Three numbers kept by `min` and `max` alone: a branch for each distance, which no processor foresees, would take most of the time.
+    """
+    here_x, here_y = x[point], y[point]
+    smallest = second = third = np.inf
+    left, right = point, point + 1
+    while True:
+        to_left, to_right = here_x - x[left - 1] < third, x[right] - here_x < third
+        if to_left:
+            left -= BLOCK
+            for other in range(left, left + BLOCK):
+                distance = _distance(here_x, here_y, x[other], y[other])
+                smallest, second, third = _among_three(smallest, second, third, distance)
+        if to_right:
+            for other in range(right, right + BLOCK):
+                distance = _distance(here_x, here_y, x[other], y[other])
+                smallest, second, third = _among_three(smallest, second, third, distance)
+            right += BLOCK
+        if not (to_left or to_right):
+            return smallest, second, third
 
 
 @numba.njit(cache=True, nogil=True)
-def _window(ascending, count, place, radius):  # type: ignore[no-untyped-def]
-    """Bounds, found by doubling steps outwards, beyond which no value lies within `radius` of the one at `place`."""
-    value = ascending[place]
-    step = 1
-    while place - step >= 0 and value - ascending[place - step] <= radius:
-        step *= 2
-    left = max(place - step, 0)
-    step = 1
-    while place + step < count and ascending[place + step] - value <= radius:
-        step *= 2
-    return left, min(place + step + 1, count)
+def _distance(here_x, here_y, x, y):  # type: ignore[no-untyped-def]
+    along_x, along_y = abs(x - here_x), abs(y - here_y)
+    return along_x if along_x > along_y else along_y
+
+
+@numba.njit(cache=True, nogil=True)
+def _among_three(smallest, second, third, distance):  # type: ignore[no-untyped-def]
+    """The three smallest of four; the first three are ascending."""
+    above_second = second if second > distance else distance
+    above_smallest = smallest if smallest > distance else distance
+    return (
+        smallest if smallest < distance else distance,
+        second if second < above_smallest else above_smallest,
+        third if third < above_second else above_second,
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _nearest(x, y, point, nearest):  # type: ignore[no-untyped-def]
+    """The smallest distances from one point to the others, as many as `nearest` has places, ascending."""
+    nearest[:] = np.inf
+    here_x, here_y = x[point], y[point]
+    left, right = point - 1, point + 1
+    # One step to either side in turn: each side's test goes the same way until its end, which a processor foresees.
+    moved = True
+    while moved:
+        moved = False
+        if here_x - x[left] < nearest[-1]:
+            distance = _distance(here_x, here_y, x[left], y[left])
+            if distance < nearest[-1]:
+                _insert(nearest, distance)
+            left -= 1
+            moved = True
+        if x[right] - here_x < nearest[-1]:
+            distance = _distance(here_x, here_y, x[right], y[right])
+            if distance < nearest[-1]:
+                _insert(nearest, distance)
+            right += 1
+            moved = True
 
 
 @numba.njit(cache=True, nogil=True)
@@ -352,6 +391,30 @@ def _insert(nearest, distance):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
+def _nearer(ascending, place, distance):  # type: ignore[no-untyped-def]
+    """How many ascending values, itself among them, are nearer than `distance` to the one at `place`: block by block to either side."""
+    here = ascending[place]
+    found, last = 1, BLOCK
+    low = place
+    while last == BLOCK:
+        low -= BLOCK
+        last = 0
+        block = ascending[low : low + BLOCK]
+        for other in range(BLOCK):
+            last += here - block[other] < distance
+        found += last
+    high, last = place + 1, BLOCK
+    while last == BLOCK:
+        last = 0
+        block = ascending[high : high + BLOCK]
+        for other in range(BLOCK):
+            last += block[other] - here < distance
+        found += last
+        high += BLOCK
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
 def _is_constant(row, inlier, other):  # type: ignore[no-untyped-def]
     low, high = _range_among(row, inlier, other)
     return low == high
@@ -359,16 +422,17 @@ def _is_constant(row, inlier, other):  # type: ignore[no-untyped-def]
 
 @numba.njit(cache=True, nogil=True)
 def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, digamma, result):  # type: ignore[no-untyped-def]
-    """Estimator 1 for each pair: neighbours are sought outwards in the order of x until x alone is too far.
+    """Estimator 1 for each pair.
 
     untied : `values` with ties broken, and its order; `values` itself says what is constant.
     neighbours : numbers of neighbours (K,); one search for the largest finds them all.
     result : (K, P), written to.
     """
     dimensions = values.shape[1]
-    most = neighbours.max()
-    x, y_ascending, y = np.empty(dimensions), np.empty(dimensions), np.empty(dimensions)
-    y_place_of, y_place = np.empty(dimensions, np.int64), np.empty(dimensions, np.int64)
+    most = max(neighbours.max(), 3)
+    # A block of room at either end: what is read in blocks never ends within one.
+    x, y_ascending, y = np.empty(dimensions + 2 * BLOCK), np.empty(dimensions + 2 * BLOCK), np.zeros(dimensions + 2 * BLOCK)
+    y_place_of, y_place = np.empty(dimensions, np.int64), np.empty(dimensions + 2 * BLOCK, np.int64)
     nearest = np.empty(most)
     inside = np.empty(neighbours.size)
     for pair in range(first.size):
@@ -381,51 +445,29 @@ def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, 
             result[choice, pair] = np.nan if count <= neighbours[choice] else 0.0
         if constant or count <= neighbours.min():
             continue
-        place = 0
+        place = BLOCK
         for d in order[j]:
             if inlier[i, d] and inlier[j, d]:
                 y_place_of[d] = place
                 place += 1
-        place = 0
+        place = BLOCK
         for d in order[i]:
             if inlier[i, d] and inlier[j, d]:
                 y_place[place] = y_place_of[d]
                 y[place] = y_ascending[y_place_of[d]]
                 place += 1
         inside[:] = 0.0
-        for point in range(count):
-            nearest[:] = np.inf
-            farthest = np.inf
-            left, right = point - 1, point + 1
-            here_x, here_y = x[point], y[point]
-            # One step to either side in turn: each side's test goes the same way until its end, which a processor foresees.
-            moved = True
-            while moved:
-                moved = False
-                if left >= 0 and here_x - x[left] < farthest:
-                    distance = max(here_x - x[left], abs(y[left] - here_y))
-                    if distance < farthest:
-                        _insert(nearest, distance)
-                        farthest = nearest[most - 1]
-                    left -= 1
-                    moved = True
-                if right < count and x[right] - here_x < farthest:
-                    distance = max(x[right] - here_x, abs(y[right] - here_y))
-                    if distance < farthest:
-                        _insert(nearest, distance)
-                        farthest = nearest[most - 1]
-                    right += 1
-                    moved = True
+        for point in range(BLOCK, BLOCK + count):
+            if most == 3:
+                nearest[0], nearest[1], nearest[2] = _three_nearest(x, y, point)
+            else:
+                _nearest(x, y, point, nearest)
             for choice in range(neighbours.size):
-                if count <= neighbours[choice]:
-                    continue
-                distance = nearest[neighbours[choice] - 1]
-                radius = np.nextafter(distance, 0.0)
-                # The search passed every x nearer than the radius, unless the radius is zero and the neighbours are ties.
-                x_left, x_right = (left + 1, right) if distance > 0.0 else (0, count)
-                y_left, y_right = _window(y_ascending, count, y_place[point], radius)
-                inside[choice] += digamma[_within(x, point, radius, x_left, x_right)]
-                inside[choice] += digamma[_within(y_ascending, y_place[point], radius, y_left, y_right)]
+                if count > neighbours[choice]:
+                    # Where even the neighbours are ties, what is nearer than the smallest number is equal.
+                    distance = max(nearest[neighbours[choice] - 1], SMALLEST)
+                    inside[choice] += digamma[_nearer(x, point, distance)]
+                    inside[choice] += digamma[_nearer(y_ascending, y_place[point], distance)]
         for choice in range(neighbours.size):
             if count > neighbours[choice]:
                 result[choice, pair] = digamma[count] + digamma[neighbours[choice]] - inside[choice] / count
