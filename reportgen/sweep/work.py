@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analyses.machine import processors
 from analyses.progress import Progress
-from reportgen.sweep.cell_group import without
+from reportgen.sweep.cell_group import longest_first, without
 from reportgen.sweep.dask_cluster import compute_there
 from reportgen.sweep.local_pool import compute_here
 from reportgen.sweep.plan import Cell
@@ -56,7 +56,7 @@ def work(
     for key in (store.keys(CELLS) & wanted) - there:
         # A damaged cell would be taken for one that is there.
         store.remove(CELLS, key)
-    missing = without(groups, there if retry else there | failed)
+    missing = longest_first(without(groups, there if retry else there | failed))
     if missing:
         with progress.stage("sweep", sum(map(len, missing))) as advance:
             if scheduler is not None:

@@ -23,6 +23,7 @@ from analyses.progress import SilentProgress
 from reportgen import registry
 from reportgen.cli import app
 from reportgen.sweep import grid_file
+from reportgen.sweep.cell_group import longest_first
 from reportgen.sweep.grid import Text, load_grid, stop_words_of, texts_of, words_in
 from reportgen.sweep.plan import plan, shard
 from reportgen.sweep.store import CELLS, FAILED, Store, packed
@@ -164,6 +165,16 @@ def test_shards_share_out_all_groups():
     for wrong in ("0/3", "4/3", "1", "a/b", "1/0", "-1/3", ""):
         with pytest.raises(InputError, match="--shard"):
             shard(groups, wrong)
+
+
+def test_much_work_comes_before_little(grid, text_of, embedded_model):
+    """A model's groups stay together; in each the text with most pairs of its word's occurrences is first, as it takes longest."""
+    texts = [{"name": f"text{times}", "text": f"{text_of(0)}{' More coffee.' * times}"} for times in (1, 5, 3)]
+    models = [{"source": "embedded"}, {"source": "embedded", "untrained": True}]
+    planned = plan(load_grid(grid(models=models, texts={"list": texts}, words={"list": ["coffee"]})), Path("grid.yaml"), SilentProgress())
+    ordered = longest_first(planned.groups())
+    found = [(cell.settings.model.untrained, cell.text.name) for (cell,) in ordered]
+    assert found == [(second, f"text{times}") for second in (False, True) for times in (5, 3, 1)]
 
 
 def test_a_cell_is_known_by_all_that_its_numbers_depend_on(grid, text_of):
