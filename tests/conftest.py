@@ -45,6 +45,8 @@ FIXTURES = {
 }
 # What takes so long to make that every file that uses it goes to one process (pytest-xdist, `--dist loadgroup`).
 MADE_ONCE = ("coffee", "computed", "worlds")
+# Files of long tests that share nothing: each goes to the process that is free, and they come last, so that none works long alone.
+SINGLE = ("reportgen/test_regenerate.py", "sweep/test_sweep.py")
 
 
 def _place(path: Path) -> str | None:
@@ -73,8 +75,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture in MADE_ONCE:
             if fixture in getattr(item, "fixturenames", ()):
                 groups[item.path] = fixture
+    single = {TESTS / name for name in SINGLE}
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+        if item.path not in single:
+            item.add_marker(pytest.mark.xdist_group(groups[item.path]))
 
 
 @pytest.fixture(scope="session")
