@@ -561,35 +561,20 @@ def by_row(report, code, words_of):
 def test_a_number_that_leads_to_a_row_stands_in_it(coffee, coffee_reports, words_of, code):
     """Whoever follows a number finds it: as it is, or turned round; a count by both estimators in the rows of both."""
     rows = by_row(coffee_reports[code], code, words_of)
+    sizes = {coffee.study["layers"], *map(len, coffee.study["bands"].values())}
+    estimator = re.compile("histogram|nearest_neighbour")
     followed = set()
     for item in coffee_reports[code].document.items():
-        if item.kind != "text":
-            continue
-        for anchor, words in re.findall(r'<a class="row" href="#([^"]+)">(.*?)</a>', str(item.html[code]), re.DOTALL):
-            alike = [
-                other
-                for other in rows
-                if re.sub("histogram|nearest_neighbour", "", other) == re.sub("histogram|nearest_neighbour", "", anchor)
-            ]
-            assert anchor in alike
-            there = [each for other in alike for each in rows[other]]
-            values = {abs(each.value) for each in there} | {abs(coffee.study["layers"])} | set(map(len, coffee.study["bands"].values()))
-            for number in numbers_in(words_of(words).replace("in none of the", "in 0 of the"), code):
-                assert any(abs(number.value) == value or number.is_written_from(sign * float(value)) for value in values for sign in (1, -1)), (
-                    anchor, words)  # fmt: skip
-            if numbers_in(words_of(words), code):
-                followed.add(anchor.split("-")[1])
-    assert followed >= {
-        "verdicts",
-        "parts",
-        "significance",
-        "specifications",
-        "detectable",
-        "repeated",
-        "untrained",
-        "linear",
-        "layers_histogram",
-    }
+        links = re.findall(r'<a class="row" href="#([^"]+)">(.*?)</a>', str(item.html[code]), re.DOTALL) if item.kind == "text" else []
+        for anchor, html in links:
+            assert anchor in rows
+            of_both = [number for other in rows if estimator.sub("", other) == estimator.sub("", anchor) for number in rows[other]]
+            there = sizes | {abs(number.value) for number in of_both}
+            told = numbers_in(words_of(html).replace("in none of the", "in 0 of the"), code)
+            assert {abs(number.value) for number in told} <= there, (anchor, html)
+            followed |= {anchor.split("-")[1]} if told else set()
+    assert followed >= {"verdicts", "parts", "significance", "layers_histogram"}
+    assert followed >= {"specifications", "detectable", "repeated", "untrained", "linear"}
 
 
 # The bundle's own files
