@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 Spec = dict[str, Any]
-# An end that is 0 at so many decimals is written as 0.
+# An end that is 0 at so many decimals is written as 0; a setting is not given with more.
 _MOST_DIGITS = 6
 
 
@@ -26,6 +26,20 @@ def ends(low: float, high: float, digits: int = 3, *, unit: bool = False) -> tup
     return number(low, telling, unit=unit), number(high, telling, unit=unit)
 
 
+def exact(value: float, *, unit: bool = False) -> Spec:
+    """A number that was set and not computed: with the decimals that it was given with."""
+    return number(value, _decimals(value), unit=unit)
+
+
+def exact_interval(low: float, high: float, *, unit: bool = False) -> Spec:
+    """A range that was set, both ends with the decimals of the one that has more."""
+    return interval(low, high, max(_decimals(low), _decimals(high)), unit=unit)
+
+
+def _decimals(value: float) -> int:
+    return next((count for count in range(_MOST_DIGITS) if math.isclose(round(value, count), value, abs_tol=1e-12)), _MOST_DIGITS)
+
+
 def percent(share: float, digits: int = 0) -> Spec:
     return {"value": float(share), "as": "percent", "digits": digits}
 
@@ -37,6 +51,11 @@ def key(name: str, **values: Any) -> Spec:
 
 def listed(values: list[Any]) -> Spec:
     return {"values": values, "as": "list"}
+
+
+def series(values: list[Any]) -> Spec:
+    """Items that hold lists themselves: set apart by more than a comma, and without an "and" of their own."""
+    return {"values": values, "as": "series"}
 
 
 def is_number(value: float | None) -> bool:

@@ -35,10 +35,10 @@ AXIS = (-0.5, 2.5)
 
 
 def pair_values(results: Results) -> pandas.DataFrame:
-    """One row a branch and pair of the detail layer, histogram estimator; occurrences numbered from 1."""
+    """One row a branch and pair of the detail layer, histogram estimator; occurrences and tokens numbered from 1."""
     layer, place = detail_layer(results.study)
     chosen = results.dataset.sel(estimator="histogram").isel(layer=place)
-    position = results.dataset["token_position"].to_numpy()
+    position = results.dataset["token_position"].to_numpy() + 1
     first, second = chosen["first_occurrence"].to_numpy(), chosen["second_occurrence"].to_numpy()
     frames = [
         pandas.DataFrame(

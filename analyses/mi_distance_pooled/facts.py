@@ -13,7 +13,7 @@ from analyses.occurrences.facts.common import conclusion_lists
 from analyses.occurrences.facts.counts import counted, in_how_many
 from analyses.occurrences.layer_numbers import places
 from analyses.protocol import Results
-from analyses.value_specs import Spec, interval, is_number, key, listed, number, percent
+from analyses.value_specs import Spec, exact, interval, is_number, key, listed, number, percent, series
 
 Study = Mapping[str, Any]
 # How each part is printed: digits, and whether it is bounded by 1.
@@ -32,7 +32,7 @@ def facts(results: Results) -> dict[str, Any]:
     needed = _needed(group, study)
     return {
         "document": {name: value for name, value in study["settings"]["document"].items() if value},
-        "headings": {"model": study["models"][0], "texts": group["texts"]},
+        "headings": {"model": study["models"][0], "texts": counted("texts", group["texts"])},
         "settings": study["settings"],
         "model": study["models"][0],
         "models": listed(list(study["models"])),
@@ -48,6 +48,14 @@ def facts(results: Results) -> dict[str, Any]:
             "fewest": study["occurrences"]["fewest"],
             "most": study["occurrences"]["most"],
         },
+        "counted": {
+            "texts": counted("texts", group["texts"]),
+            "versions": counted("texts", study["versions"]),
+            "words": counted("words", group["words"]),
+            "cells": counted("cells", group["cells"]),
+            "layers": counted("layers", study["layers"]),
+        },
+        "computed": _computed(provenance["cells_planned"], provenance["cells_failed"]),
         "estimation": provenance["cell_settings"]["estimation"],
         "has_excess": study["primary_control"] == "different_word",
         "testable": group["texts"] > 2,
@@ -72,7 +80,7 @@ def facts(results: Results) -> dict[str, Any]:
         "unlike": _unlike(results),
         "needed": needed,
         "language_sentences": _language_sentences(study),
-        "alpha": number(study["settings"]["alpha"], 2, unit=True),
+        "alpha": exact(study["settings"]["alpha"], unit=True),
         "answer_table": _answer_table(group, study),
         "verdict_table": _verdict_table(study),
         "check_table": _check_table(group, study),
@@ -89,6 +97,11 @@ def facts(results: Results) -> dict[str, Any]:
         "plan": provenance["plan"][:12],
         "captions": _captions(results),
     }
+
+
+def _computed(planned: int, failed: int) -> Spec:
+    """How many of the planned cells could be computed."""
+    return key("cells.failed", count=failed, planned=planned) if failed else key("cells.computed", count=planned)
 
 
 def _value(part: str, value: Any) -> Spec:
@@ -112,18 +125,22 @@ def _estimators(part: str) -> tuple[str, ...]:
 
 
 def _numbers(part: str, control: str, group: Mapping[str, Any], study: Study) -> dict[str, Any]:
-    values: dict[str, Any] = {"quantity": key(f"quantity.{control}"), "what": key(f"what.{part}"), "texts": group["texts"]}
+    values: dict[str, Any] = {
+        "quantity": key(f"quantity.{control}"),
+        "what": key(f"what.{part}"),
+        "texts": counted("texts", group["texts"]),
+    }
     for estimator in CO_PRIMARY:
         row = _pooled(group, part, estimator, control) or {}
         values[estimator] = _value(part, row.get("estimate"))
         values[f"{estimator}_interval"] = _span(part, row.get("low"), row.get("high"))
     hypotheses = study["provenance"]["cell_settings"]["hypotheses"]
     values |= {
-        "tau_low": number(hypotheses["tau_range"][0], 2, unit=True),
-        "tau_high": number(hypotheses["tau_range"][1], 2, unit=True),
-        "slope_low": number(hypotheses["shift_slope_range"][0], 1),
-        "slope_high": number(hypotheses["shift_slope_range"][1], 1),
-        "margin": number(hypotheses["same_tau_margin"], 1, unit=True),
+        "tau_low": exact(hypotheses["tau_range"][0], unit=True),
+        "tau_high": exact(hypotheses["tau_range"][1], unit=True),
+        "slope_low": exact(hypotheses["shift_slope_range"][0]),
+        "slope_high": exact(hypotheses["shift_slope_range"][1]),
+        "margin": exact(hypotheses["same_tau_margin"], unit=True),
     }
     return values
 
@@ -141,14 +158,22 @@ def _statement(conclusion: Mapping[str, Any], group: Mapping[str, Any], study: S
     parts = []
     for part in conclusion["parts"]:
         values = _numbers(part["measure"], control, group, study)
-        values |= _agreement(part["measure"], name, control, study) | {"claim": _claim(part, values)}
+        values |= {"where": _where_agreeing(part["measure"], name, control, study), "claim": _claim(part, values)}
         form = "one" if part["measure"] == "shift_slope" else "two"
         said = "not_testable" if part["verdict"] == "not_testable" else f"{form}.{part['verdict']}"
         parts.append(
-            {"measure": part["measure"], "verdict": part["verdict"], "key": f"part.{said}", "values": values, "claim": values["claim"]}
+            {
+                "measure": part["measure"],
+                "verdict": part["verdict"],
+                "key": f"part.{said}",
+                "values": values,
+                "claim": values["claim"],
+                # Where the numbers of both estimators stand.
+                "rows": dict.fromkeys((*CO_PRIMARY, "where"), _row("answers", f"{conclusion['statement']}-{part['measure']}")),
+            }
         )
     if len(parts) == 1:
-        finding = {"key": parts[0]["key"], "values": parts[0]["values"]}
+        finding = {name: parts[0][name] for name in ("key", "values", "rows")}
     else:
         finding = _of_parts(verdict, parts, conclusion["parts"], group)
     return {
@@ -176,7 +201,11 @@ def _of_parts(
         for part, row in zip(parts, judged, strict=True)
         if row["firm"] or (verdict != "contradicted" and part["verdict"] == "contradicted")
     ]
-    values: dict[str, Any] = {"texts": group["texts"], "supported": listed(claims["supported"]), "against": listed(against)}
+    values: dict[str, Any] = {
+        "texts": counted("texts", group["texts"]),
+        "supported": listed(claims["supported"]),
+        "against": listed(against),
+    }
     values["open"] = listed([part["claim"] for part in parts if part["verdict"] in ("inconclusive", "not_testable")])
     name = f"finding.parts.{verdict}"
     if verdict == "inconclusive" and against and not claims["inconclusive"]:
@@ -187,19 +216,32 @@ def _of_parts(
     return {"key": name, "values": values}
 
 
-def _agreement(part: str, name: str, control: str, study: Study) -> dict[str, Any]:
-    """In how many texts a part goes the stated way, by the estimator with fewer of them."""
-    found = [
-        each
+def _row(table: str, row: str) -> dict[str, str]:
+    """The row of a table that a number leads to."""
+    return {"table": table, "row": row}
+
+
+def _agreeing(part: str, name: str, control: str, study: Study) -> dict[str, tuple[int, int]]:
+    """Estimator -> in how many texts a part goes the stated way, and in how many it has a value."""
+    return {
+        row["estimator"]: (each["agreeing_texts"], each["texts"])
         for row in study["verdicts"]
         if (row["name"], row["control"]) == (name, control) and row["estimator"] in CO_PRIMARY
         for each in row["parts"]
         if each["measure"] == part
-    ]
-    return {
-        "agreeing": min((each["agreeing_texts"] for each in found), default=0),
-        "counted": min((each["texts"] for each in found), default=0),
     }
+
+
+def _where_agreeing(part: str, name: str, control: str, study: Study) -> Spec:
+    """In how many texts a part goes the stated way, by both estimators: once where they count alike."""
+    counts = {estimator: in_how_many("texts", *found) for estimator, found in _agreeing(part, name, control, study).items()}
+    if not counts:
+        return _NONE
+    first, *others = counts.values()
+    if all(other == first for other in others):
+        none = first["values"]["count"] == 0
+        return key("count.alike.none" if none else "count.alike", where=first) if others else first
+    return key("count.each", **{f"{estimator}_count": count for estimator, count in counts.items()})
 
 
 def _beside(conclusion: Mapping[str, Any]) -> list[Spec]:
@@ -227,7 +269,9 @@ def _after_holm(study: Study) -> Spec:
     fallen = [row["statement"] for row in decided if row["after_holm"] != row["verdict"]]
     if not decided:
         return key("holm.summary.none")
-    return key("holm.summary.falls", statements=_named(fallen)) if fallen else key("holm.summary.stays", count=len(decided))
+    return (
+        key("holm.summary.falls", statements=_named(fallen), count=len(fallen)) if fallen else key("holm.summary.stays", count=len(decided))
+    )
 
 
 def _as_the_lesson(conclusion: Mapping[str, Any]) -> bool:
@@ -247,7 +291,7 @@ def _lesson(study: Study) -> Spec | None:
     if not differing:
         return key("lesson.same")
     items = [key("lesson.item", number=row["statement"], verdict=_words_of_lesson(row)) for row in differing]
-    return key("lesson.differs", items=listed(items))
+    return key("lesson.differs", items=series(items))
 
 
 def _drawn(results: Results, excess: str, plain: str) -> Any:
@@ -307,8 +351,11 @@ def _checks(group: Mapping[str, Any], study: Study) -> list[Spec]:
                 interval=_span(row["part"], row[f"{check}_low"], row[f"{check}_high"]))
             for row in differing
         ]  # fmt: skip
+        differing_in = in_how_many("comparisons", len(items), len(rows))
         said.append(
-            key(f"check.{check}.differs", count=len(rows), items=listed(items)) if items else key(f"check.{check}.same", count=len(rows))
+            key(f"check.{check}.differs", where=differing_in, items=series(items))
+            if items
+            else key(f"check.{check}.same", where=in_how_many("comparisons", len(rows), len(rows)))
         )
     return said
 
@@ -335,7 +382,8 @@ def _left_out(study: Study) -> list[Spec]:
                 )
                 for each in found["changes"][:_MOST_NAMED]
             ]
-            said.append(key(f"left_out.{unit}.changes", count=len({each["left_out"] for each in found["changes"]}), items=listed(items)))
+            form = "changes" if len(items) == len(found["changes"]) else "changes.more"
+            said.append(key(f"left_out.{unit}.{form}", count=len({each["left_out"] for each in found["changes"]}), items=series(items)))
     return said
 
 
@@ -354,6 +402,7 @@ def _new_text(group: Mapping[str, Any], study: Study) -> list[Spec]:
         said.append(
             key(f"new_text.{'same_sign' if one_sided else 'either_sign'}", what=key(f"what.{row['part']}"),
                 interval=_span(row["part"], row["prediction_low"], row["prediction_high"]))
+            | {"rows": {"interval": _row("checks_nearest", row["part"])}}
         )  # fmt: skip
     return said
 
@@ -367,6 +416,7 @@ def _heterogeneity(group: Mapping[str, Any], study: Study) -> list[Spec]:
             key("heterogeneity.of", what=key(f"what.{row['part']}"), sd=_value(row["part"], row["sd_between"]),
                 share=percent(row["i_squared"]),
                 p={"value": row["q_p"], "as": "p_value"})
+            | {"rows": {"share": _row("checks_nearest", row["part"])}}
         )  # fmt: skip
     return said
 
@@ -392,7 +442,13 @@ def _unlike(results: Results) -> Spec:
                     names=shown,
                 )
             )
-    return key("unlike.some", items=listed(items)) if count else key("unlike.none")
+    return key("unlike.some", items=series(items)) if count else key("unlike.none")
+
+
+def _assumed(part: str, value: Any) -> Spec:
+    """An effect that is assumed, with no more digits than it takes."""
+    digits, unit = _PRINTED.get(part, (3, False))
+    return exact(round(value, digits), unit=unit) if is_number(value) else _NONE
 
 
 def _needed(group: Mapping[str, Any], study: Study) -> list[Spec]:
@@ -405,8 +461,15 @@ def _needed(group: Mapping[str, Any], study: Study) -> list[Spec]:
         if not rows or any(each is None for each in numbers):
             continue
         most = max(numbers)
-        values = {"part": key(f"measure.{part}"), "assumed": _value(part, rows[0]["assumed"]), "needed": most, "texts": group["texts"]}
-        said.append(key(f"needed.{'enough' if most <= group['texts'] else 'more'}", **values))
+        values = {
+            "part": key(f"measure.{part}"),
+            "assumed": _assumed(part, rows[0]["assumed"]),
+            "needed": counted("texts", most),
+            "texts": counted("texts", group["texts"]),
+        }
+        table = "checks_histogram" if rows[numbers.index(most)]["estimator"] == "histogram" else "checks_nearest"
+        led = {"rows": {"needed": _row(table, part)}}
+        said.append(key(f"needed.{'enough' if most <= group['texts'] else 'more'}", **values) | led)
     return said
 
 
@@ -434,7 +497,7 @@ def _side_by_side(kind: str, named: Sequence[tuple[Spec | str, Mapping[str, Any]
                 key(f"{kind}item", of=name, verdict=key(f"verdict.{row['verdict']}"))
                 for (name, _), row in zip(named, rows, strict=True)
             ]  # fmt: skip
-            said.append(key(f"{kind}differ", number=number, items=listed(items)))
+            said.append(key(f"{kind}differ", number=number, items=series(items)))
         else:
             if any(opposed(row["parts"], rows[0]["parts"]) for row in rows[1:]):
                 said.append(key(f"{kind}opposed", number=number, verdict=verdict))
@@ -476,18 +539,27 @@ def _answer_table(group: Mapping[str, Any], study: Study) -> list[dict[str, Any]
                     "interval": _span(part["measure"], row.get("low"), row.get("high")),
                 }
                 own[estimator] = key("table.value", **values) if shown else None
-            counts = _agreement(part["measure"], conclusion["name"], conclusion["control"], study)
+            counts = _agreeing(part["measure"], conclusion["name"], conclusion["control"], study).values()
+            fewest, of_texts = (min(each) for each in zip(*counts, strict=True)) if counts else (0, 0)
             rows.append(
                 {"statement": conclusion["statement"], "part": part["measure"], "verdict": part["verdict"]}
                 | {"histogram": None, "nearest_neighbour": None} | own
-                | {"agreeing": key("table.of", count=counts["agreeing"], texts=counts["counted"])}
+                | {"agreeing": key("table.of", count=fewest, texts=of_texts) if counts else None}
             )  # fmt: skip
     return rows
 
 
 def _verdict_table(study: Study) -> list[dict[str, Any]]:
     kept = ("statement", "name", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_texts")
-    rows = [{name: row[name] for name in kept} | {"part": f"measure.{row['part']}"} for row in study["verdicts"]]
+    rows = [
+        {name: row[name] for name in kept}
+        | {"part": f"measure.{row['part']}"}
+        | {
+            "shown": _value(row["part"], row["estimate"]) if is_number(row["estimate"]) else None,
+            "shown_interval": _span(row["part"], row["low"], row["high"]) if is_number(row["low"]) else None,
+        }
+        for row in study["verdicts"]
+    ]
     return sorted(rows, key=lambda row: (row["statement"], row["control"]))
 
 
@@ -563,7 +635,7 @@ def _captions(results: Results) -> dict[str, dict[str, Any]]:
     study = results.study
     group = study["groups"][0]
     values: dict[str, Any] = {
-        "texts": group["texts"],
+        "texts": counted("texts", group["texts"]),
         "cells": group["cells"],
         "layer_count": counted("layers", study["layers"]),
         "model": study["models"][0],

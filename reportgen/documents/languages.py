@@ -145,6 +145,10 @@ class Language:
             written = written.replace("0", "", 1)
         return written
 
+    def told(self, value: float, digits: int = 2, *, unit: bool = False) -> str:
+        """A number in a sentence: with more decimals, up to six, where one that is not 0 would look so."""
+        return self.number(value, _telling_digits((value,), _digits(digits)), unit=unit)
+
     def integer(self, value: int) -> str:
         """A whole number with the language's thousands separator; raises CatalogueError on a fraction."""
         if _finite(value) != int(value):
@@ -205,7 +209,7 @@ class Language:
         """Write a language-neutral value spec.
 
         A string stands as it is, an int is written as an integer, a mapping says with ``as`` how its ``value`` is written:
-        number, integer, percent, p_value, p, interval, statistic, date, key, list.
+        number, integer, percent, p_value, p, interval, statistic, date, key, list, series.
         """
         if isinstance(spec, str):
             return spec
@@ -218,7 +222,7 @@ class Language:
     def _format_mapping(self, spec: Mapping[str, Any]) -> str:
         options = {name: value for name, value in spec.items() if name in ("digits", "unit")}
         writers: dict[str, Callable[[], str]] = {
-            "number": lambda: self.number(spec["value"], **options),
+            "number": lambda: self.told(spec["value"], **options),
             "integer": lambda: self.integer(spec["value"]),
             "percent": lambda: self.percent(spec["value"], **options),
             "p_value": lambda: self.p_value(spec["value"]),
@@ -228,6 +232,7 @@ class Language:
             "date": lambda: self.date(spec["value"]),
             "key": lambda: self.text(spec["key"], **spec.get("values", {})),
             "list": lambda: self.list(spec["values"]),
+            "series": lambda: self._convention("series_separator").join(self.format(item) for item in spec["values"]),
         }
         kind = spec.get("as")
         if kind not in writers:

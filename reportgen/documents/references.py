@@ -13,6 +13,8 @@ from analyses.errors import InputError
 from reportgen.documents.languages import Language
 
 BIBTEX_TYPES = {"article": "article", "book": "book", "chapter": "incollection", "misc": "misc"}
+# Of more people the list names the first ones and the last, as the APA manual has it.
+MOST_PEOPLE = 20
 FIELDS = ("journal", "book", "volume", "issue", "pages", "edition", "publisher", "institution", "doi", "url")
 
 
@@ -106,7 +108,18 @@ def sort_key(reference: Reference) -> tuple[str, str, str]:
 
 
 def _people(people: Sequence[str], language: Language) -> str:
-    return language.list([Person.of(person).with_initials() for person in people])
+    names = [Person.of(person).with_initials() for person in people]
+    if len(names) <= MOST_PEOPLE:
+        return language.list(names)
+    return ", ".join([*names[: MOST_PEOPLE - 1], f"…\u00a0{names[-1]}"])
+
+
+def _edition(edition: str, language: Language) -> str:
+    """Which edition, in the language's own numerals for an order; words that were given stand as they are."""
+    if not edition.isdecimal():
+        return edition
+    key = f"format.edition.{language.locale.ordinal_form(int(edition))}"
+    return language.text(key if key in language.catalogue else "format.edition.other", number=edition)
 
 
 def _closed(words: Markup) -> Markup:
@@ -128,7 +141,7 @@ def entry(reference: Reference, language: Language) -> Markup:
     spoken = partial(_spoken, reference=reference, language=language)
     title = Markup("<i>{}</i>").format(spoken(reference.title)) if standalone else spoken(reference.title)
     if "edition" in fields:
-        title += Markup(" ({})").format(fields["edition"])
+        title += Markup(" ({})").format(_edition(fields["edition"], language))
     year = Markup(" ({})").format(reference.year) if reference.year else Markup("")
     # Where nobody is named, the title takes the authors' place before the year.
     lead = [escape(_people(reference.authors, language)) + year, title] if reference.authors else [title + year]

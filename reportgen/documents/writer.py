@@ -117,7 +117,7 @@ class Writer:
             "fill": self.fill,
             "sentence": self.sentence_of,
             "verdict": self.verdict,
-            "number": language.number,
+            "number": language.told,
             "integer": language.integer,
             "percent": language.percent,
             "p_value": language.p_value,
@@ -149,16 +149,18 @@ class Writer:
         return {name: self.language.format(value) for name, value in values.items()}
 
     def sentence_of(self, finding: Mapping[str, Any]) -> Markup:
-        """The sentence of a finding; values lead to the rows that its ``rows`` names for them, or for the words that they begin with."""
+        """The sentence of a finding; values lead to the rows that its ``rows`` names for them, or for the words that they begin with.
+
+        Of two such words the longer one counts; where ``rows`` has None for it, its values lead nowhere.
+        """
         values, rows = finding.get("values", {}), finding.get("rows", {})
         led = {name: self._led(name, value, rows) for name, value in values.items()} if rows else values
         return self.text(finding["key"], **led)
 
-    def _led(self, name: str, value: Any, rows: Mapping[str, Mapping[str, str]]) -> Any:
-        beginning = next((each for each in rows if name == each or name.startswith(f"{each}_")), None)
-        if beginning is None:
-            return value
-        return self.row(rows[beginning]["table"], rows[beginning]["row"], self.language.format(value))
+    def _led(self, name: str, value: Any, rows: Mapping[str, Mapping[str, str] | None]) -> Any:
+        beginnings = [each for each in rows if name == each or name.startswith(f"{each}_")]
+        row = rows[max(beginnings, key=len)] if beginnings else None
+        return value if row is None else self.row(row["table"], row["row"], self.language.format(value))
 
     def verdict(self, verdict: str) -> Markup:
         """A verdict's sign and word."""

@@ -5,6 +5,7 @@ name, worked out here from the bundle; and both languages must print the same nu
 """
 
 import csv
+import itertools
 import math
 import re
 from dataclasses import dataclass
@@ -209,13 +210,17 @@ def test_every_cell_of_the_layer_tables(coffee_reports, csv_rows, words_of, esti
                 check_number(text, value, 0 if column.format == "integer" else column.digits, code)
 
 
+# Decimals by kind of quantity, as in the text: differences in nats 3, slopes in nats per layer 4, taus and slopes of estimators 2.
+DIGITS = {"mlp_level": 4, "mean_tau": 2, "tau_half": 2, "tau_difference": 2, "shift_slope": 2}
+
+
 def verdict_rows(study, name):
     """What the tables of verdicts must show: one row a verdict, or one a part of the statements that have several."""
     if name == "verdicts":
         # What is concluded from stands first, and of a statement in several parts the part that decided is named.
         order = dict.fromkeys(("different_word", "none", "repeated_words", "centred", *(row["control"] for row in study["verdicts"])))
         rows = sorted(study["verdicts"], key=lambda row: list(order).index(row["control"]))
-        return [{**row, "part": f"measure.{row['part']}" if len(row["parts"]) > 1 else None} for row in rows]
+        return [{**row, "deciding": row["part"], "part": f"measure.{row['part']}" if len(row["parts"]) > 1 else None} for row in rows]
     rests_on = {row["name"]: row["control"] for row in study["conclusions"]}
     several = [row for row in study["verdicts"] if len(row["parts"]) > 1 and row["control"] == rests_on[row["name"]]]
     return [{"estimator": row["estimator"], **part} for row in several for part in row["parts"]]
@@ -229,6 +234,17 @@ def test_every_row_of_the_verdict_tables(coffee, coffee_reports, languages, word
     for cells, row in zip(printed, verdict_rows(coffee.study, name), strict=True):
         for cell, column in zip(cells, columns, strict=True):
             text = cell_text(cell, words_of)
+            if column.field in ("shown", "shown_interval"):
+                digits = DIGITS.get(row["measure"] if name == "parts" else row["deciding"], 3)
+                if row["low"] is None:
+                    assert text.startswith("–")
+                elif column.field == "shown":
+                    (printed_number,) = numbers_in(text, code)
+                    assert printed_number.is_written_from(row["estimate"])
+                    assert printed_number.digits == digits or rounded(row["estimate"], digits) == 0
+                else:
+                    check_interval(text, row["low"], row["high"], digits, code)
+                continue
             value = row[column.field]
             if column.format == "verdict":
                 assert text.endswith(language.text(f"verdict.{value}"))
@@ -375,16 +391,41 @@ def test_abstract_prints_only_the_bundles_numbers(coffee, coffee_reports, words_
     pool = [study["layers"], study["occurrences"], study["pairs"], *(verdicts.count(verdict) for verdict in set(verdicts)), 0]
     for row in study["conclusions"]:
         pool += statement_pool(study, row["name"])
-    pool_of_levels = [study["settings"]["alpha"], 0.5]
+    pool_of_levels = [study["settings"]["alpha"], 0.5, *seldom_pool(coffee)]
     text = words_of(front(coffee_reports[code], "abstract", code), NO_RESULTS).replace("SmolLM2-135M-Instruct", "")
     assert numbers_in(text, code)
     assert_all_from(text, code, [*pool, *pool_of_levels], "abstract")
 
 
+def seldom_pool(coffee):
+    """How many ways of analysis give each statement's verdict, where less than half of them do."""
+    pool = []
+    given = coffee.data.specification_verdict.values.astype(str)
+    for conclusion, verdicts in zip(coffee.study["conclusions"], given, strict=True):
+        judged = verdicts[verdicts != "not_applicable"]
+        same = int((judged == conclusion["verdict"]).sum())
+        pool += [same, len(judged)] if 2 * same < len(judged) else []
+    return pool
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_a_verdict_of_a_minority_of_the_ways_of_analysis_says_so(coffee, coffee_reports, words_of, code):
+    """In the abstract, in the table of answers, in the section and in the conclusion."""
+    same, total = seldom_pool(coffee)  # of one statement
+    written = {"en": f"only {same} of {total} ways of analysis", "vi": f"chỉ (?:có )?(?:trong )?{same}/{total} phương án"}[code]
+    report, found = coffee_reports[code], sections_of(coffee_reports[code])
+    places = [front(report, "abstract", code)]
+    places += [str(cell.html) for row in table(report, "answers") for cell in row if re.search(written, words_of(str(cell.html)))]
+    places += [str(item.html[code]) for name in ("results-profile", "conclusion") for item in found[name].items if item.kind == "text"]
+    assert len(places) >= 4
+    said = [bool(re.search(written, words_of(place), re.IGNORECASE)) for place in places]
+    assert sum(said) == 4, said
+
+
 def result_pool(coffee):
     """Everything that the paragraphs of the results may count or average, worked out again."""
     data, study = coffee.data, coffee.study
-    pool = [study["layers"], study["occurrences"], study["pairs"], study["detail_layer"], 80, 95, 5]
+    pool = [study["layers"], study["occurrences"], study["pairs"], study["detail_layer"], 80, 95, 5, *seldom_pool(coffee)]
     pool += [study["settings"]["alpha"], *thresholds(study), *ends_of(study), *of_rows(study["verdicts"])]
     deep = [layer - 1 for layer in study["bands"]["deep"]]
     for estimator in ("histogram", "nearest_neighbour"):
@@ -448,16 +489,23 @@ def robustness_pool(coffee):
     return [float(value) for value in pool]
 
 
+def depths(coffee):
+    """The layers of each part of the depth, as places."""
+    bands, layers = coffee.study["bands"], range(coffee.study["layers"])
+    early, deep = ([layer - 1 for layer in bands[name]] for name in ("early", "deep"))
+    return [early, [layer for layer in layers if layer not in (*early, *deep)], deep, list(layers)]
+
+
 def linear_pool(coffee):
     """What may be said of the linear share, worked out again from the pairs' correlations; the limit of "nearly all" is 90 %."""
     data, nearest = coffee.data, coffee.data.mutual_information.sel(estimator="nearest_neighbour")
     linear = -np.log(1 - data.linear_correlation**2) / 2
-    pool = [90, linear.size, np.corrcoef(linear.values.ravel(), nearest.values.ravel())[0, 1] ** 2]
+    pool = [90, 100, linear.size, np.corrcoef(linear.values.ravel(), nearest.values.ravel())[0, 1] ** 2]
     touches = [
         (data.first_occurrence.values == each) | (data.second_occurrence.values == each) for each in range(coffee.study["occurrences"])
     ]
-    for branch in ("attention", "mlp"):
-        above, below = (values.sel(branch=branch).values.mean(axis=0) for values in (linear, nearest))
+    for branch, layers in itertools.product(("attention", "mlp"), depths(coffee)):
+        above, below = (values.sel(branch=branch).values[layers].mean(axis=0) for values in (linear, nearest))
         share = above.mean() / below.mean()
         without = np.array([above[~touched].mean() / below[~touched].mean() for touched in touches])
         half = 2.446911851144969 * np.sqrt(6 / 7 * ((without - without.mean()) ** 2).sum())
@@ -497,6 +545,36 @@ def test_a_wrong_number_would_be_found(coffee):
             pool = statement_pool(coffee.study, row["name"])
             wrong = Printed(rounded(row["estimate"] + 0.3, 3), 3)
             assert not any(wrong.is_written_from(value) for value in pool)
+
+
+def by_row(report, code, words_of):
+    """Anchor of every row that can be led to -> the numbers that stand there."""
+    return {
+        anchor: [number for cell in row for number in numbers_in(cell_text(cell, words_of), code)]
+        for item in report.document.items()
+        if item.kind == "table" and item.grid.row_ids
+        for anchor, row in zip(item.grid.row_ids, item.grid.rows, strict=True)
+    }
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_a_number_that_leads_to_a_row_stands_in_it(coffee, coffee_reports, words_of, code):
+    """Whoever follows a number finds it: as it is, or turned round; a count by both estimators in the rows of both."""
+    rows = by_row(coffee_reports[code], code, words_of)
+    sizes = {coffee.study["layers"], *map(len, coffee.study["bands"].values())}
+    estimator = re.compile("histogram|nearest_neighbour")
+    followed = set()
+    for item in coffee_reports[code].document.items():
+        links = re.findall(r'<a class="row" href="#([^"]+)">(.*?)</a>', str(item.html[code]), re.DOTALL) if item.kind == "text" else []
+        for anchor, html in links:
+            assert anchor in rows
+            of_both = [number for other in rows if estimator.sub("", other) == estimator.sub("", anchor) for number in rows[other]]
+            there = sizes | {abs(number.value) for number in of_both}
+            told = numbers_in(words_of(html).replace("in none of the", "in 0 of the"), code)
+            assert {abs(number.value) for number in told} <= there, (anchor, html)
+            followed |= {anchor.split("-")[1]} if told else set()
+    assert followed >= {"verdicts", "parts", "significance", "layers_histogram"}
+    assert followed >= {"specifications", "detectable", "repeated", "untrained", "linear"}
 
 
 # The bundle's own files

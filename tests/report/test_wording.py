@@ -1,5 +1,6 @@
 """What no report may say: that anything was fixed before the data, where ready vectors come from, what a study would have needed."""
 
+import itertools
 import re
 from dataclasses import replace
 
@@ -92,5 +93,7 @@ def test_no_words_are_doubled_and_no_paragraph_says_a_sentence_twice(coffee_repo
         # One word may be doubled in Vietnamese (xa xa); two are not.
         assert [found[0] for each in paragraphs for found in re.finditer(r"\b([^\W\d]+ [^\W\d]+) \1\b", each)] == []
         for each in paragraphs:
+            starts = [tuple(words.split()[:4]) for words in re.split(r"(?<=[.!?])\s+(?=[^\W\d_a-z])", each) if len(words.split()) > 6]
+            assert [one for one, other in itertools.pairwise(starts) if one == other] == [], each
             sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+(?=[^\W\d_a-z])", each) if len(sentence) > 40]
             assert len(sentences) == len(set(sentences)), each

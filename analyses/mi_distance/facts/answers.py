@@ -22,10 +22,12 @@ def answers_table(statements: Sequence[Mapping[str, Any]], study: Study) -> list
     for statement in statements:
         heading = key(f"statement.{statement['name']}.heading")
         whole = {"statement": statement["number"], "measure": "whole", "verdict": statement["verdict"]}
+        seldom = statement["minority"]["short"] if statement.get("minority") else None
         lesson = {"key": "answers.statement", "as": "key", "values": {"number": statement["number"], "heading": heading}}
-        nothing = {"says": None, "histogram": None, "nearest_neighbour": None, "layers": None}
+        nothing = {"says": seldom, "histogram": None, "nearest_neighbour": None, "layers": None}
         if not statement["parts"]:
-            rows.append(whole | {"lesson": lesson} | _evidence(statement["single"], statement, study))
+            evidence = _evidence(statement["single"], statement, study)
+            rows.append(whole | {"lesson": lesson} | evidence | {"says": _both(evidence["says"], seldom)})
             continue
         rows.append(whole | {"lesson": lesson} | nothing)
         for part in statement["parts"]:
@@ -33,6 +35,11 @@ def answers_table(statements: Sequence[Mapping[str, Any]], study: Study) -> list
             words = {"key": "answers.part", "as": "key", "values": {"part": key(f"measure.{part['measure']}")}}
             rows.append(row | {"lesson": words} | _evidence(part, statement, study))
     return rows
+
+
+def _both(found: Spec | None, seldom: Spec | None) -> Spec | None:
+    """What was found instead, and how few ways of analysis find it."""
+    return key("answers.says", found=found, seldom=seldom) if found and seldom else found or seldom
 
 
 def _evidence(part: Mapping[str, Any], statement: Mapping[str, Any], study: Study) -> dict[str, Any]:
@@ -63,9 +70,9 @@ def _layers(counts: Mapping[str, Mapping[str, Any]]) -> Spec | None:
 def abstract_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
     """One or two sentences that say of every statement what became of it: what was decided, and what was not."""
     claims = [claim for each in statements for claim in _claims_of(each)]
-    of_verdict = {verdict: [claim for reached, claim in claims if reached == verdict] for verdict in VERDICTS}
+    of_verdict = {verdict: [(claim, seldom) for reached, claim, seldom in claims if reached == verdict] for verdict in VERDICTS}
     present = [verdict for verdict in VERDICTS if of_verdict[verdict]]
-    if len(present) == 1:
+    if len(present) == 1 and not any(seldom for _, _, seldom in claims):
         return [{"key": f"abstract.all.{present[0]}", "as": "key", "values": {}}]
     sentences = []
     for pair in (("supported", "contradicted"), ("inconclusive", "not_testable")):
@@ -76,15 +83,25 @@ def abstract_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
     return sentences
 
 
-def _claims_of(statement: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(verdict, key of the claim): one of the statement; of that on tau one of each part where its sign is shown but not its size."""
+def _claims_of(statement: Mapping[str, Any]) -> list[tuple[str, str, Spec | None]]:
+    """(verdict, key of the claim, how few ways of analysis give the verdict if it is less than half of them).
+
+    One of the statement; of that on tau one of each part where its sign is shown but not its size.
+    """
     parts = statement["parts"]
     if statement["name"] == "negative_tau" and parts[0]["verdict"] == "supported" != statement["verdict"]:
-        return [(part["verdict"], f"claim.{part['measure']}") for part in parts]
-    return [(statement["verdict"], f"statement.{statement['name']}.claim")]
+        # The ways of analysis are counted by the verdict on the whole, which is not what is said here.
+        return [(part["verdict"], f"claim.{part['measure']}", None) for part in parts]
+    seldom = statement["minority"]["clause"] if statement.get("minority") else None
+    return [(statement["verdict"], f"statement.{statement['name']}.claim", seldom)]
 
 
-def _claims(claims: Sequence[str], verdict: str) -> Spec:
+def _claims(claims: Sequence[tuple[str, Spec | None]], verdict: str) -> Spec:
     """The claims as clauses that follow "that" or "whether"."""
     form = "that" if verdict in _SAID else "whether"
-    return listed([{"key": f"abstract.{form}", "as": "key", "values": {"claim": key(claim)}} for claim in claims])
+    return listed(
+        [
+            key(f"abstract.{form}.minority", claim=key(claim), seldom=seldom) if seldom else key(f"abstract.{form}", claim=key(claim))
+            for claim, seldom in claims
+        ]
+    )

@@ -31,7 +31,7 @@ from analyses.occurrences.facts.counts import counted, in_how_many
 from analyses.occurrences.layer_numbers import detail_layer, places
 from analyses.protocol import Results
 from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
-from analyses.value_specs import ends, key, listed, number
+from analyses.value_specs import ends, exact, exact_interval, key, listed, number, series
 
 Values = dict[str, Any]
 
@@ -69,7 +69,7 @@ def _common(results: Results) -> Values:
         "pairs": int(study["pairs"]),
         "pair_count": counted("pairs", int(study["pairs"])),
         "layer_count": counted("layers", int(study["layers"])),
-        "alpha": number(study["settings"]["alpha"], 2, unit=True),
+        "alpha": exact(study["settings"]["alpha"], unit=True),
         "layer": detail_layer(study)[0],
     }
 
@@ -141,7 +141,7 @@ def _mutual_information_profile(results: Results) -> Values:
             significant=_significant(results, estimator),
         )
 
-    alpha = number(results.study["settings"]["alpha"], 2, unit=True)
+    alpha = exact(results.study["settings"]["alpha"], unit=True)
     if _exists(_array(results, "mi_difference_p_fdr_bh")):
         tests: Mapping[str, Any] = key("figure.mutual_information_profile.tests", alpha=alpha)
     elif _exists(_array(results, "t_p_fdr_bh")):
@@ -168,7 +168,7 @@ def _t_profile(results: Results) -> Values:
         values |= {**_span("t", t), "bonferroni": _in_layers(_array(results, "t_p_bonferroni", estimator) < alpha)}
         return key("figure.t_profile.alt_estimator", **values)
 
-    tested = {"layers": int(study["layers"]), "alpha": number(alpha, 2, unit=True)}
+    tested = {"layers": int(study["layers"]), "alpha": exact(alpha, unit=True)}
     if _exists(_array(results, "mi_difference_p_fdr_bh")):
         marks = key("figure.t_profile.marks", **tested)
     else:
@@ -203,14 +203,14 @@ def _kendall_tau_profile(results: Results) -> Values:
     if not _exists(_array(results, "mantel_p")):
         test = _untestable("figure.kendall_tau_profile.no_test", results)
     elif occurrences <= EXACT_OCCURRENCES:
-        test = key("figure.kendall_tau_profile.exact_test", alpha=number(alpha, 2, unit=True), relabellings=math.factorial(occurrences))
+        test = key("figure.kendall_tau_profile.exact_test", alpha=exact(alpha, unit=True), relabellings=math.factorial(occurrences))
     else:
         relabellings = int(study["settings"]["permutations"])
-        test = key("figure.kendall_tau_profile.sampled_test", alpha=number(alpha, 2, unit=True), relabellings=relabellings)
+        test = key("figure.kendall_tau_profile.sampled_test", alpha=exact(alpha, unit=True), relabellings=relabellings)
     bands = "bands" if _exists(_array(results, "kendall_tau_low")) else "no_bands"
     return {
-        "range": {"low": float(low), "high": float(high), "as": "interval", "digits": 2, "unit": True},
-        "middle": number((low + high) / 2, 2, unit=True),
+        "range": exact_interval(low, high, unit=True),
+        "middle": exact(round((low + high) / 2, 6), unit=True),
         "intervals": key(f"figure.kendall_tau_profile.{bands}", pair_count=counted("pairs", int(study["pairs"]))),
         "test": test,
         **{estimator: of_estimator(estimator) for estimator in CO_PRIMARY},
@@ -278,17 +278,17 @@ def _distance_scatter(results: Results) -> Values:
 def _activation_scatter(results: Results) -> Values:
     trim = results.study["settings"]["estimation"]["trim"]
     pair = first_pair(results)
-    position = results.dataset["token_position"].to_numpy()
+    position = results.dataset["token_position"].to_numpy() + 1  # read as numbers, not as indices
     linear = compressed_beyond(pair, trim)
     values: Values = {
         "first_position": int(position[0]),
         "second_position": int(position[1]),
         "trimming": key("figure.activation_scatter.untrimmed")
         if trim is None
-        else key("figure.activation_scatter.trimming", trim=_short(trim)),
+        else key("figure.activation_scatter.trimming", trim=exact(trim)),
         "scale": key("figure.activation_scatter.linear")
         if linear is None
-        else key("figure.activation_scatter.compressed", limit=_short(linear)),
+        else key("figure.activation_scatter.compressed", limit=exact(linear)),
     }
     for branch in BRANCHES:
         rows = select(pair.frame, branch=branch)
@@ -297,10 +297,6 @@ def _activation_scatter(results: Results) -> Values:
         values[f"{branch}_trimmed"], values[f"{branch}_farthest"] = pair.trimmed[branch], number(farthest, 1)
         values[f"{branch}_kept"] = len(kept)
     return values
-
-
-def _short(value: float) -> Mapping[str, Any]:
-    return number(value, 0 if value == int(value) else 1)
 
 
 def _estimator_comparison(results: Results) -> Values:
@@ -362,7 +358,7 @@ def _position_profile(results: Results) -> Values:
             for look, tau in ((look, _array(results, name)) for look, name in subjects[kind].items())
         ]
         subject = key(f"position.subject.{SUBJECTS[kind]}")
-        return key("figure.position_profile.alt_subject", subject=subject, looks=listed(looks))
+        return key("figure.position_profile.alt_subject", subject=subject, looks=series(looks))
 
     shown = {SUBJECTS[kind]: of_subject(kind) for kind in subjects}
     return {

@@ -1,15 +1,15 @@
 """Whether it is about the word: what becomes of the results once the different-word pairs are subtracted, and other repeated words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from analyses.mi_distance.facts.by_branch import by_branch
 from analyses.mi_distance.facts.rows import band_values, part_of, verdict_row
 from analyses.mi_distance.names import CO_PRIMARY
 from analyses.occurrences.branches import BRANCHES
-from analyses.occurrences.facts.counts import where
 from analyses.occurrences.layer_numbers import places
 from analyses.records import Study
 from analyses.value_specs import interval, is_number, key, listed, number, percent
@@ -18,7 +18,7 @@ from analyses.value_specs import interval, is_number, key, listed, number, perce
 _NAMED, _FEW = 12, 3
 
 
-def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
+def control_facts(dataset: xr.Dataset, study: Study, untrained: Mapping[str, Any] | None = None) -> dict[str, Any]:
     present = study["controls"]
     controls: dict[str, Any] = {
         "present": any(present.values()),
@@ -38,6 +38,9 @@ def control_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
         controls["headline"] = _headline(controls["order"]["deep"])
     if present["repeated_words"]:
         controls["repeated"] = _repeated(dataset, study)
+    # Which tables of the controls' numbers there are.
+    numbers = {"repeated": bool(controls["repeated"]), "untrained": bool(untrained and untrained["table"])}
+    controls["numbers"] = numbers if any(numbers.values()) else None
     return controls
 
 
@@ -106,13 +109,15 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
     The share is that of the means over the deep layers; `testable` is False where there are no intervals.
     """
     deep = places(study, "deep")
-    found: dict[str, Any] = {"testable": bool(np.isfinite(dataset.word_specific_excess_low).any())}
+    found: dict[str, Any] = {}
+    positive: dict[str, dict[str, int]] = {branch: {} for branch in BRANCHES}
+    negative: dict[str, dict[str, int]] = {branch: {} for branch in BRANCHES}
     for branch in BRANCHES:
-        positive, negative, of_estimator = {}, {}, {}
+        of_estimator = {}
         for estimator in CO_PRIMARY:
             here = dataset.sel(estimator=estimator, branch=branch)
-            positive[estimator] = int((here.word_specific_excess_low > 0).sum())
-            negative[estimator] = int((here.word_specific_excess_high < 0).sum())
+            positive[branch][estimator] = int((here.word_specific_excess_low > 0).sum())
+            negative[branch][estimator] = int((here.word_specific_excess_high < 0).sum())
             if len(deep):
                 same, control = (
                     float(here[name].isel(layer=deep).mean()) for name in ("mean_mutual_information", "control_mean_mutual_information")
@@ -124,35 +129,89 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
                     # A share of nothing, or of less, is none.
                     "share": percent(control / same) if same > 0 <= control else None,
                 }
-        layers = dataset.sizes["layer"]
-        found[branch] = {"positive": where(positive, layers), "negative": where(negative, layers), "deep": of_estimator}
-    return found
+        found[branch] = {"deep": of_estimator}
+    if np.isfinite(dataset.word_specific_excess_low).any():
+        found["sentence"] = _where_shown(positive, negative, dataset.sizes["layer"])
+    return found | {"testable": "sentence" in found}
+
+
+def _where_shown(positive: Mapping[str, Mapping[str, int]], negative: Mapping[str, Mapping[str, int]], layers: int) -> dict[str, Any]:
+    """The sentence on the layers in which the interval of the excess leaves out zero."""
+    counts = {"positive": positive, "negative": negative}
+    shown = [name for name, found in counts.items() if any(count for of_branch in found.values() for count in of_branch.values())]
+    if not shown:
+        return {"key": "excess.nowhere", "values": {}}
+    values = {name: by_branch(found, layers) for name, found in counts.items()}
+    return {"key": "excess.where" if len(shown) == 2 else f"excess.only_{shown[0]}", "values": values}
 
 
 def _repeated(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
     """Is it this word, or any that comes again? By branch, over the deep layers."""
     words = study["controls"]["repeated_words"]["words"]
     more = len(words) - _NAMED if len(words) > _NAMED + _FEW else 0
-    found: dict[str, Any] = {"words": listed(list(words[: len(words) - more])), "more": more, "count": len(words), "branches": {}}
-    for branch in BRANCHES:
-        positive = {
-            estimator: int((dataset.repeated_words_excess_low.sel(estimator=estimator, branch=branch) > 0).sum())
-            for estimator in CO_PRIMARY
-        }
-        found["branches"][branch] = {"positive": where(positive, dataset.sizes["layer"]), "sentence": None}
-        differences = study["controls"]["repeated_words"]["word_minus_repeated_deep"]
-        if not differences:
+    above = dataset.repeated_words_excess_low > 0
+    positive = {
+        branch: {estimator: int(above.sel(estimator=estimator, branch=branch).sum()) for estimator in CO_PRIMARY} for branch in BRANCHES
+    }
+    named = [key("controls.word", word=word) for word in words[: len(words) - more]]
+    return {
+        "words": listed(named),
+        "more": more,
+        "count": len(words),
+        "positive": by_branch(positive, dataset.sizes["layer"]),
+        "sentences": _against_repeated(study["controls"]["repeated_words"]["word_minus_repeated_deep"]),
+        "table": _repeated_table(study["controls"]["repeated_words"]["word_minus_repeated_deep"], positive, dataset.sizes["layer"]),
+    }
+
+
+def _against_repeated(differences: Mapping[str, Mapping[str, Mapping[str, Any]]] | None) -> list[dict[str, Any]]:
+    """The word against the other repeated words over the deep layers; `differences` by estimator and branch.
+
+    One sentence of both branches where they are found on the same side, else one of each.
+    """
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for branch in BRANCHES if differences else ():
+        rows = {estimator: differences[estimator][branch] for estimator in CO_PRIMARY} if differences else {}
+        if not all(is_number(row["low"]) for row in rows.values()):
             continue
-        values: dict[str, Any] = {"branch": key(f"branch.named.{branch}")}
-        sides = set()
+        sides = {"above" if row["low"] > 0 else "below" if row["high"] < 0 else "open" for row in rows.values()}
+        values: dict[str, Any] = {estimator: number(row["estimate"]) for estimator, row in rows.items()}
+        values |= {f"{estimator}_interval": interval(row["low"], row["high"]) for estimator, row in rows.items()}
+        found[branch] = (sides.pop() if len(sides) == 1 else "open", values)
+    if len(found) == len(BRANCHES) and len({side for side, _ in found.values()}) == 1:
+        side = found[BRANCHES[0]][0]
+        together = {f"{branch}_{name}": value for branch, (_, values) in found.items() for name, value in values.items()}
+        rows = {f"{branch}_{estimator}": _repeated_row(branch, estimator) for branch in BRANCHES for estimator in CO_PRIMARY}
+        return [{"key": f"repeated.both.{side}", "values": together, "rows": rows}]
+    return [
+        {
+            "key": f"repeated.{side}",
+            "values": {"branch": key(f"branch.named.{branch}")} | values,
+            "rows": {estimator: _repeated_row(branch, estimator) for estimator in CO_PRIMARY},
+        }
+        for branch, (side, values) in found.items()
+    ]
+
+
+def _repeated_row(branch: str, estimator: str) -> dict[str, str]:
+    return {"table": "repeated", "row": f"{branch}-{estimator}"}
+
+
+def _repeated_table(
+    differences: Mapping[str, Mapping[str, Mapping[str, Any]]] | None, positive: Mapping[str, Mapping[str, int]], layers: int
+) -> list[dict[str, Any]]:
+    """Rows of {branch, estimator, shown, shown_interval, positive}: the word minus the others, and where the others' excess is shown."""
+    rows = []
+    for branch in BRANCHES:
         for estimator in CO_PRIMARY:
-            row = differences[estimator][branch]
-            if not is_number(row["low"]):
-                continue
-            sides.add("above" if row["low"] > 0 else "below" if row["high"] < 0 else "open")
-            values[estimator] = number(row["estimate"])
-            values[f"{estimator}_interval"] = interval(row["low"], row["high"])
-        if sides:
-            side = sides.pop() if len(sides) == 1 else "open"
-            found["branches"][branch]["sentence"] = {"key": f"repeated.{side}", "values": values}
-    return found
+            found: Mapping[str, Any] = differences[estimator][branch] if differences else dict.fromkeys(("estimate", "low", "high"))
+            rows.append(
+                {
+                    "branch": branch,
+                    "estimator": estimator,
+                    "shown": number(found["estimate"]) if is_number(found["estimate"]) else None,
+                    "shown_interval": interval(found["low"], found["high"]) if is_number(found["low"]) else None,
+                    "positive": key("answers.layers.alike", first=positive[branch][estimator], layers=layers),
+                }
+            )
+    return rows

@@ -6,7 +6,7 @@ from typing import Any
 from analyses.mi_distance.settings import HypothesisSettings
 from analyses.occurrences.facts.counts import counted
 from analyses.records import Study
-from analyses.value_specs import Spec, interval, listed, number
+from analyses.value_specs import Spec, exact, exact_interval, listed, number
 
 
 def thresholds(study: Study) -> dict[str, Any]:
@@ -26,12 +26,20 @@ def thresholds(study: Study) -> dict[str, Any]:
 def _setting(value: Any) -> Spec | str:
     """A setting as it was given: a number with the digits that it has, a range as an interval."""
     if isinstance(value, list | tuple):
-        return interval(value[0], value[1], max(_digits(end) for end in value))
-    return number(value, _digits(value)) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+        return exact_interval(value[0], value[1])
+    return exact(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def _digits(value: float) -> int:
-    return next((digits for digits in range(4) if math.isclose(round(value, digits), value)), 4)
+def limits(study: Study) -> dict[str, Spec | None]:
+    """What the methods name of the rules' limits and of the estimators' settings, each written as it was set."""
+    rules, trim = study["settings"]["hypotheses"], study["settings"]["estimation"]["trim"]
+    return {
+        "tau_range": exact_interval(*rules["tau_range"], unit=True),
+        "slope_range": exact_interval(*rules["shift_slope_range"]),
+        "same_tau_margin": exact(rules["same_tau_margin"], unit=True),
+        "level_change": exact(rules["level_change"]),
+        "trim": None if trim is None else exact(trim),
+    }
 
 
 def nat(information: float = 0.1) -> dict[str, Any]:
@@ -41,8 +49,20 @@ def nat(information: float = 0.1) -> dict[str, Any]:
 
 def table_captions(study: Study) -> dict[str, dict[str, Any]]:
     counts = {name: study[name] for name in ("layers", "pairs", "occurrences")} | {
-        "alpha": number(study["settings"]["alpha"], 2, unit=True),
+        "alpha": exact(study["settings"]["alpha"], unit=True),
         "pair_count": counted("pairs", study["pairs"]),
     }
-    names = ("significance", "verdicts", "parts", "linear", "layers_histogram", "layers_nearest_neighbour", "made_with")
+    names = (
+        "significance",
+        "verdicts",
+        "parts",
+        "linear",
+        "layers_histogram",
+        "layers_nearest_neighbour",
+        "made_with",
+        "specifications",
+        "detectable",
+        "repeated",
+        "untrained",
+    )
     return dict.fromkeys(names, counts)

@@ -1,17 +1,18 @@
 """What the layers show, counted: significance under every correction, taus, bias, power, agreement of the estimators."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from analyses.mi_distance.facts.by_branch import by_branch, sides
 from analyses.mi_distance.facts.rows import verdict_row
 from analyses.mi_distance.names import CO_PRIMARY, CORRECTIONS, ESTIMATORS
 from analyses.occurrences.facts.counts import where
 from analyses.occurrences.layer_numbers import studied
 from analyses.records import Study
-from analyses.value_specs import is_number, key, number, percent
+from analyses.value_specs import Spec, is_number, key, listed, number, percent
 
 # The correction that the text quotes; the others are in the table.
 _QUOTED_CORRECTION = "fdr_bh"
@@ -22,6 +23,11 @@ _TESTS = {
     "fieller": "fisher_p_fieller",
     "tau_relabelling": "tau_difference_p",
 }
+
+
+# The tests that compare the two branches' taus.
+_TAU_TESTS = ("fisher", "fieller", "tau_relabelling")
+_SIDES = ("attention_higher", "mlp_higher")
 
 
 def significance_table(dataset: xr.Dataset, alpha: float) -> list[dict[str, Any]]:
@@ -51,11 +57,23 @@ def significant_counts(dataset: xr.Dataset, alpha: float) -> dict[str, Any]:
                 "attention_higher": int((significant & attention).sum()),
                 "mlp_higher": int((significant & ~attention).sum()),
             }
-        counts[test]["where"] = {
-            side: where({estimator: counts[test][estimator][side] for estimator in CO_PRIMARY}, dataset.sizes["layer"])
-            for side in ("all", "attention_higher", "mlp_higher")
-        }
-    return counts
+        of_side = {side: {estimator: counts[test][estimator][side] for estimator in CO_PRIMARY} for side in counts[test][CO_PRIMARY[0]]}
+        counts[test]["where"] = where(of_side["all"], dataset.sizes["layer"])
+        # Of no layer there are no sides to tell.
+        counts[test]["sides"] = {side: sides(of_side[side]) for side in _SIDES} if any(of_side["all"].values()) else None
+    return counts | {"taus": _alike({test: counts[test]["where"] for test in _TAU_TESTS})}
+
+
+def _alike(found: Mapping[str, Spec]) -> list[dict[str, Any]]:
+    """Rows of {tests, where, row}: tests that find the same are named together, and lead to the first one's row."""
+    rows: list[dict[str, Any]] = []
+    for test, count in found.items():
+        row = next((row for row in rows if row["where"] == count), None)
+        if row is None:
+            row = {"names": [], "where": count, "row": f"{test}-{CO_PRIMARY[0]}"}
+            rows.append(row)
+        row["names"].append(key(f"test.within.{test}"))
+    return [{"tests": listed(row["names"]), "where": row["where"], "row": row["row"]} for row in rows]
 
 
 def _adjusted(dataset: xr.Dataset, p: str, correction: str, estimator: str) -> np.ndarray:
@@ -92,13 +110,13 @@ def tau_description(dataset: xr.Dataset, alpha: float, numbers: Sequence[int]) -
                 "mantel": int(np.sum(dataset.mantel_p.sel(estimator=estimator, branch=branch).values < alpha)),
                 "kendall": int(np.sum(dataset.kendall_p.sel(estimator=estimator, branch=branch).values < alpha)),
             }
-    layers = dataset.sizes["layer"]
+    branches = dataset.branch.values.tolist()
     described["where"] = {
-        branch: {
-            "negative": where({"histogram": described["histogram"][branch]["negative"]}, layers),
-            "mantel": where({estimator: described[estimator][branch]["mantel"] for estimator in CO_PRIMARY}, layers),
-        }
-        for branch in dataset.branch.values.tolist()
+        name: by_branch(
+            {branch: {estimator: described[estimator][branch][name] for estimator in CO_PRIMARY} for branch in branches},
+            dataset.sizes["layer"],
+        )
+        for name in ("negative", "mantel")
     }
     return described
 
@@ -115,6 +133,7 @@ def power_facts(dataset: xr.Dataset) -> dict[str, Any] | None:
             "median": number(np.nanmedian(detectable)),
             "largest": number(np.nanmax(detectable)),
         }
+    found["table"] = [{"estimator": estimator} | found[estimator] for estimator in CO_PRIMARY]
     return found
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.shown import AXIS, SHARE
@@ -33,13 +34,30 @@ def linear_facts(results: Results) -> dict[str, Any] | None:
         outcome = "no_interval"
     else:
         outcome = "nearly_all" if (whole["linear_share_low"] > NEARLY_ALL).all() else "part"
+    led = {branch: {"table": "linear", "row": f"all-{branch}"} for branch in BRANCHES}
     r_squared = float(results.dataset["linear_r_squared"])
     return {
-        "sentence": {"key": f"linear.finding.{outcome}", "values": values},
+        "sentence": {"key": f"linear.finding.{outcome}", "values": values, "rows": led},
+        "lowest": _lowest(table[table["depth"] != "all"]),
         "r_squared": number(r_squared, 3, unit=True) if is_number(r_squared) else None,
         "values": int(np.isfinite(results.dataset["linear_information"].to_numpy()).sum()),
         "straight": int(np.isnan(results.dataset["linear_information"].to_numpy()).sum()),
     }
+
+
+def _lowest(by_depth: pd.DataFrame) -> dict[str, Any] | None:
+    """Where by depth the share is lowest, and whether that is shown to be less than all; None where there is nothing to choose from."""
+    rows = by_depth[by_depth["linear_share_low"].map(is_number)]
+    if len(rows) < 2:
+        return None
+    row = rows.loc[rows["linear_share"].idxmin()]
+    values = {"depth": key(f"linear.depth.{row['depth']}"), "branch": key(f"branch.named.{row['branch']}")}
+    values["whole"] = percent(1)
+    values |= {name: percent(row[column]) for name, column in zip(("share", "share_low", "share_high"), SHARE, strict=True)}
+    # As printed: an end that is written as 100% does not lie below it.
+    below = round(float(row["linear_share_high"]), 2) < 1
+    led = {"share": {"table": "linear", "row": f"{row['depth']}-{row['branch']}"}}
+    return {"key": "linear.lowest.below" if below else "linear.lowest.open", "values": values, "rows": led}
 
 
 def linear_caption(results: Results) -> dict[str, Any]:

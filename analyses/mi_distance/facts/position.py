@@ -11,7 +11,7 @@ from analyses.mi_distance.facts.rows import part_of, verdict_row
 from analyses.mi_distance.names import CO_PRIMARY, LESSON
 from analyses.mi_distance.position import EXCESS, PLAIN, control_name
 from analyses.records import Study
-from analyses.value_specs import interval, is_number, key, listed, number
+from analyses.value_specs import interval, is_number, key, listed, number, series
 
 _STATEMENT, _MEASURE = "negative_tau", "mean_tau"
 # What each statement on distance is judged by, as far as it speaks of the sign.
@@ -133,7 +133,7 @@ def _prefix(dataset: xr.Dataset, study: Study, kind: str, everything: Mapping[st
     if change is None:
         return {"key": "position.prefix.uncompared", "values": values}
     for estimator, (estimate, low, high) in change.items():
-        values |= {f"{estimator}_change": number(estimate, 3, unit=True), f"{estimator}_change_interval": interval(low, high, 3, unit=True)}
+        values |= {f"{estimator}_change": number(estimate, 2, unit=True), f"{estimator}_change_interval": interval(low, high, 2, unit=True)}
     return {"key": f"position.prefix.{_direction(everything, behind, change)}", "values": values}
 
 
@@ -191,15 +191,15 @@ def _answer(shown: bool, prefix: Mapping[str, Any] | None, partial: Mapping[str,
 def _verdicts(study: Study, kind: str, name: str) -> dict[str, Any]:
     """The shared verdict on a statement's first part over all pairs and by each look."""
     looks = {"all": LESSON if kind == PLAIN else "different_word"} | {look: control_name(kind, look) for look in _LOOKS}
-    items: list[Any] = []
+    reached: dict[str, list[Any]] = {}
     for look, control in looks.items():
         rows = [row for row in study["verdicts"] if row["name"] == name and row["control"] == control]
         if rows:
             part = next(part for part in shared_parts(rows) if part["measure"] == _JUDGED[name])
-            values = {"look": key(f"position.look.{look}"), "verdict": key(f"verdict.{part['verdict']}")}
-            items.append({"key": "position.verdict.item", "as": "key", "values": values})
+            reached.setdefault(part["verdict"], []).append(key(f"position.by.{look}"))
+    items = [key("position.verdict.item", verdict=key(f"verdict.{verdict}"), looks=listed(by)) for verdict, by in reached.items()]
     number_of = next((row["statement"] for row in study["verdicts"] if row["name"] == name), 0)
     return {
         "key": f"position.verdict.{name}",
-        "values": {"number": int(number_of), "subject": key(_SUBJECTS[kind]), "verdicts": listed(items)},
+        "values": {"number": int(number_of), "subject": key(_SUBJECTS[kind]), "verdicts": series(items)},
     }

@@ -14,12 +14,14 @@ from analyses.mi_distance.specification_curve import specification_table
 from analyses.occurrences.facts.counts import counted, in_how_many
 from analyses.protocol import Results
 from analyses.statistics.verdicts import VERDICTS
-from analyses.value_specs import Spec, ends, interval, is_number, key, listed, number, percent
+from analyses.value_specs import Spec, ends, exact, exact_interval, interval, is_number, key, listed, number, percent, series
 
 # The correlations that the text quotes: unrelated vectors, and a middling relation.
 QUOTED = {"zero": 0.0, "related": 0.6}
 # A test is said to miss its level when its error rate is shown to be farther from alpha than this part of it: .03 to .07 at .05.
 TOLERANCE = 0.4
+# A change of tau that is no more than rounding error.
+_NOTHING = 1e-6
 _UNITS = {"early_layers": (3, False), "deep_layers": (3, False), "negative_tau": (2, True), "tau_separation": (2, True)}
 
 
@@ -59,6 +61,7 @@ def _specification(results: Results) -> dict[str, Any]:
     table = specification_table(results.dataset, study)
     conclusions = {row["name"]: row["verdict"] for row in study["conclusions"]}
     rows = table[table["name"] == "early_layers"]
+    statements = [_stands(name, verdict, table[table["name"] == name], study) for name, verdict in conclusions.items()]
     change = float(results.dataset["specification_log_distance_change"])
     tokens = "several" if rows["token"].nunique() > 1 else ("given" if study["text"] is None else "one")
     return {
@@ -68,8 +71,26 @@ def _specification(results: Results) -> dict[str, Any]:
         "neighbours": _listed_choices("neighbours", rows),
         "tokens": f"specification.tokens.{tokens}",
         "outputs": "specification.outputs" if rows["output"].nunique() > 1 else None,
-        "log_change": number(change, 3, unit=True) if is_number(change) else None,
-        "statements": [_stands(name, verdict, table[table["name"] == name], study) for name, verdict in conclusions.items()],
+        # Computed in the study to see that it is so; beyond what floating point makes of it there is nothing to tell.
+        "log_change": number(change, 3, unit=True) if is_number(change) and change > _NOTHING else None,
+        "statements": statements,
+        "table": [_row(statement) for statement in statements],
+    }
+
+
+def _row(statement: Mapping[str, Any]) -> dict[str, Any]:
+    """What the specifications say of a statement, as a row: how many give its verdict, and the least and greatest estimate."""
+    values = statement["values"]
+    spread = statement["spread"]["values"] if statement["spread"] else {}
+    counts = (spread.get("above") or spread.get("inside") or {}).get("values")
+    return {
+        "statement": values["number"],
+        "lesson": key("answers.statement", number=values["number"], heading=key(f"statement.{statement['name']}.heading")),
+        "verdict": statement["verdict"],
+        "same": key("answers.layers.alike", first=statement["same"], layers=statement["count"]),
+        "low": spread.get("low"),
+        "high": spread.get("high"),
+        "inside": key("answers.layers.alike", first=counts["count"], layers=counts["total"]) if counts else None,
     }
 
 
@@ -77,8 +98,7 @@ def _listed_choices(column: str, rows: pd.DataFrame) -> Spec:
     def choice(value: str) -> Spec:
         if value in ("fd", "none"):
             return key(f"specification.{column}.{value}")
-        amount = float(value)
-        return number(amount, 0 if amount == int(amount) else 1)
+        return exact(float(value))
 
     return listed([choice(value) for value in dict.fromkeys(rows[column]) if value])
 
@@ -105,6 +125,7 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
     }
     estimates = rows["estimate"].dropna()
     spread = None
+    row = {"table": "specifications", "row": str(values["number"])}
     if len(estimates):
         found: dict[str, Any] = _span(name, estimates)
         claimed = {"negative_tau": "tau_range", "constant_shift": "shift_slope_range"}.get(name)
@@ -112,9 +133,9 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
             found["above"] = in_how_many("specifications", int((estimates > 0).sum()), len(estimates))
         else:
             low, high = study["settings"]["hypotheses"][claimed]
-            found["range"] = interval(low, high, 2, unit=name == "negative_tau")
+            found["range"] = exact_interval(low, high, unit=name == "negative_tau")
             found["inside"] = in_how_many("specifications", int(estimates.between(low, high).sum()), len(estimates))
-        spread = {"key": f"specification.spread.{name}", "values": found}
+        spread = {"key": f"specification.spread.{name}", "values": found, "rows": dict.fromkeys(found, row)}
     return {
         "name": name,
         "verdict": conclusion,
@@ -122,10 +143,25 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
         "count": len(rows),
         "key": f"specification.{outcome}",
         "values": values,
+        "rows": {"same": row},
         "by_control": _by_control(rows),
         "control": next(row["control"] for row in study["conclusions"] if row["name"] == name),
         "spread": spread,
     }
+
+
+def minorities(specification: Mapping[str, Any] | None) -> dict[str, dict[str, Spec]]:
+    """Statement -> how few ways of analysis give its verdict, of those that less than half of them give.
+
+    As a "clause" that follows the verdict, "short" for a table, and as a "sentence" of its own.
+    """
+    found = {}
+    for row in specification["statements"] if specification else ():
+        if 2 * row["same"] < row["count"]:
+            values = {"count": row["same"], "total": row["count"]}
+            end = "" if row["same"] else ".none"
+            found[row["name"]] = {form: key(f"minority.{form}{end}", **values) for form in ("clause", "short", "sentence")}
+    return found
 
 
 def _by_control(rows: pd.DataFrame) -> dict[str, Any] | None:
@@ -142,7 +178,7 @@ def _by_control(rows: pd.DataFrame) -> dict[str, Any] | None:
         groups.append({"key": "specification.group", "as": "key", "values": values})
     if len(groups) < 2 or rows["verdict"].nunique() == 1:
         return None
-    return {"key": "specification.by_control", "values": {"groups": {"values": groups, "as": "list"}}}
+    return {"key": "specification.by_control", "values": {"groups": series(groups)}}
 
 
 def _calibration(results: Results) -> dict[str, Any]:
@@ -151,7 +187,7 @@ def _calibration(results: Results) -> dict[str, Any]:
     for name, correlation in QUOTED.items():
         here = table.xs(correlation, level="correlation")
         found[name] = {
-            "correlation": number(correlation, 1, unit=True),
+            "correlation": exact(correlation, unit=True),
             "truth": number(here["truth"].iloc[0]),
             "error": {estimator: number(row["mean"] - row["truth"]) for estimator, row in here.iterrows()},
             "spread": {estimator: number(row["spread"]) for estimator, row in here.iterrows()},
@@ -165,7 +201,7 @@ def _independence(results: Results) -> dict[str, Any]:
     found: dict[str, Any] = {
         "share": percent(float(results.dataset["simulated_variance_share"])),
         "data_sets": int(table["simulated_data_sets"].max()),
-        "alpha": number(alpha, 2, unit=True),
+        "alpha": exact(alpha, unit=True),
         "band": {end: percent(alpha * (1 + sign * TOLERANCE)) for end, sign in (("low", -1), ("high", 1))},
         "rates": {},
         "within": [],
@@ -198,8 +234,8 @@ def _specification_caption(results: Results, statements: tuple[str, ...]) -> dic
     hypotheses = study["settings"]["hypotheses"]
     tau_range, slope_range = hypotheses["tau_range"], hypotheses["shift_slope_range"]
     values: dict[str, Any] = {
-        "tau_range": interval(tau_range[0], tau_range[1], 2, unit=True),
-        "slope_range": interval(slope_range[0], slope_range[1], 1),
+        "tau_range": exact_interval(*tau_range, unit=True),
+        "slope_range": exact_interval(*slope_range),
     }
     for name in statements:
         rows = table[table["name"] == name]
@@ -230,7 +266,7 @@ def _calibration_caption(results: Results) -> dict[str, Any]:
         "neighbours": estimation["neighbours"],
         "trimming": key("figure.calibration.untrimmed")
         if trim is None
-        else {"key": "figure.calibration.trimmed", "as": "key", "values": {"trim": number(trim, 0 if trim == int(trim) else 1)}},
+        else {"key": "figure.calibration.trimmed", "as": "key", "values": {"trim": exact(trim)}},
     }
     for name in QUOTED:
         values[f"{name}_correlation"], values[f"{name}_truth"] = found[name]["correlation"], found[name]["truth"]
@@ -278,4 +314,4 @@ def _power_caption(results: Results) -> dict[str, Any]:
         }
         return {"key": "figure.power.alt_estimator", "as": "key", "values": observed | values}
 
-    return {"alpha": number(results.study["settings"]["alpha"], 2, unit=True)} | {name: of_estimator(name) for name in CO_PRIMARY}
+    return {"alpha": exact(results.study["settings"]["alpha"], unit=True)} | {name: of_estimator(name) for name in CO_PRIMARY}

@@ -6,10 +6,11 @@ from typing import Any
 from analyses.mi_distance.facts.rows import band_values, part_of, verdict_row
 from analyses.mi_distance.hypotheses import ONE_BRANCH
 from analyses.mi_distance.names import CO_PRIMARY, CONTROLS
+from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.facts.counts import where
 from analyses.records import Study
 from analyses.statistics.verdicts import VERDICTS
-from analyses.value_specs import Spec, interval, is_number, key, listed, number
+from analyses.value_specs import Spec, exact, interval, is_number, key, listed, number, series
 
 # How each measure is printed: digits, and whether it is bounded by 1.
 _PRINTED = {"mean_tau": (2, True), "tau_half": (2, True), "tau_difference": (2, True), "shift_slope": (2, False), "mlp_level": (4, False)}
@@ -98,10 +99,10 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, 
         values["where"] = where(agreeing, layers)
         values["where_other"] = where({estimator: layers - count for estimator, count in agreeing.items()}, layers)
     settings = study["settings"]["hypotheses"]
-    values["tau_low"], values["tau_high"] = (number(end, 2, unit=True) for end in settings["tau_range"])
-    values["slope_low"], values["slope_high"] = (number(end, 1) for end in settings["shift_slope_range"])
+    values["tau_low"], values["tau_high"] = (exact(end, unit=True) for end in settings["tau_range"])
+    values["slope_low"], values["slope_high"] = (exact(end) for end in settings["shift_slope_range"])
     if measure == "tau_difference":
-        values["margin"] = number(settings["same_tau_margin"], 1, unit=True)
+        values["margin"] = exact(settings["same_tau_margin"], unit=True)
     side = part["side"]
     if measure == "tau_half" and all(f"{each}_interval" in values for each in CO_PRIMARY):
         side = _of_tau_range(part, first, list(by_estimator.values()), settings["tau_range"]) or side
@@ -126,10 +127,14 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, 
     }
 
 
-def _rows(table: str, row: Callable[[str], str], estimators: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The rows of a table where the numbers of each estimator stand; a count of layers stands in the first estimator's."""
-    found = {estimator: {"table": table, "row": row(estimator)} for estimator in estimators}
-    return found | {name: found[estimators[0]] for name in ("where", "where_other") if estimators}
+def _rows(table: str, row: Callable[[str], str], estimators: Sequence[str]) -> dict[str, dict[str, str] | None]:
+    """The rows of a table where the numbers of each estimator stand; a count of layers stands in the first estimator's.
+
+    Single branches, and the slope before the deep layers, are in no table: their numbers lead nowhere.
+    """
+    found: dict[str, dict[str, str] | None] = {estimator: {"table": table, "row": row(estimator)} for estimator in estimators}
+    nowhere = {f"{estimator}_{name}": None for estimator in estimators for name in (*BRANCHES, "before")}
+    return found | nowhere | {name: found[estimators[0]] for name in ("where", "where_other") if estimators}
 
 
 def _of_tau_range(
@@ -249,17 +254,26 @@ def verdict_words(verdict: str, *, opposed: bool) -> Spec:
     return key("verdict.opposed", verdict=words) if opposed else words
 
 
-def lesson_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
+def lesson_sentence(statements: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """What the lesson's own version, plain MI, concludes by the same rule: of which statements the same, and of which something else."""
     judged = [statement for statement in statements if statement["control"] != "none"]
     same = [each["number"] for each in judged if each["lesson"] == each["verdict"] and not each["lesson_opposed"]]
-    found: list[Spec] = [{"key": "lesson.same", "as": "key", "values": {"statements": _numbered(same)}}] if same else []
+    others: dict[tuple[str, bool], list[int]] = {}
     for statement in judged:
         if statement["number"] not in same:
             opposed = statement["lesson"] == statement["verdict"]
-            values = {"statements": _numbered([statement["number"]]), "verdict": verdict_words(statement["lesson"], opposed=opposed)}
-            found.append({"key": "lesson.differs", "as": "key", "values": values})
-    return found
+            others.setdefault((statement["lesson"], opposed), []).append(statement["number"])
+    if not judged:
+        return None
+    values: dict[str, Any] = {"statements": _numbered(same)} if same else {}
+    if others:
+        values["others"] = series(
+            [
+                key("lesson.other", statements=_numbered(numbers), verdict=verdict_words(verdict, opposed=opposed))
+                for (verdict, opposed), numbers in others.items()
+            ]
+        )
+    return {"key": "lesson.some" if same and others else ("lesson.same" if same else "lesson.none"), "values": values}
 
 
 def other_verdicts(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -284,9 +298,20 @@ def verdict_table(study: Study) -> list[dict[str, Any]]:
     kept = ("statement", "name", "estimator", "control", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")
     several = {row["name"] for row in study["verdicts"] if len(row["parts"]) > 1}
     return [
-        {name: row[name] for name in kept} | {"part": f"measure.{row['part']}" if row["name"] in several else None}
+        {name: row[name] for name in kept}
+        | {"part": f"measure.{row['part']}" if row["name"] in several else None}
+        | _written(row["part"], row)
         for row in sorted(study["verdicts"], key=lambda row: order.get(row["control"], len(order)))
     ]
+
+
+def _written(measure: str, row: Mapping[str, Any]) -> dict[str, Spec | None]:
+    """Estimate and interval of a row of a table, printed as the measure's are in the text."""
+    digits, unit = _PRINTED.get(measure, (3, False))
+    return {
+        "shown": number(row["estimate"], digits, unit=unit) if is_number(row["estimate"]) else None,
+        "shown_interval": interval(row["low"], row["high"], digits, unit=unit) if is_number(row["low"]) else None,
+    }
 
 
 def part_table(study: Study) -> list[dict[str, Any]]:
@@ -295,6 +320,7 @@ def part_table(study: Study) -> list[dict[str, Any]]:
     return [
         {name: part[name] for name in ("measure", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")}
         | {"statement": row["statement"], "estimator": row["estimator"]}
+        | _written(part["measure"], part)
         for row in study["verdicts"]
         if len(row["parts"]) > 1 and row["control"] == rests_on[row["name"]]
         for part in row["parts"]

@@ -1,6 +1,6 @@
 """Is the effect a result of training? The trained model beside several draws of random weights; nothing is subtracted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,11 @@ def untrained_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
     return {
         "seeds": len(values),
         "distance": distance,
+        "told": _told(distance),
+        "told_order": _told_order(bands),
+        "table": _table([{"branch": branch} | found for branch, found in zip(BRANCHES, distance, strict=False)])
+        if len(distance) == len(BRANCHES)
+        else [],
         "answer": answer,
         # The same, as the first pages say it.
         "learnt": answer.replace("untrained.answer.", "learnt.untrained.") if answer else None,
@@ -56,7 +61,40 @@ def _distance(dataset: xr.Dataset, branch: str, tau: np.ndarray) -> dict[str, An
             f"{estimator}_high": number(draws.max(), 2, unit=True),
         }
     outcome = _outcome(np.array(trained), np.array(untrained))
-    return {"outcome": outcome, "key": f"untrained.distance.{outcome}", "values": values}
+    rows = {estimator: {"table": "untrained", "row": f"{branch}-{estimator}"} for estimator in CO_PRIMARY}
+    return {"outcome": outcome, "key": f"untrained.distance.{outcome}", "values": values, "rows": rows}
+
+
+def _table(distance: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of {branch, estimator, trained, untrained, low, high}: the mean taus that the sentences name."""
+    ends = {"trained": "", "untrained": "_untrained", "low": "_low", "high": "_high"}
+    return [
+        {"branch": found["branch"], "estimator": estimator} | {column: found["values"][f"{estimator}{end}"] for column, end in ends.items()}
+        for found in distance
+        for estimator in CO_PRIMARY
+    ]
+
+
+def _told(distance: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The sentences on distance: of both branches together where the same is true of each."""
+    outcomes = {found["outcome"] for found in distance}
+    if len(distance) < len(BRANCHES) or len(outcomes) > 1 or outcomes == {"mixed"}:
+        return list(distance)
+    names = ("histogram", "histogram_untrained", "histogram_low", "histogram_high")
+    values = {f"{branch}_{name}": found["values"][name] for branch, found in zip(BRANCHES, distance, strict=True) for name in names}
+    rows = {branch: {"table": "untrained", "row": f"{branch}-histogram"} for branch in BRANCHES}
+    return [{"key": f"untrained.both.{outcomes.pop()}", "values": {}}, {"key": "untrained.both.numbers", "values": values, "rows": rows}]
+
+
+def _told_order(bands: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The sentences on the order of the branches: of both bands of layers together where the same branch is higher in every draw."""
+    outcomes = {found["outcome"] for found in bands}
+    if len(bands) < len(_BANDS) or len(outcomes) > 1 or outcomes == {"mixed"}:
+        return list(bands)
+    values = {"seeds": bands[0]["values"]["seeds"]}
+    for band, found in zip(_BANDS, bands, strict=True):
+        values |= {band: found["values"]["band"], f"{band}_trained": found["values"]["trained"]}
+    return [{"key": f"untrained.order.both.{outcomes.pop()}", "values": values}]
 
 
 def _outcome(trained: np.ndarray, untrained: np.ndarray) -> str:

@@ -34,7 +34,8 @@ def mutual_information_matrix(results: Results) -> FigureSpec:
     """Mutual information of each pair of occurrences in the detail layer, one matrix a branch, one colour scale."""
     data = pair_values(results)
     occurrences = results.study["occurrences"]
-    position = results.dataset["token_position"].to_numpy()
+    # Tokens, like layers, are numbered from 1 where people read them.
+    position = results.dataset["token_position"].to_numpy() + 1
 
     def draw(labels: Labels) -> Drawing:
         canvas, hover = Canvas(labels, [Row(SIDE, ticks=2)], left=0.66, gap=0.1, right=0.78), Hover()

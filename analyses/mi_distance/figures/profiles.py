@@ -28,7 +28,7 @@ from analyses.mi_distance.names import CO_PRIMARY
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.layer_numbers import studied
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
-from analyses.value_specs import Spec, number
+from analyses.value_specs import exact, number
 
 MEAN = ("mean_mutual_information", "mean_mutual_information_low", "mean_mutual_information_high")
 TAU = ("kendall_tau", "kendall_tau_low", "kendall_tau_high", "mantel_p")
@@ -129,11 +129,6 @@ def _tau_texts(words: Words, branch: str, series: pandas.DataFrame) -> Text:
     return text
 
 
-def _about(value: float) -> Spec:
-    """A value of which "about" is said has no digit that tells nothing."""
-    return number(value, 1 if round(value, 1) == round(value, 2) else 2, unit=True)
-
-
 def kendall_tau_profile(results: Results) -> FigureSpec:
     """Kendall's tau of mutual information against token distance over the layers."""
     alpha, tau_range = results.study["settings"]["alpha"], results.study["settings"]["hypotheses"]["tau_range"]
@@ -165,7 +160,7 @@ def kendall_tau_profile(results: Results) -> FigureSpec:
             canvas.y_label(axes, "figure.kendall_tau_profile.y")
             last = select(of_estimator, layer=studied(results.study)[-1]).set_index("branch")["kendall_tau"]
             middle = sum(tau_range) / 2
-            about = canvas.words.rows("figure.kendall_tau_profile.range", middle=_about(middle))
+            about = canvas.words.rows("figure.kendall_tau_profile.range", middle=exact(round(middle, 6), unit=True))
             ends = branch_labels(canvas.words, {branch: float(last[branch]) for branch in BRANCHES})
             canvas.end_labels(axes, [*ends, EndLabel(middle, about, "highlight", band=True)])
         canvas.x_label(canvas.axes[1][0], "figure.layer")

@@ -25,7 +25,7 @@ from analyses.mi_distance.calibration import calibration_table
 from analyses.mi_distance.error_rates import error_rate_table
 from analyses.mi_distance.names import CO_PRIMARY
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
-from analyses.value_specs import interval, key, number
+from analyses.value_specs import exact, interval, key, number
 
 ESTIMATOR_STYLE = {
     "histogram": Style("series:blue", "-", "o"),
@@ -54,7 +54,7 @@ def calibration(results: Results) -> FigureSpec:
                 canvas.words.hover(
                     "figure.hover.calibration",
                     estimator=key(f"figure.specification.estimator.{name}"),
-                    correlation=number(row.correlation, 2, unit=True),
+                    correlation=exact(row.correlation, unit=True),
                     truth=number(row.truth),
                     value=number(row.mean),
                     spread=number(row.spread),

@@ -9,7 +9,7 @@ from analyses.occurrences.facts.description import band_ends, model_facts, repro
 from analyses.occurrences.layer_numbers import detail_layer, of_model
 from analyses.protocol import Results
 from analyses.statistics.verdicts import VERDICTS
-from analyses.value_specs import key, listed
+from analyses.value_specs import Spec, key, listed
 
 
 def common_facts(results: Results) -> dict[str, Any]:
@@ -40,18 +40,20 @@ def common_facts(results: Results) -> dict[str, Any]:
 
 
 def conclusion_lists(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One sentence for each verdict that was reached: which statements reached it."""
+    """One sentence for each verdict that was reached: which statements reached it.
+
+    A statement may say under ``minority`` how few ways of analysis give its verdict; that stands beside its name then.
+    """
     lists = []
     for verdict in VERDICTS:
-        names = [
-            {
-                "key": "conclusion.item",
-                "as": "key",
-                "values": {"number": statement["number"], "statement": key(f"statement.{statement['name']}.short")},
-            }
-            for statement in statements
-            if statement["verdict"] == verdict
-        ]
+        names = [_named(statement) for statement in statements if statement["verdict"] == verdict]
         if names:
             lists.append({"verdict": verdict, "key": f"conclusion.{verdict}", "values": {"names": listed(names)}})
     return lists
+
+
+def _named(statement: Mapping[str, Any]) -> Spec:
+    values = {"number": statement["number"], "statement": key(f"statement.{statement['name']}.short")}
+    if statement.get("minority"):
+        return key("conclusion.item.minority", **values, seldom=statement["minority"]["clause"])
+    return key("conclusion.item", **values)

@@ -10,9 +10,15 @@ from analyses.value_specs import Spec
 
 
 def where(counts: Mapping[str, int], layers: int) -> Spec:
-    """In how many of `layers` layers something is so, by estimator: one phrase where the estimators count alike, two where not."""
+    """In how many of `layers` layers something is so, by estimator: one phrase where the estimators count alike, two where not.
+
+    Of several estimators the phrase names those that count so; of a single one the sentence around it does.
+    """
     if len(set(counts.values())) == 1:
-        return in_how_many("layers", next(iter(counts.values())), layers)
+        alike = in_how_many("layers", next(iter(counts.values())), layers)
+        if len(counts) == 1:
+            return alike
+        return {"key": "count.alike" if any(counts.values()) else "count.alike.none", "as": "key", "values": {"where": alike}}
     return {
         "key": "count.each",
         "as": "key",

@@ -8,21 +8,28 @@ import pytest
 from analyses.mi_distance import analysis
 from analyses.mi_distance.facts.answers import abstract_sentences
 from analyses.statistics.verdicts import VERDICTS
+from analyses.value_specs import key
 from reportgen.documents import Assets, load_languages
 
 LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 NAMES = ("early_layers", "deep_layers", "negative_tau", "tau_separation", "constant_shift")
 COMBINATIONS = list(itertools.product(VERDICTS, repeat=len(NAMES)))
 PARTS = {"negative_tau": ("mean_tau", "tau_half")}
+SELDOM = {form: key(f"minority.{form}", count=21, total=180) for form in ("clause", "short", "sentence")}
 VERB = {
-    "vi": re.compile(r"^(Dữ liệu (ủng hộ|trái với|chưa đủ để kết luận)|Với dữ liệu này, không )"),
+    "vi": re.compile(r"^(Dữ liệu (ủng hộ|trái với|chưa đủ để kết luận|không cho phép kiểm định)|Với dữ liệu này, không )"),
     "en": re.compile(r"^(The data (support|contradict|settle|do not settle|allow|do not allow) )"),
 }
 
 
-def statements(verdicts):
+def statements(verdicts, seldom=()):
     return [
-        {"name": name, "verdict": verdict, "parts": [{"measure": measure, "verdict": verdict} for measure in PARTS.get(name, ())]}
+        {
+            "name": name,
+            "verdict": verdict,
+            "minority": SELDOM if name in seldom else None,
+            "parts": [{"measure": measure, "verdict": verdict} for measure in PARTS.get(name, ())],
+        }
         for name, verdict in zip(NAMES, verdicts, strict=True)
     ]
 
@@ -78,3 +85,16 @@ def test_a_negative_tau_that_is_shown_is_said_although_its_size_is_not(code, hal
     assert sign in before
     assert (size in after) == (half == "contradicted")
     assert (size in sentences[1]) == (half != "contradicted")
+
+
+@pytest.mark.parametrize(("code", "clause"), [("en", "21 of 180 ways of analysis"), ("vi", "21/180 phương án phân tích")])
+def test_a_verdict_of_few_ways_of_analysis_says_so_where_it_stands(code, clause):
+    """Beside its own claim, in the same sentence, whatever the verdicts are; and all five alike do not hide it."""
+    language = LANGUAGES[code]
+    for verdicts in [*COMBINATIONS[::7], *((verdict,) * len(NAMES) for verdict in VERDICTS)]:
+        for name in NAMES:
+            written = [language.format(each) for each in abstract_sentences(statements(verdicts, [name]))]
+            assert len(written) <= 2
+            claim = language.text(f"statement.{name}.claim")
+            assert re.search(rf"{re.escape(claim)} \([^()]*{clause}\)", " ".join(written))
+            assert " ".join(written).count(clause) == 1

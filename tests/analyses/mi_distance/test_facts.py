@@ -2,6 +2,8 @@
 
 import copy
 import itertools
+import re
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -9,7 +11,10 @@ import pytest
 from analyses.mi_distance import analysis
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts import facts
+from analyses.mi_distance.facts.by_branch import by_branch
+from analyses.mi_distance.facts.statements import lesson_sentence
 from analyses.mi_distance.hypotheses import ONE_BRANCH
+from analyses.mi_distance.shown import pair_values
 from analyses.occurrences.facts.counts import where
 from analyses.protocol import Results
 from analyses.statistics.verdicts import conjunction
@@ -234,23 +239,28 @@ def test_a_part_that_is_shown_is_in_the_conclusion(results):
 @pytest.mark.parametrize(
     ("counts", "layers", "key"),
     [
-        ((0, 0), 10, "count.layers.none"),
-        ((1, 1), 10, "count.layers.one"),
-        ((4, 4), 10, "count.layers.some"),
-        ((10, 10), 10, "count.layers.all"),
-        ((2, 2), 2, "count.layers.both"),
-        ((1, 1), 1, "count.layers.only"),
-        ((0, 0), 1, "count.layers.not_one"),
+        ((0,), 10, "count.layers.none"),
+        ((1,), 10, "count.layers.one"),
+        ((4,), 10, "count.layers.some"),
+        ((10,), 10, "count.layers.all"),
+        ((2,), 2, "count.layers.both"),
+        ((1,), 1, "count.layers.only"),
+        ((0,), 1, "count.layers.not_one"),
+        ((0, 0), 10, "count.alike.none"),
+        ((4, 4), 10, "count.alike"),
+        ((2, 2), 2, "count.alike"),
         ((4, 5), 10, "count.each"),
     ],
 )
 def test_layers_are_counted_in_words(counts, layers, key):
-    said = where(dict(zip(("histogram", "nearest_neighbour"), counts, strict=True)), layers)
+    said = where(dict(zip(("histogram", "nearest_neighbour"), counts, strict=False)), layers)
     assert said["key"] == key
     for language in LANGUAGES.values():
         written = language.format(said)
         assert "%(" not in written
         assert " 1 layers" not in written
+        # A count by both estimators names them, alike or not.
+        assert bool(re.search("histogram|estimator|cách ước lượng", written)) == (len(counts) == 2)
         assert "0 and" not in written
 
 
@@ -363,18 +373,19 @@ def test_a_control_that_changes_every_estimator_says_so_once(results):
     assert [(each["key"], each["values"]["verdict"]["key"]) for each in others] == [("controls.other.all", "verdict.contradicted")]
 
 
-@pytest.mark.parametrize(("lesson", "key"), [("supported", "lesson.same"), ("contradicted", "lesson.differs")])
-def test_the_lessons_version_stands_beside_the_verdict(results, lesson, key):
+@pytest.mark.parametrize("lesson", ["supported", "contradicted"])
+def test_the_lessons_version_stands_beside_the_verdict(results, lesson):
     changed = with_verdict(results, "early_layers", "early_difference", "supported", None)
     changed = with_verdict(changed, "early_layers", "early_difference", lesson, None, control="none")
     found = facts(changed)
     row = statement(found, "early_layers")
     assert (row["verdict"], row["lesson"]) == ("supported", lesson)
-    # Said once for all statements of which it is the same, and of each of which it is not.
-    (said,) = [each for each in found["lesson"] if row["number"] in each["values"]["statements"]["values"]["numbers"]["values"]]
-    assert said["key"] == key
-    if lesson != "supported":
-        assert said["values"]["verdict"]["key"] == f"verdict.{lesson}"
+    # Said once for all statements of which it is the same, and once for those of which it is not.
+    values = found["lesson"]["values"]
+    same = values["statements"]["values"]["numbers"]["values"] if "statements" in values else []
+    others = values["others"]["values"] if "others" in values else []
+    other = {each["values"]["verdict"]["key"] for each in others if 1 in each["values"]["statements"]["values"]["numbers"]["values"]}
+    assert (row["number"] in same, other) == ((True, set()) if lesson == "supported" else (False, {f"verdict.{lesson}"}))
 
 
 def test_opposite_sides_are_disagreeing_estimators(results):
@@ -474,7 +485,110 @@ def test_plain_mi_that_says_the_same_the_other_way_round_is_not_said_to_agree(re
             row["parts"][0] |= {"verdict": "supported", "side": "mlp_higher"}
     changed.study["conclusions"] = conclude(changed.study["verdicts"])
     found = facts(changed)
-    (said,) = [each for each in found["lesson"] if 4 in each["values"]["statements"]["values"]["numbers"]["values"]]
-    assert said["key"] == "lesson.differs"
-    for code, words in (("en", "supported, the other way round"), ("vi", "ngược lại")):
-        assert words in LANGUAGES[code].text(said["key"], **said["values"])
+    for code, words in (("en", "statement 4: supported, the other way round"), ("vi", "ngược lại")):
+        assert words in LANGUAGES[code].text(found["lesson"]["key"], **found["lesson"]["values"])
+
+
+@pytest.mark.parametrize(
+    ("lesson", "english"),
+    [
+        (["supported"] * 4, "By plain MI, the lesson’s version, the verdict on statements 1, 2, 3, and 4 is the same."),
+        (
+            ["supported", "inconclusive", "supported", "inconclusive"],
+            "By plain MI, the lesson’s version, the verdict on statements 1 and 3 is the same; "
+            "elsewhere it is another (statements 2 and 4: inconclusive).",
+        ),
+        (
+            ["contradicted", "inconclusive", "inconclusive", "inconclusive"],
+            "By plain MI, the lesson’s version, every verdict is another "
+            "(statement 1: contradicted; statements 2, 3, and 4: inconclusive).",
+        ),
+    ],
+)
+def test_the_lessons_verdicts_are_told_in_one_sentence(lesson, english):
+    judged = [
+        {"number": number, "control": "different_word", "verdict": "supported", "lesson": verdict, "lesson_opposed": False}
+        for number, verdict in enumerate(lesson, start=1)
+    ]
+    said = lesson_sentence([*judged, {"number": 5, "control": "none", "verdict": "supported"}])
+    assert LANGUAGES["en"].text(said["key"], **said["values"]) == english
+
+
+def lists_within(spec, *, inside=False):
+    """Lists with an "and" that stand within another such list."""
+    if isinstance(spec, Mapping):
+        is_list = spec.get("as") == "list" and len(spec.get("values", [])) > 1
+        if is_list and inside:
+            yield spec
+        for value in spec.values():
+            yield from lists_within(value, inside=inside or is_list)
+    elif isinstance(spec, list | tuple):
+        for each in spec:
+            yield from lists_within(each, inside=inside)
+
+
+def test_no_list_with_and_stands_within_a_list_with_and(results):
+    """What holds a list is set apart by semicolons: "a and b, and c" leaves open what belongs together."""
+    assert list(lists_within(facts(results))) == []
+    nested = {"as": "list", "values": [{"as": "key", "key": "x", "values": {"y": {"as": "list", "values": ["a", "b"]}}}, "c"]}
+    assert len(list(lists_within(nested))) == 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "english"),
+    [
+        (((0, 0), (0, 0)), "in no layer of either branch, with either estimator"),
+        (((3, 3), (3, 3)), "in each branch in 3 of 6 layers with both estimators"),
+        (
+            ((0, 0), (1, 6)),
+            "in the attention branch in none of the 6 layers with either estimator, "
+            "and in the MLP branch in 1 of 6 layers with the histogram and in all 6 layers with nearest neighbours",
+        ),
+    ],
+)
+def test_counts_of_both_branches_say_once_what_is_alike(counts, english):
+    found = {
+        branch: dict(zip(("histogram", "nearest_neighbour"), of_branch, strict=True))
+        for branch, of_branch in zip(("attention", "mlp"), counts, strict=True)
+    }
+    assert LANGUAGES["en"].format(by_branch(found, 6)) == english
+
+
+@pytest.mark.parametrize(
+    ("same", "of_mlp", "key"),
+    [((1.0, 2.0), (-2.0, -1.0), "repeated.open"), ((-1.0, 1.0), (-1.0, 1.0), "repeated.both.open")],
+)
+def test_what_is_found_of_both_branches_is_one_sentence(results, same, of_mlp, key):
+    study = copy.deepcopy(results.study)
+    for of_branch in study["controls"]["repeated_words"]["word_minus_repeated_deep"].values():
+        of_branch["attention"] |= dict(zip(("low", "high"), same, strict=True))
+        of_branch["mlp"] |= dict(zip(("low", "high"), of_mlp, strict=True))
+    said = facts(Results(results.dataset, results.activations, study))["controls"]["repeated"]["sentences"]
+    expected = ["repeated.above", "repeated.below"] if key == "repeated.open" else [key]
+    assert [each["key"] for each in said] == expected
+
+
+def test_tokens_are_counted_from_1_where_people_read_them(results):
+    """As layers and occurrences are: the text's first token is token 1, in captions, in figures' data and beside the matrices."""
+    positions = results.dataset["token_position"].to_numpy()
+    caption = facts(results)["captions"]["activation_scatter"]
+    assert (caption["first_position"], caption["second_position"]) == (positions[0] + 1, positions[1] + 1)
+    data = pair_values(results)
+    first = data[data["first_occurrence"] == 1]["first_token_position"]
+    assert set(first) == {positions[0] + 1}
+    assert (data["second_token_position"] - data["first_token_position"] == data["token_distance"]).all()
+
+
+def test_what_was_set_is_written_as_it_was_set(results):
+    """A range or a margin is no measurement: it has the digits that it was given, no more and no fewer."""
+    study = copy.deepcopy(results.study)
+    study["settings"]["hypotheses"] |= {"tau_range": [-0.625, -0.4], "same_tau_margin": 0.125, "shift_slope_range": [0.95, 1.05]}
+    study["settings"]["alpha"] = 0.005
+    found = facts(Results(results.dataset, results.activations, study))
+    limits = {name: LANGUAGES["en"].format(spec) for name, spec in found["limits"].items()}
+    assert limits["tau_range"].replace("\u00a0", " ") == "[−.625, −.400]"
+    assert limits["slope_range"].replace("\u00a0", " ") == "[0.95, 1.05]"
+    assert (limits["same_tau_margin"], limits["level_change"], limits["trim"]) == (".125", "0.1", "4")
+    captions = found["captions"]
+    assert LANGUAGES["en"].format(captions["kendall_tau_profile"]["alpha"]) == ".005"
+    assert LANGUAGES["en"].format(captions["kendall_tau_profile"]["middle"]) == "−.5125"

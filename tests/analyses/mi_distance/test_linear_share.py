@@ -145,3 +145,21 @@ def test_the_sentence_says_what_the_table_holds(results_of):
     assert said(np.nan)["key"] == "linear.finding.no_interval"
     assert said(0.95)["values"]["mlp_low"]["value"] == 0.95
     assert said(0.95)["values"]["limit"]["value"] == 0.9
+
+
+@pytest.mark.parametrize(("high", "key"), [(0.98, "linear.lowest.below"), (0.996, "linear.lowest.open"), (1.2, "linear.lowest.open")])
+def test_the_depth_with_the_lowest_share_is_named(results_of, high, key):
+    """With its interval, and that it is less than all only where the interval lies below 100% as it is printed."""
+    results = results_of(occurrences=7, layers=6)
+    shape = results.dataset["depth_linear_share"].shape
+    share, low, ends = np.full(shape, 0.99), np.full(shape, 0.8), np.full(shape, 1.1)
+    row, place = list(DEPTHS).index("middle"), list(BRANCHES).index("mlp")
+    share[place, row], ends[place, row] = 0.85, high
+    share[0, list(DEPTHS).index("all")] = 0.5  # all layers together are no part of the depth
+    changed = {"linear_share": share, "linear_share_low": low, "linear_share_high": ends}
+    dataset = results.dataset.assign({f"depth_{name}": (("branch", "depth"), values) for name, values in changed.items()})
+    said = linear_facts(Results(dataset, results.activations, results.study))["lowest"]
+    assert said["key"] == key
+    assert (said["values"]["depth"]["key"], said["values"]["branch"]["key"]) == ("linear.depth.middle", "branch.named.mlp")
+    assert [said["values"][name]["value"] for name in ("share", "share_low", "share_high")] == [0.85, 0.8, high]
+    assert said["rows"]["share"] == {"table": "linear", "row": "middle-mlp"}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from analyses.mi_distance import analysis
+from analyses.mi_distance.facts import facts
 from analyses.mi_distance.facts.robustness import robustness_facts
 from analyses.mi_distance.hypotheses import STATEMENTS
 from analyses.mi_distance.study import analyse
@@ -110,3 +111,36 @@ def test_without_such_numbers_there_are_no_such_facts(results):
     names += [name for name in results.dataset.variables if "simulated_test" in results.dataset[name].dims]
     bare = Results(results.dataset.drop_vars(names), results.activations, results.study)
     assert robustness_facts(bare) == {"specification": None, "calibration": None, "independence": None, "any": False}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "conclusion", "english"),
+    [
+        (["supported"], "supported", None),
+        (["supported", "inconclusive"], "supported", None),  # half is no minority
+        (["supported", "inconclusive", "inconclusive"], "supported", "Only 10 of 30 ways of analysis give this verdict."),
+        (["supported"] + ["contradicted"] * 29, "supported", "Only 1 of 30 ways of analysis gives this verdict."),
+        (["supported"], "inconclusive", "None of the 30 ways of analysis gives this verdict by itself."),
+    ],
+)
+def test_a_verdict_of_a_minority_is_told_wherever_it_is_announced(results, verdicts, conclusion, english):
+    changed = with_verdicts(results, verdicts, conclusion)
+    found = facts(changed)
+    language = LANGUAGES["en"]
+    statement = found["statements"][0]
+    assert (statement["minority"] and language.format(statement["minority"]["sentence"])) == english
+    short = {None: None}.get(english, statement["minority"] and language.format(statement["minority"]["short"]))
+    (row,) = [row for row in found["answers"] if (row["statement"], row["measure"]) == (1, "whole")]
+    assert (row["says"] is not None and language.format(row["says"]).endswith(str(short))) == (english is not None)
+    listed = [item for each in found["conclusion_lists"] for item in each["values"].get("names", {"values": []})["values"]]
+    (item,) = [item for item in listed if item["values"]["number"] == 1]
+    assert (item["key"] == "conclusion.item.minority") == (english is not None)
+    abstract = " ".join(language.format(each) for each in found["abstract"])
+    assert ("ways of analysis" in abstract) == any(each["minority"] for each in found["statements"])
+
+
+def test_a_change_of_tau_that_is_none_is_not_printed_as_a_number(results):
+    for change, expected in ((0.0, None), (1e-16, None), (0.0004, ".0004"), (0.25, ".250")):
+        dataset = results.dataset.assign(specification_log_distance_change=((), change))
+        found = robustness_facts(Results(dataset, results.activations, results.study))["specification"]["log_change"]
+        assert (found and LANGUAGES["en"].format(found)) == expected

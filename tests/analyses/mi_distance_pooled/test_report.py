@@ -1,5 +1,6 @@
 """The pooled report: complete in both languages, made of what was computed, and turning round when the data do."""
 
+import copy
 import re
 from itertools import product
 from pathlib import Path
@@ -20,7 +21,15 @@ from reportgen.documents.languages import placeholders, read_catalogue
 FOLDER = analysis.template_folder / analysis.templates
 ASSETS = Assets.of(analysis)
 LANGUAGES = load_languages(*ASSETS.directories, analysis=analysis.templates)
-OWN = {path.parent.name: {m.id: m.string for m in read_catalogue(path) if m.id} for path in FOLDER.glob("languages/*/*.po")}
+OWN = {
+    # Of a sentence that counts the form for many.
+    path.parent.name: {
+        m.id if isinstance(m.id, str) else m.id[0]: m.string if isinstance(m.string, str) else m.string[-1]
+        for m in read_catalogue(path)
+        if m.id
+    }
+    for path in FOLDER.glob("languages/*/*.po")
+}
 
 
 def page_of(results, *codes):
@@ -83,9 +92,9 @@ def test_a_report_of_every_world_is_made(worlds, truth, options):
 
 def test_findings_follow_what_was_planted(worlds):
     holds, fails = worlds.results(worlds.holds), worlds.results(worlds.fails)
-    assert said(holds, 1).startswith("The texts support that the MLP is above attention in the early layers")
+    assert said(holds, 1).startswith("The texts support the view that the MLP is above attention in the early layers")
     assert said(fails, 1).startswith("The texts say otherwise: attention is above the MLP in the early layers")
-    assert "10 of 10 texts go that way" in said(holds, 1)
+    assert "it goes that way in all 10 texts by both estimators" in said(holds, 1)
     assert said(holds, 2).startswith("Over 10 texts all of it is supported")
     assert "the MLP is above attention in the deep layers" in said(fails, 2)
     assert "tau is positive" in said(fails, 3)
@@ -100,9 +109,47 @@ def test_translations_are_counted_once_and_said_so(worlds):
     page = page_of(results, "en")
     assert "the same of 4 texts, 8 with their translations, and" in page
     assert "the 8 versions are averaged to 4 texts" in page
-    assert "4 of 4 texts go that way" in said(results, 1)
+    assert "it goes that way in all 4 texts by both estimators" in said(results, 1)
     apart = page_of(worlds.results(worlds.holds, languages=("en", "vi")), "en")
     assert "translations" not in apart
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+@pytest.mark.parametrize("options", [{"texts": 1, "words": ("river",)}, {"texts": 2}, {"texts": 3, "words": ("river",)}])
+def test_one_of_something_is_said_as_one(worlds, options, code):
+    """One text, one word, one cell: no page says "1 texts", and no "1 of" of a noun that is alone."""
+    page = re.sub(r"<style.*?</style>|<svg.*?</svg>|<[^>]*>", " ", page_of(worlds.results(worlds.holds, **options), code), flags=re.DOTALL)
+    assert not re.search(r"(?<![\d.,])1 (?:texts|words|cells|layers|comparisons|models|verdicts)\b", page)
+    assert not re.search(r"\b(?:in all 1|All 1|of 1 texts|cả 1)\b", page)
+
+
+@pytest.mark.parametrize(("agreeing", "english"), [
+    ((10, 10), "in all 10 texts by both estimators"), ((0, 0), "in none of the 10 texts by either estimator"),
+    ((1, 1), "in 1 of 10 texts by both estimators"),
+    ((4, 10), "in 4 of 10 texts with the histogram and in all 10 texts by nearest neighbours"),
+])  # fmt: skip
+def test_texts_are_counted_by_both_estimators(worlds, agreeing, english):
+    results = worlds.results(worlds.holds)
+    study = copy.deepcopy(results.study)
+    counts = dict(zip(("histogram", "nearest_neighbour"), agreeing, strict=True))
+    for row in study["verdicts"]:
+        if row["name"] == "early_layers" and row["estimator"] in counts:
+            row["parts"][0] |= {"agreeing_texts": counts[row["estimator"]], "texts": 10}
+    assert english in said(Results(results.dataset, results.activations, study), 1)
+
+
+@pytest.mark.parametrize(("changes", "form"), [(1, "changes"), (6, "changes"), (7, "changes.more")])
+def test_a_list_that_is_cut_says_so(worlds, changes, form):
+    results = worlds.results(worlds.holds)
+    study = copy.deepcopy(results.study)
+    change = {"statement": 1, "verdict": "inconclusive", "opposed": False}
+    study["left_out"]["text"] = {"changes": [change | {"left_out": f"t{number}"} for number in range(changes)]}
+    (found,) = [each for each in facts(Results(results.dataset, results.activations, study))["left_out"] if ".text." in each["key"]]
+    assert found["key"] == f"left_out.text.{form}"
+    sentence = LANGUAGES["en"].text(found["key"], **found["values"])
+    assert ("for example" in sentence) == (changes > 6)
+    assert sentence.count("without") == min(changes, 6)
+    assert "one of 1 " not in sentence
 
 
 def test_models_that_differ_are_named(worlds):
@@ -115,7 +162,7 @@ def test_models_that_differ_are_named(worlds):
         results.dataset, results.activations, {**results.study, "groups": [results.study["groups"][0], other | {"model": "two"}]}
     )
     sentences = [LANGUAGES["en"].format(spec) for spec in facts(mixed)["model_sentences"]]
-    assert sentences[0] == "Models differ on statement 1: one supported and two contradicted."
+    assert sentences[0] == "Models differ on statement 1 (one: supported; two: contradicted)."
     assert facts(worlds.results(worlds.holds))["model_sentences"] == []
 
 
@@ -123,7 +170,7 @@ def test_what_is_open_is_said_to_be_open(worlds):
     results = worlds.results(worlds.nothing, spread=0.15, seed=4)
     for row, number in zip(results.study["conclusions"], range(1, 6), strict=True):
         sentence = said(results, number)
-        assert "support that" not in sentence
+        assert "support the view" not in sentence
         assert re.search("[Oo]pen|cannot be tested", sentence), (row["verdict"], sentence)
 
 

@@ -14,7 +14,7 @@ from reportgen.resources import templates_directory
 
 TEMPLATES = templates_directory()
 ROOT = TEMPLATES.parent
-ANALYSES = {name: analysis for name, analysis in registry.analyses().items() if name in ("mi_distance", "similarity")}
+ANALYSES = {name: analysis for name, analysis in registry.analyses().items() if name in ("mi_distance", "mi_distance_pooled", "similarity")}
 FOLDERS = {TEMPLATES, *(folder for analysis in ANALYSES.values() for folder in template_folders(analysis))}
 FILES = sorted(path for folder in FOLDERS for path in folder.rglob("languages/*/*.po"))
 # What a page of any analysis can say, and what that of each one can.
@@ -85,8 +85,18 @@ def test_a_sentence_that_counts_has_a_form_for_every_count(name: str) -> None:
 
 
 # Nouns of which there may be one only, and the keys where there never is: they are said beside several, or of a whole grid.
-MAY_BE_ONE = r"%\((\w+)\)s (?:layers|pairs|draws|specifications|degrees of freedom|times)\b"
-NEVER_ONE = ("count.", "captured.layers.", "specification.", "figure.specification", "figure.untrained_profile.seeds")
+MAY_BE_ONE = r"%\((\w+)\)s (?:layers|pairs|draws|specifications|degrees of freedom|times|texts|words|cells|models|comparisons|verdicts)\b"
+# Of models and of texts of the other sign there are several where they are spoken of.
+NEVER_ONE = (
+    "models.",
+    "figure.models.",
+    "unlike.item.more",
+    "count.",
+    "captured.layers.",
+    "specification.",
+    "figure.specification",
+    "figure.untrained_profile.seeds",
+)
 
 
 @pytest.mark.parametrize("name", SPOKEN)

@@ -22,6 +22,12 @@ EN, VI = KNOWN["en"], KNOWN["vi"]
         (lambda to: to.number(-0.5, 1, unit=True), "−.5", "−0,5"),
         (lambda to: to.number(-0.001, 2), "0.00", "0,00"),
         (lambda to: to.number(10.04, 1, unit=True), "10.0", "10,0"),
+        # In a sentence a number that is not 0 does not look as if it were.
+        (lambda to: to.told(0.1234, 3), "0.123", "0,123"),
+        (lambda to: to.told(0.0002, 3), "0.0002", "0,0002"),
+        (lambda to: to.told(-0.004, 2, unit=True), "−.004", "−0,004"),
+        (lambda to: to.told(0.0, 3), "0.000", "0,000"),
+        (lambda to: to.format({"as": "number", "value": -0.00004, "digits": 3}), "−0.00004", "−0,00004"),
         (lambda to: to.integer(9999), "9,999", "9.999"),
         (lambda to: to.percent(0.0213, 1), "2.1%", "2,1%"),
         (lambda to: to.p_value(0.001), "p = .001", "p = 0,001"),
@@ -42,6 +48,7 @@ EN, VI = KNOWN["en"], KNOWN["vi"]
         (lambda to: to.date("2026-11-24"), "24 November 2026", "ngày 24 tháng 11 năm 2026"),
         (lambda to: to.date(datetime.date(2026, 1, 2)), "2 January 2026", "ngày 2 tháng 1 năm 2026"),
         (lambda to: to.list(["a", "b", "c"]), "a, b, and c", "a, b và c"),
+        (lambda to: to.format({"as": "series", "values": [{"as": "list", "values": ["a", "b"]}, "c"]}), "a and b; c", "a và b; c"),
     ],
 )
 def test_numbers_are_written_as_the_language_writes_them(call, english: str, vietnamese: str) -> None:

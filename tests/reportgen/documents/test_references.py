@@ -48,6 +48,29 @@ def test_a_book_and_a_title_that_looks_like_markup() -> None:
     assert "J.-L. (1900). <i>Ein &lt;Titel&gt;</i>" in entry(REFERENCES["angstrom1900"], KNOWN["en"]).replace("\u00a0", " ")
 
 
+@pytest.mark.parametrize(
+    ("edition", "english", "vietnamese"),
+    [(1, "1st ed.", "ấn bản thứ 1"), (2, "2nd ed.", "ấn bản thứ 2"), (3, "3rd ed.", "ấn bản thứ 3"), (11, "11th ed.", "ấn bản thứ 11"),
+     (22, "22nd ed.", "ấn bản thứ 22"), ("revised", "revised", "revised")],
+)  # fmt: skip
+def test_an_edition_is_a_numeral_for_an_order(edition: object, english: str, vietnamese: str) -> None:
+    (book,) = load_references({"cover2006": {**DATA["cover2006"], "edition": edition}}).values()
+    assert f"</i> ({english}). " in entry(book, KNOWN["en"])
+    assert f"</i> ({vietnamese}). " in entry(book, KNOWN["vi"])
+
+
+@pytest.mark.parametrize(("count", "shown", "left_out"), [(20, 20, False), (21, 20, True), (40, 20, True)])
+def test_of_more_than_twenty_people_the_first_and_the_last_are_named(count: int, shown: int, left_out: bool) -> None:
+    """The APA manual, section 9.8: nineteen names, an ellipsis and the last one."""
+    authors = [f"Family{number}, Given" for number in range(1, count + 1)]
+    (many,) = load_references({"angstrom1900": {**DATA["angstrom1900"], "authors": authors}}).values()
+    line = entry(many, KNOWN["en"]).replace("\u00a0", " ")
+    assert line.count("Family") == shown
+    assert f"Family{count}, G. (1900)" in line
+    assert ("Family19, G., … Family" in line) == left_out
+    assert ("and" in line.partition("(1900)")[0]) != left_out
+
+
 def test_what_nobody_signed_and_dated_begins_with_its_title() -> None:
     own = Reference("report", "misc", (), "", "A report", {})
     assert entry(own, KNOWN["en"]) == "<i>A report</i>. "
