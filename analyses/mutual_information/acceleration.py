@@ -1,12 +1,15 @@
 """Whether the compiled kernels are there. They are optional: NumPy and SciPy give the same numbers, more slowly."""
 
+import hashlib
 import importlib
 import os
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 # Set to 0 to do without numba even where it is installed.
 SWITCH = "REPORTGEN_NUMBA"
+_HERE = Path(__file__).parent
 
 
 def kernels() -> ModuleType | None:
@@ -17,6 +20,39 @@ def kernels() -> ModuleType | None:
 @cache
 def _load() -> ModuleType | None:
     try:
-        return importlib.import_module("analyses.mutual_information.kernels")
+        numba = importlib.import_module("numba")
+        elsewhere = numba.config.CACHE_DIR
+        # Asked for while the kernels are defined, and nobody else's business.
+        numba.config.CACHE_DIR = str(compiled_folder(numba.__version__, elsewhere))
+        try:
+            return importlib.import_module("analyses.mutual_information.kernels")
+        finally:
+            numba.config.CACHE_DIR = elsewhere
     except (ImportError, RuntimeError):  # RuntimeError: numba finds no folder for its cache
         return None
+
+
+def compiled_folder(version: str, elsewhere: str = "") -> Path:
+    """Where numba of this version keeps what it compiled of this source code: beside the code, or in the user's cache.
+
+    numba keeps the code of all versions under one name, and writes its list of what is up to date before the code itself. Of two
+    processes that compile after an upgrade one could then read old code as new: another version, or another source, has another folder.
+
+    Parameters
+    ----------
+    version
+        numba's.
+    elsewhere
+        The folder that the user chose for numba (``NUMBA_CACHE_DIR``), if any.
+    """
+    digest = hashlib.sha256(version.encode())
+    for file in sorted(_HERE.glob("*.py")):
+        digest.update(file.read_bytes())
+    name = f"compiled-{digest.hexdigest()[:16]}"
+    if elsewhere:
+        return Path(elsewhere) / name
+    if os.access(_HERE, os.W_OK):
+        return _HERE / "__pycache__" / name
+    from analyses.models.cache import cache_directory
+
+    return cache_directory() / name

@@ -1,0 +1,38 @@
+"""Where compiled code is kept: never where another version, or another source, could be read for it."""
+
+from pathlib import Path
+
+import pytest
+
+from analyses.mutual_information import acceleration
+from analyses.mutual_information.acceleration import compiled_folder, kernels
+
+numba = pytest.importorskip("numba")
+
+
+def test_compiled_code_of_another_version_is_in_another_folder():
+    assert compiled_folder("0.61.0") != compiled_folder("0.62.0")
+    assert compiled_folder("0.61.0") == compiled_folder("0.61.0")
+
+
+def test_compiled_code_of_another_source_is_in_another_folder(monkeypatch, tmp_path):
+    (tmp_path / "kernels.py").write_text("a = 1\n")
+    monkeypatch.setattr(acceleration, "_HERE", tmp_path)
+    before = compiled_folder("0.61.0")
+    (tmp_path / "kernels.py").write_text("a = 2\n")
+    assert compiled_folder("0.61.0") != before
+
+
+def test_the_kernels_are_kept_there_and_nobody_else_is():
+    """numba says itself where it keeps a function; its setting is as it was."""
+    compiled = kernels()
+    if compiled is None:
+        pytest.skip("numba is switched off")
+    assert Path(compiled.nearest_neighbour.stats.cache_path).is_relative_to(compiled_folder(numba.__version__, numba.config.CACHE_DIR))
+
+
+def test_a_folder_that_cannot_be_written_to_is_left_alone(monkeypatch, tmp_path):
+    monkeypatch.setenv("REPORTGEN_CACHE", str(tmp_path))
+    monkeypatch.setattr(acceleration.os, "access", lambda *_: False)
+    assert compiled_folder("0.61.0").parent == tmp_path
+    assert compiled_folder("0.61.0", "/chosen").parent == Path("/chosen")
