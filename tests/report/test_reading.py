@@ -94,6 +94,28 @@ def test_the_worksheet_says_all_of_itself_out_loud(coffee, edition, tmp_path):
     check_aloud(file)
 
 
+@pytest.mark.parametrize(("code", "point"), [("vi", ","), ("en", ".")])
+def test_the_key_answers_of_what_the_figure_shows(coffee, words_of, code, point):
+    """The worksheet's first figures show plain MI: so do its answers, and the layers that are open are those of the intervals."""
+    document = document_of(coffee.results, (code,), "handout-key")
+    answers = {section.id: words_of("".join(str(item.html[code]) for item in section.items if item.kind == "text"))
+               for section in document.sections[0].sections}  # fmt: skip
+    for section, name in (("question-profile", "early_layers"), ("question-tau", "tau_separation")):
+        rows = [row for row in coffee.study["verdicts"] if (row["name"], row["estimator"]) == (name, "histogram")]
+        written = {
+            row["control"]: f"{abs(row['estimate']):.3f}"[1 : 6 if name == "early_layers" else 4].replace(".", point) for row in rows
+        }
+        assert written["none"] != written["different_word"]
+        assert re.search(rf"{re.escape(written['none'])}\d? ", answers[section])
+        assert not re.search(rf"[^\d]0?{re.escape(written['different_word'])} ", answers[section])
+    here = coffee.data.sel(estimator="histogram")
+    is_open = (here.mi_difference_low.values <= 0) & (here.mi_difference_high.values >= 0)
+    told = {"en": r"with the histogram in layers (.*?), with nearest", "vi": r"theo histogram, ở các tầng (.*?);"}[code]
+    ranges = re.findall(r"(\d+)(?:–(\d+))?", re.search(told, answers["question-profile"])[1])
+    listed = {layer for first, last in ranges for layer in range(int(first), int(last or first) + 1)}
+    assert listed == {layer + 1 for layer in is_open.nonzero()[0]}
+
+
 @pytest.mark.parametrize("code", ["vi", "en"])
 def test_anchors_are_those_of_the_list(coffee_reports, code):
     """Whoever has linked to a section, figure, table or row arrives there in the next version too: the list only grows."""

@@ -5,12 +5,14 @@ Nothing here is worded. A sentence's key is built from a verdict, so that what t
 
 from typing import Any
 
+from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts.answers import abstract_sentences, answers_table
 from analyses.mi_distance.facts.captions import captions as figure_captions
 from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import limits, nat, table_captions, thresholds
 from analyses.mi_distance.facts.layers import (
     bias_shares,
+    open_layers,
     power_facts,
     shift_facts,
     significance_table,
@@ -22,6 +24,7 @@ from analyses.mi_distance.facts.position import position_facts
 from analyses.mi_distance.facts.robustness import minorities, robustness_facts
 from analyses.mi_distance.facts.statements import lesson_sentence, other_verdicts, part_table, shown_parts, statement_facts, verdict_table
 from analyses.mi_distance.facts.untrained import untrained_facts
+from analyses.mi_distance.names import LESSON
 from analyses.occurrences.facts.common import common_facts, conclusion_lists
 from analyses.occurrences.facts.counts import counted
 from analyses.occurrences.layer_numbers import studied
@@ -44,6 +47,11 @@ def facts(results: Results) -> dict[str, Any]:
         "thresholds": thresholds(study),
         "limits": limits(study),
         "statements": statements,
+        # What the figures of plain MI show: the worksheet asks of them.
+        "plain_statements": [
+            statement_facts(row, study) for row in conclude([row for row in study["verdicts"] if row["control"] == LESSON])
+        ],
+        "open_layers": open_layers(dataset, studied(study)),
         "findings": [statement["finding"] for statement in statements],
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
         "lesson": lesson_sentence(statements),

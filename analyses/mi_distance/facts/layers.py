@@ -9,6 +9,7 @@ import xarray as xr
 from analyses.mi_distance.facts.by_branch import by_branch, sides
 from analyses.mi_distance.facts.rows import verdict_row
 from analyses.mi_distance.names import CO_PRIMARY, CORRECTIONS, ESTIMATORS
+from analyses.occurrences.facts.captured import numbers
 from analyses.occurrences.facts.counts import where
 from analyses.occurrences.layer_numbers import studied
 from analyses.records import Study
@@ -74,6 +75,19 @@ def _alike(found: Mapping[str, Spec]) -> list[dict[str, Any]]:
             rows.append(row)
         row["names"].append(key(f"test.within.{test}"))
     return [{"tests": listed(row["names"]), "where": row["where"], "row": row["row"]} for row in rows]
+
+
+def open_layers(dataset: xr.Dataset, layers: Sequence[int]) -> Spec | None:
+    """The layers, by their numbers, in which the interval of the branches' difference contains zero; None where there is no interval."""
+    found: dict[str, Spec] = {}
+    for estimator in CO_PRIMARY:
+        here = dataset.sel(estimator=estimator)
+        low, high = here["mi_difference_low"].to_numpy(), here["mi_difference_high"].to_numpy()
+        if not np.isfinite(low).any():
+            return None
+        these = [number for number, is_open in zip(layers, (low <= 0) & (high >= 0), strict=True) if is_open]
+        found[estimator] = key("open_layers.these", layers=numbers(these)) if these else key("open_layers.none")
+    return key("open_layers", **found)
 
 
 def _adjusted(dataset: xr.Dataset, p: str, correction: str, estimator: str) -> np.ndarray:
