@@ -91,10 +91,13 @@ def _order(study: Study, band: str, estimator: str) -> dict[str, Any] | None:
         "after_interval": interval(after[1], after[2]),
         "control": key("control.different_word"),
     }
-    # The rows of the table of verdicts that hold the two numbers.
-    statement = next(row["statement"] for row in rows if row is not None)
-    places = {"before": f"{statement}-{estimator}-none", "after": f"{statement}-{estimator}-different_word"}
-    return {"outcome": outcome.split(".")[0], "key": f"order.{outcome}", "values": values, "rows": places}
+    # The rows of the table of verdicts that hold the two numbers: a row whose statement another part decided shows that part's instead.
+    led = {
+        name: {"table": "verdicts", "row": f"{row['statement']}-{row['estimator']}-{row['control']}"}
+        for name, row in zip(("before", "after"), rows, strict=True)
+        if row is not None and row["part"] == measure
+    }
+    return {"outcome": outcome.split(".")[0], "key": f"order.{outcome}", "values": values, "rows": led}
 
 
 def _higher(_estimate: float, low: float, high: float) -> str:
