@@ -135,7 +135,7 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
             low, high = study["settings"]["hypotheses"][claimed]
             found["range"] = exact_interval(low, high, unit=name == "negative_tau")
             found["inside"] = in_how_many("specifications", int(estimates.between(low, high).sum()), len(estimates))
-        spread = {"key": f"specification.spread.{name}", "values": found, "rows": dict.fromkeys(found, row)}
+        spread = {"key": f"specification.spread.{name}", "values": found, "rows": {name: row for name in found if name != "range"}}
     return {
         "name": name,
         "verdict": conclusion,
