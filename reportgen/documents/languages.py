@@ -146,8 +146,9 @@ class Language:
         return written
 
     def told(self, value: float, digits: int = 2, *, unit: bool = False) -> str:
-        """A number in a sentence: with more decimals, up to six, where one that is not 0 would look so."""
-        return self.number(value, _telling_digits((value,), _digits(digits)), unit=unit)
+        """A number in a sentence: with one or two more decimals where one that is not 0 would look so; what is smaller still is 0."""
+        telling = _telling_digits((value,), _digits(digits))
+        return self.number(value, telling if telling <= digits + 2 else digits, unit=unit)
 
     def integer(self, value: int) -> str:
         """A whole number with the language's thousands separator; raises CatalogueError on a fraction."""

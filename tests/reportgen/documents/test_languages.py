@@ -27,6 +27,7 @@ EN, VI = KNOWN["en"], KNOWN["vi"]
         (lambda to: to.told(0.0002, 3), "0.0002", "0,0002"),
         (lambda to: to.told(-0.004, 2, unit=True), "−.004", "−0,004"),
         (lambda to: to.told(0.0, 3), "0.000", "0,000"),
+        (lambda to: to.told(0.000002, 3), "0.000", "0,000"),
         (lambda to: to.format({"as": "number", "value": -0.00004, "digits": 3}), "−0.00004", "−0,00004"),
         (lambda to: to.integer(9999), "9,999", "9.999"),
         (lambda to: to.percent(0.0213, 1), "2.1%", "2,1%"),
