@@ -158,7 +158,9 @@ class Store:
         try:
             with zipfile.ZipFile(io.BytesIO(self.read(f"{CELLS}/{key}.zip"))) as archive:
                 return archive.testzip() is None and {"study.json", "results.nc"} <= set(archive.namelist())
-        except (zipfile.BadZipFile, OSError, ValueError):
+        except MissingError:
+            raise
+        except Exception:  # zipfile and zlib raise nine kinds of error on a damaged file.
             return False
 
 
