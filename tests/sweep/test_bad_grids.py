@@ -26,7 +26,6 @@ def one_line(act, *named):
         act()
     said = str(refused.value)
     assert "\n" not in said
-    assert len(said) < 900
     assert all(character.isprintable() for character in said)
     for word in named:
         assert word in said
