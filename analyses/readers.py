@@ -50,6 +50,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def expanded(path: str | Path, where: str) -> Path:
+    """Return a path with ``~`` filled in; `where` is for the error when there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(f"{where}: {path}: {error}") from None
+
+
 @contextmanager
 def open_regular(file: Path, what: str) -> Iterator[IO[bytes]]:
     """Open a regular file for reading; `what` says in an error what was expected (``text file``)."""
@@ -114,7 +122,11 @@ def replace_unprintable(value: Any) -> Any:
 
 def read_json(file: Path, what: str = "JSON file", limit: int = JSON_LIMIT) -> Any:
     """Return the data of a JSON file: finite numbers, no deeper than `JSON_DEPTH`."""
-    text = read_text(file, what, limit)
+    return parse_json(read_text(file, what, limit), str(file))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Return the data of JSON as `read_json` does; `where` names it in an error."""
     try:
         value = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_without_twins)
         check_depth(value, JSON_DEPTH)
@@ -122,7 +134,7 @@ def read_json(file: Path, what: str = "JSON file", limit: int = JSON_LIMIT) -> A
             raise ValueError("half a character")
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise InputError(f"{file} is not valid JSON ({reason}); make it again or restore it") from None
+        raise InputError(f"{where} is not valid JSON ({reason}); make it again or restore it") from None
     return value
 
 

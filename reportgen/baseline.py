@@ -306,16 +306,24 @@ def _values(cells: Sequence[str], quantity: _Quantity, place: Path) -> numpy.nda
         raise InputError(f"{place}: expected {math.prod(quantity.shape)} values, found {len(cells)}; {_AGAIN}")
     try:
         if quantity.type == "number":
-            found = numpy.array([float(cell) if cell else math.nan for cell in cells], dtype=numpy.float64)
+            found = numpy.array([_finite(cell) if cell else math.nan for cell in cells], dtype=numpy.float64)
         elif quantity.type == "integer":
             found = numpy.array([int(cell) for cell in cells], dtype=numpy.int64)
         elif quantity.type == "truth":
             found = numpy.array([{"true": True, "false": False}[cell] for cell in cells], dtype=bool)
         else:
             found = numpy.array(cells, dtype=object)
-    except (ValueError, KeyError) as error:
-        raise InputError(f"{place}: expected values of the type {quantity.type} ({error}); {_AGAIN}") from None
-    return found.reshape(quantity.shape)
+        return found.reshape(quantity.shape)
+    except (ValueError, KeyError, OverflowError) as error:
+        raise InputError(f"{place}: expected values of the type {quantity.type} ({_line(error)[:120]}); {_AGAIN}") from None
+
+
+def _finite(cell: str) -> float:
+    value = float(cell)
+    # What a baseline does not know, it leaves empty.
+    if not math.isfinite(value):
+        raise ValueError(f"{cell} is no finite number")
+    return value
 
 
 def _grid(dataset: xarray.Dataset, name: str, cells: Sequence[str]) -> Rows:

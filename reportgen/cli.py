@@ -729,6 +729,7 @@ def study_new(
     quiet: Quiet = False,
 ) -> int:
     """Write a commented study file; asks for the word, the text and the model that no option gives."""
+    from analyses.readers import expanded
     from reportgen import settings
     from reportgen.atomic import write_atomically
 
@@ -736,7 +737,7 @@ def study_new(
     if os.path.lexists(file) and (not force or file.is_dir()):
         raise InputError(f"{file} exists already; choose another name, or --force to replace it")
     word = word or _ask("The target word")
-    content = settings.read_text(text or Path(_ask("A UTF-8 file with the text")).expanduser())
+    content = settings.read_text(text or expanded(_ask("A UTF-8 file with the text"), "--text"))
     model = model or _ask("The model: embedded, gemma-3-270m, a folder, a GGUF file, or a name on the hub", default="embedded")
     study = settings.new_study(chosen, settings.study_name(file.stem), word, content, model)
     try:
@@ -916,7 +917,7 @@ def _explained(error: BaseException) -> tuple[int, str]:
     if isinstance(error, BrokenPipeError):
         return FAILED, "error: the reader of the output closed it early"
     if isinstance(error, OSError) and error.errno is not None:
-        place = f"{error.filename}: " if error.filename is not None else ""
+        place = f"{_line(error.filename)}: " if error.filename is not None else ""
         return (FAILED if error.errno in _OF_THE_MACHINE else BAD_INPUT), f"error: {place}{_reason(error)}"
     if isinstance(error, MemoryError):
         return FAILED, "error: there is not enough memory; a shorter text or a smaller model needs less"

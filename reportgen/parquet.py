@@ -8,8 +8,8 @@ from pathlib import Path
 from analyses.errors import InputError, MissingError
 from analyses.installation import install_line
 from reportgen import registry
-from reportgen.atomic import write_atomically
-from reportgen.bundle import read_bundle
+from reportgen.atomic import staging
+from reportgen.bundle import asking, read_bundle
 
 
 def write_parquet(bundle: Path, out: Path) -> list[Path]:
@@ -35,13 +35,22 @@ def write_parquet(bundle: Path, out: Path) -> list[Path]:
     except ImportError as error:
         raise MissingError(f"Parquet needs the Python package pyarrow; {install_line(['pyarrow'])}") from error
     results = read_bundle(bundle)
+    analysis = registry.analysis_named(results.study["analysis"], str(bundle))
+    with asking(analysis):
+        tables = analysis.tables(results)
     contents = {}
-    for name, table in registry.analysis_named(results.study["analysis"], str(bundle)).tables(results).items():
+    for name, table in tables.items():
         stream = io.BytesIO()
         try:
             pyarrow.parquet.write_table(pyarrow.Table.from_pandas(table, preserve_index=False), stream)
         except pyarrow.ArrowException as error:
             raise InputError(f"{bundle}: table {name}: {' '.join(str(error).split())}") from error
-        contents[name] = stream.getvalue()
-    out.mkdir(parents=True, exist_ok=True)
-    return [write_atomically(out / f"{name}.parquet", content) for name, content in contents.items()]
+        contents[f"{name}.parquet"] = stream.getvalue()
+    try:
+        with staging(out) as staged:
+            for name, content in contents.items():
+                (staged.new / name).write_bytes(content)
+            staged.commit()
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); choose another folder") from error
+    return [out / name for name in contents]

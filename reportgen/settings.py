@@ -21,9 +21,9 @@ from analyses import readers
 from analyses.errors import InputError
 from analyses.models.settings import PACKAGED
 from analyses.protocol import Analysis
-from analyses.readers import is_file, is_folder, unprintable
+from analyses.readers import expanded, is_file, is_folder, unprintable
 from reportgen import registry
-from reportgen.yaml_files import Location, parse_yaml, read_yaml
+from reportgen.yaml_files import Location, parse_yaml, place_in, read_yaml
 
 DEFAULT_STUDY = "coffee"
 _PREFIX = "REPORTGEN_"
@@ -153,12 +153,20 @@ def model_values(model: str, origin: str) -> dict[str, Any]:
     return {"source": "hub", "name": model}
 
 
-def expanded(path: str, origin: str) -> Path:
-    """Return a path with ``~`` filled in; `origin` is for the error when there is no such user."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise InputError(f"{origin}: {path}: {error}") from None
+def check_languages(settings: pydantic.BaseModel, languages: typing.Collection[str], where: typing.Callable[[Location], str]) -> None:
+    """Raise InputError where a text of the title block is in none of the languages; `where` names the file and the line of a key."""
+    section = getattr(settings, PRESENTATION, None)
+    if not isinstance(section, pydantic.BaseModel):
+        return
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        for code in value if isinstance(value, dict) else ():
+            if code not in languages:
+                location = (PRESENTATION, name, code)
+                raise InputError(
+                    f"{where(location)}: {'.'.join(location)}: there is no language {code!r}; expected "
+                    f"{registry.choices(languages)}{registry.nearest(code, languages)}"
+                )
 
 
 def study_schema(analysis: Analysis) -> dict[str, Any]:
@@ -279,8 +287,8 @@ class _Source:
             if part in self.origins:
                 return self.origins[part]
             if part in self.lines:
-                return f"{self.file}, line {self.lines[part]}"
-        return str(self.file)
+                break
+        return place_in(self.file, self.lines, location)
 
     def validate(self, settings_type: type[pydantic.BaseModel]) -> pydantic.BaseModel:
         try:
@@ -289,18 +297,7 @@ class _Source:
             raise InputError(self._message(error, settings_type)) from None
 
     def check_languages(self, settings: pydantic.BaseModel, languages: typing.Collection[str]) -> None:
-        section = getattr(settings, PRESENTATION, None)
-        if not isinstance(section, pydantic.BaseModel):
-            return
-        for name in type(section).model_fields:
-            value = getattr(section, name)
-            for code in value if isinstance(value, dict) else ():
-                if code not in languages:
-                    location = (PRESENTATION, name, code)
-                    raise InputError(
-                        f"{self.where(location)}: {'.'.join(location)}: there is no language {code!r}; expected "
-                        f"{registry.choices(languages)}{registry.nearest(code, languages)}"
-                    )
+        check_languages(settings, languages, self.where)
 
     def _message(self, error: pydantic.ValidationError, settings_type: type[pydantic.BaseModel]) -> str:
         problems = error.errors(include_url=False)

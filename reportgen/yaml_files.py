@@ -1,7 +1,7 @@
 """YAML from people: bounded before it is built, with the line of every value, and one line for whatever is wrong."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,6 +32,12 @@ class YamlData:
 def read_yaml(file: Path, what: str = "YAML file", *, foreign_tags: bool = False) -> YamlData:
     """Read a YAML file; see `parse_yaml`."""
     return parse_yaml(read_text(file, what, LIMIT), str(file), foreign_tags=foreign_tags)
+
+
+def place_in(file: Path, lines: Mapping[Location, int], location: Location) -> str:
+    """Return file and line of a key, or of what is nearest around it."""
+    line = next((lines[location[:length]] for length in range(len(location), 0, -1) if location[:length] in lines), None)
+    return str(file) if line is None else f"{file}, line {line}"
 
 
 def parse_yaml(text: str, where: str, *, foreign_tags: bool = False) -> YamlData:

@@ -6,14 +6,19 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pydantic
 import scipy.io
 
 from analyses.errors import InputError
+from analyses.mi_distance.hypotheses import STATEMENTS
+from analyses.mi_distance.names import ESTIMATORS
+from analyses.mi_distance.settings import HypothesisSettings
+from analyses.occurrences.branches import BRANCHES
 from analyses.progress import Progress
-from analyses.readers import MEGABYTE, is_file, is_folder, mapping_at, open_regular, read_json
+from analyses.readers import MEGABYTE, is_file, is_folder, mapping_at, open_regular, parse_json, read_json
 
 PLAN_VERSION = 1
 PLAN = "plan.json"
@@ -22,6 +27,8 @@ PROFILES = ("mean_mutual_information", "word_specific_excess", "kendall_tau", "w
 # Settings that cells must share: with others they measure something else.
 SHARED = ("estimation", "controls", "hypotheses", "case_sensitive", "plural", "inside_words", "representative_token", "permutations")
 _MEMBER_LIMIT = 64 * MEGABYTE
+# Of a file's name, with its end.
+_KEY_LIMIT = 200
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def read_sweep(folder: Path, progress: Progress) -> Sweep:
     if not cells:
         raise InputError(f"{folder}: none of the {len(plan['cells'])} cells of the plan could be computed; {PLAN} and failed/ say why")
     check_together(cells, str(folder))
+    _check_profiles(cells, folder)
     cells = _named_apart(cells)
     # A model that packages carry is named by what its studies say.
     by_key = {cell.key: cell.model for cell in cells}
@@ -127,6 +135,16 @@ def check_together(cells: Sequence[Cell], where: str) -> None:
             raise InputError(f"{where}: cells {known.key} and {cell.key} are of the model {cell.model} with other layers; pool them apart")
 
 
+def _check_profiles(cells: Sequence[Cell], folder: Path) -> None:
+    for cell in cells:
+        shape = (len(ESTIMATORS), len(BRANCHES), len(cell.study["layer_numbers"]))
+        if not cell.profiles or any(profile.shape != shape or np.isinf(profile).any() for profile in cell.profiles.values()):
+            raise InputError(
+                f"{folder}: cell {cell.key}: results.nc: expected profiles of {' x '.join(map(str, shape))} finite values; "
+                "remove the cell and run `reportgen sweep` again"
+            )
+
+
 def _identity(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """(what it is, in one, in the other) of everything that cells share; sections entry by entry, so that the error names the entry."""
     yield "format_version", one.get("format_version"), other.get("format_version")
@@ -144,6 +162,56 @@ def _identity(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tupl
 def _short(value: Any) -> str:
     written = json.dumps(value, ensure_ascii=False)
     return written if len(written) <= 40 else f"{written[:37]}..."
+
+
+class _Numbers(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True)
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class _Part(_Numbers):
+    measure: Literal[tuple(part.name for statement in STATEMENTS for part in statement.parts)]  # type: ignore[valid-type]
+    mean: _Numbers | None = None
+    before: _Numbers | None = None
+    branches: dict[Literal["attention", "mlp"], _Numbers] = {}
+
+
+class _Row(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True)
+    control: str
+    estimator: str
+    parts: list[_Part]
+
+
+class _Provenance(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True)
+    model: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+
+
+class _Settings(pydantic.BaseModel):
+    model: dict[str, Any] = {}
+    hypotheses: HypothesisSettings
+
+
+class _Bands(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(strict=True, extra="allow")
+    deep: list[int]
+
+
+class _Study(pydantic.BaseModel):
+    """What a cell's study must say before anything is computed from it."""
+
+    model_config = pydantic.ConfigDict(strict=True)
+    settings: _Settings
+    provenance: _Provenance
+    verdicts: list[_Row]
+    layer_numbers: list[int] = pydantic.Field(min_length=1)
+    layers_of_model: pydantic.PositiveInt
+    occurrences: pydantic.PositiveInt
+    bands: _Bands
 
 
 def _plan(folder: Path) -> Mapping[str, Any]:
@@ -169,6 +237,15 @@ def _plan(folder: Path) -> Mapping[str, Any]:
             raise InputError(f"{where}: model.source: expected a word, found {model.get('source')!r}")
         if not all(part.isalnum() or part in "-_." for part in entry["key"]) or entry["key"].startswith("."):
             raise InputError(f"{where}: key: expected letters and digits, found {_short(entry['key'])}")
+        if len(entry["key"]) > _KEY_LIMIT:
+            raise InputError(f"{where}: key: expected at most {_KEY_LIMIT} characters, found {len(entry['key'])}")
+        for place, key in ((text, "language"), (text, "parallel"), (model, "name")):
+            if not isinstance(place.get(key), str | None):
+                raise InputError(f"{where}: {key}: expected a word, found {_short(place[key])}")
+    keys = [entry["key"] for entry in entries]
+    if len(set(keys)) < len(keys):
+        # Pooled twice, a study would count twice.
+        raise InputError(f"{file}: cells: {next(key for key in keys if keys.count(key) > 1)} is there twice; run `reportgen sweep` again")
     return plan
 
 
@@ -197,19 +274,22 @@ def _read_cell(file: Path, entry: Mapping[str, Any]) -> Cell:
         try:
             with zipfile.ZipFile(stream) as archive:
                 study, results = (_member(archive, name) for name in ("study.json", "results.nc"))
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, NotImplementedError) as error:
+        except InputError:
+            raise
+        except Exception as error:  # zipfile and zlib raise nine kinds of error on a damaged file.
             raise InputError(
                 f"{file} is no cell of a sweep ({' '.join(str(error).split())}); remove it and run `reportgen sweep` again"
             ) from None
     try:
-        said = json.loads(study)
+        said = parse_json(study.decode(), f"{file}: study.json")
         if not isinstance(said, dict) or said.get("analysis") != "mi_distance":
             raise InputError(f"{file}: study.json: expected a study of mi_distance; remove the file and run `reportgen sweep` again")
+        _Study.model_validate(said)
         profiles = _profiles(results)
-        for key in ("settings", "provenance"):
-            mapping_at(said, key, f"{file}: study.json")
-        if not isinstance(said.get("verdicts"), list) or not profiles:
-            raise ValueError("no verdicts or no profiles")
+    except pydantic.ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise InputError(f"{file}: study.json: {place}: {problem['msg']}; remove the file and run `reportgen sweep` again") from None
     except InputError:
         raise
     except Exception as error:  # scipy's reader raises whatever a damaged byte leads it to.

@@ -5,13 +5,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from analyses.readers import expanded
+
 
 def cache_directory() -> Path:
     """The user's cache: `REPORTGEN_CACHE`, else `reportgen` below `XDG_CACHE_HOME`, else `~/.cache/reportgen`."""
     if own := os.environ.get("REPORTGEN_CACHE"):
-        return Path(own).expanduser()
+        return expanded(own, "environment variable REPORTGEN_CACHE")
     shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared).expanduser() if shared else Path.home() / ".cache") / "reportgen"
+    return (expanded(shared, "environment variable XDG_CACHE_HOME") if shared else Path.home() / ".cache") / "reportgen"
 
 
 def build_folder(target: Path, build: Callable[[Path], None]) -> None:

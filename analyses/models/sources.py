@@ -13,6 +13,7 @@ from analyses.models.cache import build_folder, cache_directory
 from analyses.models.hashes import sha256
 from analyses.models.settings import ModelSettings
 from analyses.progress import Progress, SilentProgress
+from analyses.readers import expanded, is_folder
 
 # What a model needs besides its weights; never pickled weights (*.bin, *.pt) and never code (*.py).
 _WANTED_FILES = ["*.json", "*.model", "*.txt", "*.tiktoken"]
@@ -52,12 +53,12 @@ def resolve(settings: ModelSettings, progress: Progress | None = None) -> ModelF
         path = embedded.packaged_folder(embedded.GEMMA, offline=settings.offline, progress=progress)
         folder = ModelFolder(path, embedded.GEMMA.name, None, embedded.GEMMA.quantisation, embedded.GEMMA.sha256)
     elif settings.source == "gguf":
-        folder = _from_gguf(Path(str(settings.name)).expanduser(), progress)
+        folder = _from_gguf(expanded(str(settings.name), "model.name"), progress)
     elif settings.source == "hub":
         folder = _from_hub(settings)
     else:
-        path = Path(str(settings.name)).expanduser()
-        if not path.is_dir():
+        path = expanded(str(settings.name), "model.name")
+        if not is_folder(path):
             raise MissingError(f"model not found: {settings.name} is not a folder on this machine")
         folder = ModelFolder(path, path.resolve().name, None)
     weight_files.refuse_adapter(folder.path, folder.name)

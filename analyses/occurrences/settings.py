@@ -3,15 +3,42 @@
 import datetime
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from analyses.models.settings import ModelSettings
 
 
+def language_code(value: str) -> str:
+    """Return the code of a language (BCP 47); raises ValueError for anything else."""
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
+        raise ValueError(f"expected the code of a language such as en, vi or pt-BR, found {value!r}")
+    return value
+
+
 class Section(BaseModel):
+    """Keys of a study file: no unknown ones, and no truth value where a number goes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        # Python counts with true and false.
+        types = _types(cls.model_fields[str(info.field_name)].annotation)
+        if types & {int, float} and bool not in types and any(isinstance(each, bool) for each in _items(value)):
+            raise ValueError(f"expected a number, found {str(next(each for each in _items(value) if isinstance(each, bool))).lower()}")
+        return value
+
+
+def _types(annotation: Any) -> set[Any]:
+    """A type and all those that it is made of."""
+    return {annotation}.union(*map(_types, get_args(annotation)))
+
+
+def _items(value: Any) -> list[Any]:
+    return [item for each in value for item in _items(each)] if isinstance(value, list | tuple) else [value]
 
 
 class DocumentSettings(Section):
@@ -32,9 +59,7 @@ class DocumentSettings(Section):
     @field_validator("text_language")
     @classmethod
     def _is_a_code(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
-            raise ValueError(f"expected the code of a language such as en, vi or pt-BR, found {value!r}")
-        return value
+        return None if value is None else language_code(value)
 
 
 class CaptureSettings(Section):

@@ -12,8 +12,10 @@ from analyses.machine import processors
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Gridded
 from analyses.protocol import Swept as SweptAnalysis
+from analyses.readers import is_file
 from reportgen import pipeline, registry
 from reportgen.cache import Cache
+from reportgen.resources import language_codes
 from reportgen.sweep.grid import load_grid
 from reportgen.sweep.plan import Cell, Plan, plan, shard, swept
 from reportgen.sweep.store import CELLS, FAILED, PLAN, Store
@@ -48,7 +50,7 @@ def grid_file(grid: str | Path) -> Path:
     known = built_in()
     if str(grid) in known:
         return known[str(grid)]
-    if not Path(grid).is_file():
+    if not is_file(Path(grid)):
         raise InputError(
             f"GRID {grid}: there is no such file and no built-in grid of this name; expected {registry.choices(known)}, or a YAML file"
             f"{registry.nearest(str(grid), known)}"
@@ -98,7 +100,7 @@ def sweep(
         raise InputError("--workers: how many compute is the scheduler's own; leave out --workers or --scheduler")
     out, progress = Path(out), progress or SilentProgress()
     file = grid_file(grid)
-    settings = load_grid(file)
+    settings = load_grid(file, language_codes())
     pipeline.Rendering(tuple(languages), tuple(formats)).check()
     planned = plan(settings, file, progress)
     groups = planned.groups() if part is None else shard(planned.groups(), part)
@@ -118,7 +120,7 @@ def sweep(
 def outlook(grid: str | Path, out: Path | str, *, store: str | None = None, progress: Progress | None = None) -> str:
     """What `sweep` would do, in a few lines; nothing is written."""
     file = grid_file(grid)
-    grid_settings = load_grid(file)
+    grid_settings = load_grid(file, language_codes())
     planned = plan(grid_settings, file, progress or SilentProgress())
     kept = Store(store if store is not None else str(Path(out) / FOLDER))
     keys = {cell.key for cell in planned.cells}

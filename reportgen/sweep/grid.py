@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,16 +12,19 @@ from typing import Any, Literal, Self
 import pydantic
 from pydantic import Field, model_validator
 
-from analyses.errors import InputError, MissingError
-from analyses.installation import install_line
+from analyses.errors import InputError
 from analyses.models.settings import ModelSettings
-from analyses.occurrences.settings import DocumentSettings, Section
-from analyses.readers import is_file, is_folder, read_text
+from analyses.occurrences.settings import DocumentSettings, Section, language_code
+from analyses.readers import expanded, is_folder, unprintable
 from analyses.words import words_of
 from reportgen.registry import DEFAULT
-from reportgen.yaml_files import read_yaml
+from reportgen.settings import check_languages, read_text
+from reportgen.sweep.text_tables import rows_of
+from reportgen.yaml_files import place_in, read_yaml
 
 _STOP_WORDS = Path(__file__).parent / "stop_words"
+# Longer names fit in no table.
+_NAME_LIMIT = 200
 # What a cell has of its own, and what makes it one.
 _OF_A_CELL = ("name", "word", "text", "text_file", "model", "activations_file", "document", "robustness", "analysis")
 
@@ -30,7 +32,12 @@ _OF_A_CELL = ("name", "word", "text", "text_file", "model", "activations_file", 
 class TextEntry(Section):
     """One text of a list."""
 
-    name: str = Field(min_length=1, description="What the text is called in tables and figures.")
+    name: str = Field(
+        min_length=1,
+        max_length=_NAME_LIMIT,
+        pattern=r"^[^\r\n]*[^\s][^\r\n]*$",
+        description="What the text is called in tables and figures.",
+    )
     text: str | None = Field(None, description="The text itself; or give text_file.")
     text_file: str | None = Field(None, description="A UTF-8 file with the text.")
     language: str | None = Field(None, description="Code of its language, such as en or vi.")
@@ -109,6 +116,13 @@ class GridSettings(Section):
     seed: int = Field(20, ge=0, le=2**32 - 1, description="Seed of the sample of texts.")
     document: DocumentSettings = Field(default_factory=DocumentSettings, description="The title block of the pooled report.")
 
+    @pydantic.field_validator("models")
+    @classmethod
+    def _are_different(cls, value: tuple[ModelSettings, ...]) -> tuple[ModelSettings, ...]:
+        if twice := [model for number, model in enumerate(value) if model in value[:number]]:
+            raise ValueError(f"the model {twice[0].name or twice[0].source} is there twice; leave one of them out")
+        return value
+
     @pydantic.field_validator("settings")
     @classmethod
     def _leaves_the_cells_their_own(cls, value: dict[str, Any]) -> dict[str, Any]:
@@ -129,38 +143,51 @@ class Text:
     parallel: str | None = None
 
 
-def load_grid(file: Path) -> GridSettings:
-    """Read a grid file.
+def load_grid(file: Path, languages: Collection[str] | None = None) -> GridSettings:
+    """Read a grid file; with `languages`, the codes of all there are, a text of the title block in any other is an error.
 
     Raises
     ------
     InputError
         One line that names the file, the key and what was expected there.
     """
-    values = read_yaml(file).values
-    if not isinstance(values, dict):
+    data = read_yaml(file, "grid of a sweep")
+    if not isinstance(data.values, dict):
         raise InputError(f"{file}: expected the keys of a grid: name, texts, words, ...")
     try:
-        return GridSettings.model_validate(values)
+        grid = GridSettings.model_validate(data.values)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the grid"
-        raise InputError(f"{file}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
+        key = ".".join(str(part) for part in first["loc"]) or "the grid"
+        raise InputError(f"{place_in(file, data.lines, first['loc'])}: {key}: {first['msg'].removeprefix('Value error, ')}") from None
+    if languages is not None:
+        check_languages(grid, languages, lambda location: place_in(file, data.lines, location))
+    return grid
 
 
 def texts_of(grid: GridSettings, file: Path) -> list[Text]:
     """The texts of the grid in `file`, in the order of their names; raises InputError for what cannot be read."""
     settings = grid.texts
     if settings.folder is not None:
-        found = list(_of_folder(_at(file, settings.folder), f"{file}: texts.folder"))
+        found = list(_of_folder(_at(file, settings.folder, "texts.folder"), f"{file}: texts.folder"))
     elif settings.file is not None:
-        found = list(_of_table(_at(file, settings.file), f"{file}: texts.file"))
+        found = list(_of_table(_at(file, settings.file, "texts.file"), f"{file}: texts.file"))
     else:
         found = [_of_entry(entry, file) for entry in settings.list or ()]
     found = [replace(text, language=text.language or settings.language) for text in found]
     counts = Counter(text.name for text in found)
     if twice := [name for name, count in counts.items() if count > 1]:
         raise InputError(f"{file}: texts: two texts are named {twice[0]}; give each a name of its own")
+    named: dict[str, str] = {}
+    for text in found:
+        if (other := named.setdefault(text.text, text.name)) != text.name:
+            # Pooled as two, it would count twice.
+            raise InputError(f"{file}: texts: {other} and {text.name} are the same text; leave one of them out")
+        if text.language is not None:
+            try:
+                language_code(text.language)
+            except ValueError as error:
+                raise InputError(f"{file}: texts: {text.name}: language: {error}") from None
     if not found:
         raise InputError(f"{file}: texts: there is none")
     found.sort(key=lambda text: text.name)
@@ -201,12 +228,12 @@ def check_names(grid: GridSettings, texts: Sequence[Text], file: Path) -> None:
             raise InputError(f"{file}: words.by_text: there is no text named {name}; there are {', '.join(sorted(names)[:5])}, ...")
 
 
-def _at(file: Path, path: str) -> Path:
-    return file.parent / Path(path).expanduser()
+def _at(file: Path, path: str, key: str) -> Path:
+    return file.parent / expanded(path, f"{file}: {key}")
 
 
 def _of_entry(entry: TextEntry, file: Path) -> Text:
-    text = entry.text if entry.text is not None else read_text(_at(file, entry.text_file or ""), "text")
+    text = entry.text if entry.text is not None else read_text(_at(file, entry.text_file or "", "texts.list"))
     return Text(entry.name, text.strip(), entry.language, entry.word, entry.parallel)
 
 
@@ -214,54 +241,18 @@ def _of_folder(folder: Path, where: str) -> Iterator[Text]:
     if not is_folder(folder):
         raise InputError(f"{where}: there is no folder {folder}")
     for file in sorted(folder.glob("*.txt")):
-        yield Text(file.stem, read_text(file, "text").strip(), None, ())
+        if found := unprintable(file.stem):
+            raise InputError(f"{where}: the name of {file} holds the character {found[1]}, which is not for reading; rename the file")
+        yield Text(_one_line(file.stem, where), read_text(file).strip(), None, ())
 
 
 def _of_table(file: Path, where: str) -> Iterator[Text]:
-    for number, row in enumerate(_rows(file, where), start=1):
-        place = f"{file}, row {number}"
-        name, text, path = (_cell(row, column) for column in ("name", "text", "file"))
-        if name is None or (text is None) == (path is None):
-            raise InputError(f"{place}: expected the columns name, and text or file; found {', '.join(map(str, row))}")
-        text = text if text is not None else read_text(file.parent / str(path), "text")
-        word = _cell(row, "word")
-        yield Text(name, text.strip(), _cell(row, "language"), (word,) if word else (), _cell(row, "parallel"))
+    for place, row in rows_of(file, where):
+        text = row["text"] if row["text"] is not None else read_text(file.parent / row["file"])
+        yield Text(_one_line(row["name"], place), text.strip(), row["language"], row["word"], row["parallel"])
 
 
-def _rows(file: Path, where: str) -> Iterator[Mapping[str, Any]]:
-    if not is_file(file):
-        raise InputError(f"{where}: there is no file {file}")
-    if file.suffix == ".csv":
-        yield from csv.DictReader(read_text(file, "table of texts").splitlines())
-    elif file.suffix == ".jsonl":
-        import json
-
-        for number, line in enumerate(read_text(file, "table of texts").splitlines(), start=1):
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise InputError(f"{file}, line {number}: not valid JSON: {error}") from None
-            if not isinstance(row, dict):
-                raise InputError(f"{file}, line {number}: expected an object with name, and text or file")
-            yield row
-    elif file.suffix == ".parquet":
-        yield from _parquet_rows(file)
-    else:
-        raise InputError(f"{where}: {file.name}: expected a .csv, .jsonl or .parquet file")
-
-
-def _parquet_rows(file: Path) -> Iterator[Mapping[str, Any]]:
-    import pandas
-
-    try:
-        table = pandas.read_parquet(file)
-    except ImportError:
-        raise MissingError(f"{file}: a Parquet table needs pyarrow; {install_line(['pyarrow'])}") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: no Parquet table ({' '.join(str(error).split())})") from None
-    yield from table.to_dict("records")
-
-
-def _cell(row: Mapping[str, Any], column: str) -> str | None:
-    value = row.get(column)
-    return value if isinstance(value, str) and value.strip() else None
+def _one_line(name: str, where: str) -> str:
+    if len(name.splitlines()) != 1 or not name.strip() or len(name) > _NAME_LIMIT:
+        raise InputError(f"{where}: name: expected one line of at most {_NAME_LIMIT} characters, found {name[:40]!r}")
+    return name
