@@ -77,7 +77,6 @@ if [ -n "$bundle_given" ]; then
 elif [ -z "$baseline" ]; then
     state=made
 elif [ ! -e "$baseline" ]; then
-    "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
     state=first
 else
     compared=(compare "$baseline" "$bundle")
@@ -100,8 +99,12 @@ else
     elif grep -qE '^(Settings that differ|Origins and versions that differ|Formats that differ|Quantities that are new)' <<<"$text"; then
         state=presentation
     fi
-    [ "$state" = unchanged ] || [ "$accept" = false ] || "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
 fi
+case "$state" in
+first) accepted=true ;;
+presentation | moved) accepted="$accept" ;;
+*) accepted=false ;;
+esac
 
 # A page changes with a title, a template or a newer version too: `publish` itself writes nothing where nothing differs.
 if [ -n "$site" ]; then
@@ -121,6 +124,8 @@ if [ -n "$site" ]; then
     if [ "$there" = true ] && [ "$state" = unchanged ] && ! grep -q '^  "written": \[\]' <<<"$published"; then state=presentation; fi
     output site "$site"
 fi
+# Last: what was accepted and not published, by whatever killed it, would be no news the next time.
+[ "$accepted" = false ] || "${reportgen[@]}" compare "$baseline" "$bundle" --update --quiet
 output state "$state"
 output changed "$changed"
 echo "regenerate: $state" >&2

@@ -17,7 +17,7 @@ from reportgen.bundle import asking
 from reportgen.compare import Comparison, Movement, Tolerance, compare_bundles
 from reportgen.documents.assets import Assets
 from reportgen.documents.languages import Labels, Language, load_languages
-from reportgen.documents.svg import Palette, figure_style, follow_scheme, in_page, render_svg
+from reportgen.documents.svg import Palette, compact, figure_style, follow_scheme, in_page, render_svg
 from reportgen.publish.description import describe
 from reportgen.publish.pages import Pages
 
@@ -31,8 +31,9 @@ def comparison_page(
     *,
     pages: Pages | None = None,
     templates: Path | None = None,
+    style: str | None = None,
 ) -> str:
-    """Return the page that compares two bundles, as one self-contained HTML file.
+    """Return the page that compares two bundles, as one self-contained HTML file (but for its style sheet, if that lies elsewhere).
 
     Parameters
     ----------
@@ -44,6 +45,8 @@ def comparison_page(
         Templates and languages; all the languages there are, if not given.
     templates
         A folder of own templates, where `pages` is not given.
+    style
+        Address of the style sheet, where many pages share one; it is in the page, if not given.
 
     Raises
     ------
@@ -73,12 +76,13 @@ def comparison_page(
     ]
     return pages.render(
         "compare/comparison.html.j2",
+        style=style,
         title=study.title,
         old_digest=one.digest,
         new_digest=other.digest,
         overview=overview,
         verdicts=list(_verdict_rows(comparison, pages)),
-        figures=list(_figures(before, after, study.analysis, pages)),
+        figures=list(_figures(before, after, study.analysis, comparison, pages)),
         numbers=[_number_row(movement, pages) for movement in comparison.numbers],
         renamed=comparison.renamed,
         added=comparison.added,
@@ -186,17 +190,18 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= _LONG else f"{shown[: _LONG - 1]}…"
 
 
-def _figures(before: Results, after: Results, analysis: Analysis, pages: Pages) -> Iterator[dict[str, Any]]:
-    """What the analysis draws of both."""
+def _figures(before: Results, after: Results, analysis: Analysis, comparison: Comparison, pages: Pages) -> Iterator[dict[str, Any]]:
+    """What the analysis draws of both, but for quantities that did not move."""
     if not isinstance(analysis, Compared):
         return
     palette = Palette.load(pages.assets)
     with asking(analysis):
         figures = analysis.comparison_figures(before, after)
-    for figure in figures:
+    unmoved = set(map(str, after.dataset.data_vars)) - {movement.quantity for movement in comparison.numbers}
+    for number, figure in enumerate(figure for figure in figures if figure.id not in unmoved):
         with figure_style(pages.assets):
             drawing = figure.draw(Labels(pages.languages))
-            svg = render_svg(drawing, f"compare-{figure.id.replace('_', '-')}", pages.languages[0].decimal_sign)
+            svg = compact(render_svg(drawing, f"figure-{number + 1}", pages.languages[0].decimal_sign))
             matplotlib.pyplot.close(drawing.figure)
         words = {language.code: language.text(f"compare.{figure.id}.caption") for language in pages.languages}
         yield {"svg": in_page(follow_scheme(svg, palette), words[pages.languages[0].code]), "caption": words, "alt": words}

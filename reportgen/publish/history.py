@@ -1,7 +1,10 @@
 """What became of a study over time: one entry for each regeneration, known by the digest of its bundle."""
 
+import io
 import json
 import re
+import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -13,11 +16,14 @@ from markupsafe import Markup
 
 from analyses.errors import InputError
 from analyses.readers import read_json
+from reportgen.baseline import write_baseline
 from reportgen.publish.description import Study
 from reportgen.publish.pages import Pages
 from reportgen.publish.site import SitePath
 
+NUMBERS = "numbers.zip"
 _KEPT = 12
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,20 @@ def regeneration(
     return Regeneration(study.digest, label or study.date or "", rows, tuple(codes), has_changes, nth)
 
 
+def packed_baseline(bundle: Path) -> bytes:
+    """What an entry keeps of its bundle's numbers, as one file: the baseline, with which `compare` compares."""
+    packed = io.BytesIO()
+    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        baseline = Path(temporary) / "baseline"
+        write_baseline(bundle, baseline)
+        for file in sorted(path for path in baseline.rglob("*") if path.is_file()):
+            # Neither the time nor the system that it was made on may show.
+            entry = zipfile.ZipInfo(file.relative_to(temporary).as_posix(), _NO_TIME)
+            entry.create_system, entry.external_attr, entry.compress_type = 3, 0o644 << 16, zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+    return packed.getvalue()
+
+
 def read_history(file: Path) -> list[Regeneration]:
     """The entries of an earlier publication; none where there is no such file."""
     if not file.exists():
@@ -114,9 +134,18 @@ def read_history(file: Path) -> list[Regeneration]:
 
 
 def history_json(entries: Iterable[Regeneration]) -> str:
-    """The entries as the file from which they are read again."""
-    rows = [{name: value for name, value in asdict(entry).items() if (name, value) != ("nth", 1)} for entry in entries]
-    return json.dumps({"format": 1, "regenerations": rows}, ensure_ascii=False, indent=1) + "\n"
+    """The entries as the file from which they are read again; a verdict a line."""
+    rows = []
+    for entry in entries:
+        values = {name: value for name, value in asdict(entry).items() if (name, value) != ("nth", 1)}
+        verdicts = ",\n   ".join(_line(row) for row in values.pop("verdicts"))
+        rows.append(f'  {{{_line(values)[1:-1]}, "verdicts": [\n   {verdicts}\n  ]}}')
+    entered = ",\n".join(rows)
+    return f'{{\n "format": 1,\n "regenerations": [\n{entered}\n ]\n}}\n'
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def with_entry(entries: Sequence[Regeneration], new: Regeneration, label: str | None) -> list[Regeneration]:
@@ -152,9 +181,9 @@ def _natural(label: str) -> _Place:
 
 
 def timeline(entries: Sequence[Regeneration], pages: Pages) -> list[dict[str, Any]]:
-    """Tables of verdicts, one for each control: a row a statement and estimator, a column a regeneration.
+    """Tables of verdicts, one for each control: a row a statement and estimator.
 
-    A cell says whether the verdict is another one than in the regeneration before.
+    A row has the verdicts that followed one another, each with the regeneration that it came with.
     """
     found: dict[str, dict[tuple[str, str], list[str | None]]] = {}
     for index, entry in enumerate(entries):
@@ -166,13 +195,12 @@ def timeline(entries: Sequence[Regeneration], pages: Pages) -> list[dict[str, An
     for control, rows in found.items():
         lines = []
         for (statement, estimator), verdicts in rows.items():
-            changes = [index > 0 and verdict != verdicts[index - 1] for index, verdict in enumerate(verdicts)]
+            came = [index for index, verdict in enumerate(verdicts) if index == 0 or verdict != verdicts[index - 1]]
             lines.append(
                 {
                     "statement": pages.named([f"statement.{statement}.short"], statement),
                     "estimator": pages.named([f"estimator.{estimator}"], estimator),
-                    "cells": list(zip(verdicts, changes, strict=True)),
-                    "changed": any(changes),
+                    "verdicts": [{"verdict": verdicts[index], "since": entries[index].name} for index in came],
                 }
             )
         tables.append({"control": None if control == "none" else _control_heading(control, pages), "rows": lines})

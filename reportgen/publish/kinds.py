@@ -58,7 +58,7 @@ class Kind(ABC):
         return {}
 
     def collisions(self, site: Path, address: str) -> list[str]:
-        """Pages of the site's own that would have the address of a study (path of its folder), relative to the site."""
+        """Pages of the site's own that would have the address of a folder (its path in the site), relative to the site."""
         return []
 
     def scaffold(self, site: Path, title: str, base_url: str | None, languages: Sequence[str]) -> dict[str, str]:
@@ -115,7 +115,7 @@ class MkDocs(Kind):
         return {"mkdocs.yml": yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), "docs/index.md": home}
 
     def collisions(self, site: Path, address: str) -> list[str]:
-        return [f"{self.content(site)}/{address}{end}" for end in (".md", "/index.md")]
+        return [f"{self.content(site)}/{address}{end}" for end in (".md", "/index.md", "/README.md")]
 
     def notes(self, site: Path) -> list[str]:
         configuration = self._configuration(site)
@@ -201,7 +201,7 @@ class Jekyll(Kind):
         return ""
 
     def collisions(self, site: Path, address: str) -> list[str]:
-        return [f"{address}{end}" for end in (".md", ".html", "/index.md")]
+        return [f"{address}{end}" for end in (".md", ".markdown", ".html", "/index.md", "/index.markdown", "/README.md")]
 
     def stub(self, site: Path, entries: Sequence[Entry], languages: Sequence[Language]) -> dict[str, str]:
         listed = "\n".join(_html_list(entries, languages, about=True))

@@ -24,21 +24,27 @@ class Pages:
     ----------
     languages
         In the order in which they are shown; the first is the page's own.
+
+    Attributes
+    ----------
+    css
+        The style sheet of the pages, with its fonts.
     """
 
     def __init__(self, assets: Assets, languages: Sequence[Language]) -> None:
         self.assets = assets
         self.languages = tuple(languages)
-        self._css = _style(assets)
+        self.css = _style(assets)
         self._environment = assets.environment()
         self._environment.offer(both=self.both, say=self.say, verdict=self.verdict, each=self.each)
 
-    def render(self, template: str, **context: Any) -> str:
-        """The page as text, from plain data."""
+    def render(self, template: str, *, style: str | None = None, **context: Any) -> str:
+        """The page as text, from plain data; its style sheet is in it, or at the address `style`."""
         # Within a style sheet nothing but its end begins with "</".
-        css = Markup(self._css.replace("</", "<\\/"))
+        css = Markup(self.css.replace("</", "<\\/"))
         seen = {
             "css": css,
+            "style": style,
             "languages": [{"code": language.code} for language in self.languages],
             "first": {"code": self.languages[0].code},
         }

@@ -26,16 +26,19 @@ from reportgen.documents.languages import Language, in_one_line, load_languages
 from reportgen.publish.description import Study, describe
 from reportgen.publish.feed import NAME as FEED
 from reportgen.publish.feed import feed, feed_link
-from reportgen.publish.history import Regeneration, history_json, read_history, regeneration, timeline, with_entry
+from reportgen.publish.history import NUMBERS, Regeneration, history_json, packed_baseline, read_history, regeneration, timeline, with_entry
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
 from reportgen.publish.metadata import about, citation_file, described, head, links, page_url, sitemap
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
-from reportgen.publish.site import Site, manifest_text, read_manifest
+from reportgen.publish.site import Site, manifest_text, read_manifest, sha256
 from reportgen.settings import site_folder
 
 _MANIFEST = "manifest.json"
 _SITE_MANIFEST = "reports/manifest.json"
+_OF_THE_PAST = re.compile(r"history/([0-9a-f]+(-\d+)?/.+|style-[0-9a-f]+\.css)")
+# GitHub takes no larger file into a repository.
+_LARGEST = 100_000_000
 # What generators of sites take for hidden or their own begins with a dot or an underscore.
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -276,11 +279,10 @@ class _Publication:
 
     def add_study(self, study: Study, label: str | None, templates: Path | None, progress: Progress, cache: Cache | None) -> None:
         """Render a study and collect all the files of its folder."""
-        for path in self.kind.collisions(self.root, study.address):
-            if (self.root / path).exists() and path not in self.site.published:
-                raise InputError(f"{self.root / path} would have the address of the study {study.slug}; give one of them another name")
         folder = self._folder(study.slug)
         codes = self._codes(study.slug)
+        for address in (study.address, *(f"{study.address}/{page}" for page in (*codes, "history"))):
+            self._check_address(address, f"the study {study.slug}")
         # The study's pages speak of its statements, in words that its analysis brings.
         pages = Pages(study.assets, [study.languages[language.code] for language in self._pages(codes).languages])
         with tempfile.TemporaryDirectory() as temporary:
@@ -308,6 +310,12 @@ class _Publication:
         message = " / ".join(language.text("publish.citation_message") for language in pages.languages)
         self.site.add(f"{folder}CITATION.cff", citation_file(study, message, self.base_url))
         self.site.add(f"{folder}index.html", self._chooser(study, data, codes, pages))
+
+    def _check_address(self, address: str, what: str) -> None:
+        """Raise InputError where a page of the site's own has the address of a folder that is to be published."""
+        for path in self.kind.collisions(self.root, address):
+            if (self.root / path).exists() and path not in self.site.published:
+                raise InputError(f"{self.root / path} would have the address of {what}; give one of them another name")
 
     def _site_page(self, study: Study, code: str, codes: Sequence[str]) -> SitePage:
         own = [study.languages[language.code] for language in chosen(self.known, [code])]
@@ -343,21 +351,22 @@ class _Publication:
     def _history(self, study: Study, label: str | None, rendered: Path, codes: tuple[str, ...], pages: Pages) -> None:
         folder = f"{self._folder(study.slug)}history/"
         entries = read_history(self.root / f"{folder}history.json")
-        changes = self._changes(study, pages)
+        style = f"style-{sha256(pages.css.encode())[:12]}.css"
+        changes = self._changes(study, pages, f"../{style}")
         shown = self.manifests.get(study.slug, {}).get("bundle")
         new = regeneration(study, label, codes, has_changes=changes is not None, entries=entries, shown=shown)
         if new.nth > 1 or not any(entry.digest == study.digest for entry in entries):
             own = f"{folder}{new.id}/"
-            self.site.add(f"{own}study.json", (study.bundle / "study.json").read_bytes())
-            self.site.add(f"{own}results.nc", (study.bundle / "results.nc").read_bytes())
+            self.site.add(f"{own}{NUMBERS}", packed_baseline(study.bundle))
             for code in codes:
                 self.site.add(f"{own}report-{code}.pdf", (_place_of(rendered, code) / "report.pdf").read_bytes())
             if changes is not None:
                 self.site.add(f"{own}changes.html", changes)
-        # What is kept of earlier ones stays as it was written then.
+                self.site.add(f"{folder}{style}", pages.css)
+        # What is kept of earlier ones stays as it was written then, with the style sheets of its pages.
         for path in self.manifests.get(study.slug, {}).get("files", {}):
             kept = self._place(study.slug, path)
-            if re.fullmatch(r"history/[0-9a-f]+(-\d+)?/.+", path) and kept.is_file():
+            if _OF_THE_PAST.fullmatch(path) and kept.is_file():
                 self.site.add(f"{self._folder(study.slug)}{path}", kept.read_bytes())
         entries = with_entry(entries, new, label)
         self.site.add(f"{folder}history.json", history_json(entries))
@@ -379,11 +388,19 @@ class _Publication:
         return Markup("\n") + feed_link(up, next(iter(study.title.values()))) if study.slug in self.fed else Markup()
 
     def _timeline(self, study: Study, entries: Sequence[Regeneration], pages: Pages) -> str:
+        folder = f"{self._folder(study.slug)}history/"
         return pages.render(
             "publish/history.html.j2",
             title=_only(study.title, pages),
             entries=[
-                {"name": entry.name, "id": entry.id, "digest": entry.digest, "languages": entry.languages, "has_changes": entry.has_changes}
+                {
+                    "name": entry.name,
+                    "id": entry.id,
+                    "languages": entry.languages,
+                    "has_changes": entry.has_changes,
+                    # Earlier versions kept two files of the bundle itself.
+                    "files": [name for name in (NUMBERS, "study.json", "results.nc") if self.site.has(f"{folder}{entry.id}/{name}")],
+                }
                 for entry in entries
             ],
             tables=timeline(entries, pages),
@@ -391,14 +408,14 @@ class _Publication:
             head=links(study.address, f"{study.address}/history/index.html", (), self.base_url) + self._feed_link(study, "../"),
         )
 
-    def _changes(self, study: Study, pages: Pages) -> str | None:
+    def _changes(self, study: Study, pages: Pages, style: str) -> str | None:
         """The comparison with what the site has now, if that is another bundle."""
         from reportgen.publish.comparison import comparison_page
 
         there = self._place(study.slug, "data")
         if study.slug not in self.manifests or not (there / "SHA256SUMS").is_file() or bundle_digest(there) == study.digest:
             return None
-        return comparison_page(there, study.bundle, pages=pages)
+        return comparison_page(there, study.bundle, pages=pages, style=style)
 
     def finish(self, slugs: Sequence[str]) -> Published:
         """Add what belongs to the whole site, and write."""
@@ -420,6 +437,8 @@ class _Publication:
         ordered = dict(sorted(every.items()))
         # What the site says of itself is in every language that one of its studies has.
         pages = self._pages([code for manifest in ordered.values() for code in manifest["languages"]] or self.codes)
+        if not self.kind.makes_index:
+            self._check_address("reports", "the list of the studies")
         self._add_site_files(ordered, pages)
         title = in_one_line(language.text("publish.reports") for language in pages.languages)
         scaffold = self.kind.scaffold(self.root, title, self.base_url, [language.code for language in pages.languages])
@@ -430,6 +449,9 @@ class _Publication:
             self.site.add(path, text)
         self.site.check(own)
         written, removed = self.site.write()
+        for path in written:
+            if (size := path.stat().st_size) > _LARGEST:
+                self.notes.append(f"{path} has {size / 1e6:.0f} MB; without Git LFS GitHub takes no more than 100 MB into a repository")
         if self.base_url is None:
             self.notes.append("no canonical addresses, preview pictures and sitemap without --base-url")
         published = tuple(self._place(slug, "index.html") for slug in slugs)

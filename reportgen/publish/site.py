@@ -98,6 +98,10 @@ class Site:
         """A file that the site shall have, at `path` relative to its folder."""
         self._files[path] = content.encode() if isinstance(content, str) else content
 
+    def has(self, path: str) -> bool:
+        """Whether a file was added at this path."""
+        return path in self._files
+
     def hashes(self, prefix: str = "") -> dict[str, str]:
         """Path below `prefix` -> SHA-256 of the files that were added there."""
         return {path.removeprefix(prefix): sha256(self._files[path]) for path in sorted(self._files) if path.startswith(prefix)}

@@ -266,6 +266,84 @@ def test_what_is_published_is_what_was_accepted(repository, tmp_path, run):
         assert (other.returncode, "is not the bundle that reports/baseline is of" in other.stderr) == (2, True)
 
 
+def test_the_branch_of_the_site_has_one_commit_and_what_others_pushed_stays(tmp_path):
+    """What was replaced does not stay in the repository; where somebody pushed meanwhile the step fails and nothing is lost."""
+    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "origin.git"], check=True)
+    work = tmp_path / "work"
+    work.mkdir()
+    git(work, "init", "--quiet", "-b", "main")
+    git(work, "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "--allow-empty", "--message", "State")
+    git(work, "remote", "add", "origin", str(tmp_path / "origin.git"))
+
+    def step(name):
+        command = ["bash", "-e", "-o", "pipefail", "-c", step_of("pages.yml", name)["run"]]
+        return subprocess.run(command, cwd=work, capture_output=True, text=True, env={**os.environ, "GITHUB_SHA": "0123"}, check=False)
+
+    def there(*arguments):
+        return git(tmp_path / "origin.git", *arguments).split()
+
+    for content in ("one", "other", "other"):
+        # Each run has a machine of its own.
+        shutil.rmtree(work / "site", ignore_errors=True)
+        git(work, "worktree", "prune")
+        assert step("The site so far").returncode == 0
+        (work / "site" / "vectors.nc").write_text(content)
+        done = step("Keep the site")
+        assert done.returncode == 0, done.stderr
+        assert there("rev-list", "--count", "gh-pages") == ["1"]
+        assert there("show", "gh-pages:vectors.nc") == [content]
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "-b", "gh-pages", tmp_path / "origin.git", clone], check=True)
+    (clone / "CNAME").write_text("example.org")
+    git(clone, "add", "CNAME")
+    git(clone, "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "--message", "A name")
+    git(clone, "push", "--quiet")
+    (work / "site" / "vectors.nc").write_text("third")
+    assert step("Keep the site").returncode != 0
+    assert there("show", "gh-pages:CNAME") == ["example.org"]
+
+
+def test_a_refused_pull_request_is_a_link_and_no_red_step(tmp_path):
+    """The step as the runner does it, with a `gh` that may and one that may not open pull requests."""
+    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "origin.git"], check=True)
+    work = tmp_path / "work"
+    (work / "reports" / "baseline").mkdir(parents=True)
+    git(work, "init", "--quiet", "-b", "main")
+    git(work, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    (tmp_path / "bin").mkdir()
+    summary = tmp_path / "summary.md"
+    for allowed in (False, True):
+        (work / "reports" / "baseline" / "study.json").write_text(str(allowed))
+        (tmp_path / "bin" / "gh").write_text(
+            f'#!/bin/sh\necho "$*" >>"{tmp_path}/asked"\n[ "$1 $2" = "pr create" ] && exit {int(not allowed)}\nexit 1\n'
+        )
+        (tmp_path / "bin" / "gh").chmod(0o755)
+        summary.write_text("")
+        variables = {
+            "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "BRANCH": "regenerated",
+            "STUDY": "coffee", "STATE": "moved",
+            "GITHUB_RUN_ID": "7", "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_REPOSITORY": "o/r", "GITHUB_STEP_SUMMARY": str(summary),
+        }  # fmt: skip
+        command = ["bash", "-e", "-o", "pipefail", "-c", step_of("regenerate.yml", "Pull request")["run"]]
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, env={**os.environ, **variables}, check=False)
+        assert done.returncode == 0, done.stderr
+        link = "https://github.com/o/r/compare/regenerated?expand=1"
+        assert (link in summary.read_text(), link in done.stdout) == (not allowed, not allowed)
+        assert git(tmp_path / "origin.git", "show", "regenerated:reports/baseline/study.json") == str(allowed)
+        assert "pr create --head regenerated" in (tmp_path / "asked").read_text()
+
+
+def test_a_schedule_that_may_not_be_kept_on_is_said(tmp_path):
+    (tmp_path / "gh").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "gh").chmod(0o755)
+    summary = tmp_path / "summary.md"
+    variables = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "GITHUB_REPOSITORY": "o/r", "GITHUB_STEP_SUMMARY": str(summary)}
+    command = ["bash", "-e", "-o", "pipefail", "-c", step_of("regenerate.yml", "Keep the schedule")["run"]]
+    assert subprocess.run(command, env={**os.environ, **variables}, capture_output=True, check=False).returncode == 0
+    assert "60 days" in summary.read_text()
+
+
 def test_a_quiet_repository_keeps_its_schedule():
     """GitHub switches a schedule off after 60 days without a commit; the run asks for it to stay on, and is not red where it may not."""
     step = step_of("regenerate.yml", "Keep the schedule")

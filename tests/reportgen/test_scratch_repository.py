@@ -1,11 +1,12 @@
 """The life of a site that two jobs publish to: two studies of two analyses in three languages, in a scratch repository.
 
-Made, made again, corrected, renamed, reduced and restored, by `scripts/regenerate.sh` as a workflow runs it: after each step no study
-and no entry of a history is lost, and every link is alive. With ``-s`` the `git diff --stat` of each step is printed.
+Made, made again, corrected, killed in between, renamed, reduced and restored, by `scripts/regenerate.sh` as a workflow runs it: after
+each step no study and no entry of a history is lost, and every link is alive. With ``-s`` the `git diff --stat` of each step is printed.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,22 @@ STUDIES = {
 }
 # PDFs are laid out elsewhere in the tests, and take most of the time of a report. The rest is the real thing.
 COMMAND = """\
+import os
+import signal
+import sys
+
+links = 0
+
+def hook(event, arguments):
+    global links
+    links += event == "os.link"
+    if links == 40:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+# The site is put together from links to what stays: in the middle of that.
+if "publish" in sys.argv and os.environ.get("KILLED"):
+    sys.addaudithook(hook)
+
 import reportgen.documents.helpers as helpers
 
 class Future:
@@ -53,7 +70,7 @@ class Repository:
     def __init__(self, folder):
         self.folder = folder
         (folder / "studies").mkdir(parents=True)
-        (folder / ".gitignore").write_text("out-*\n")
+        (folder / ".gitignore").write_text("out-*\n.*.partial-*\n")
         (folder.parent / "command.py").write_text(COMMAND)
         for number, (name, settings) in enumerate(STUDIES.items()):
             self.vectors(name, number)
@@ -80,22 +97,32 @@ class Repository:
     def git(self, *arguments):
         return subprocess.run(["git", *arguments], cwd=self.folder, check=True, capture_output=True, text=True).stdout
 
-    def environment(self):
+    def environment(self, **variables):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("REPORTGEN")}
         command = f"{sys.executable} {self.folder.parent / 'command.py'}"
-        return {**inherited, "REPORTGEN": command, "REPORTGEN_CACHE": str(self.folder.parent / "cache"), "PYTHONPATH": str(ROOT)}
+        return {
+            **inherited,
+            "REPORTGEN": command,
+            "REPORTGEN_CACHE": str(self.folder.parent / "cache"),
+            "PYTHONPATH": str(ROOT),
+            **variables,
+        }
 
-    def regenerate(self, file, label, codes):
+    def regenerate(self, file, label, codes, killed=False):
         options = ["--study", f"studies/{file}.yaml", "--baseline", f"reports/{file}", "--out", f"out-{file}", "--accept"]
         options += ["--site", "site", "--under", "studies", "--base-url", BASE, "--label", label, "--languages", " ".join(codes)]
-        done = subprocess.run([str(SCRIPT), *options], cwd=self.folder, capture_output=True, text=True, env=self.environment())
+        variables = {"KILLED": "1"} if killed else {}
+        done = subprocess.run([str(SCRIPT), *options], cwd=self.folder, capture_output=True, text=True, env=self.environment(**variables))
+        if killed:
+            assert done.returncode == 128 + signal.SIGKILL, done.stderr
+            return "killed"
         assert done.returncode in (0, 1), done.stderr
         return done.stderr.splitlines()[-1].removeprefix("regenerate: ")
 
-    def both(self, label, codes=CODES):
+    def both(self, label, codes=CODES, killed=None):
         """Two jobs at once; how each of them ended."""
         with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(lambda file: self.regenerate(file, label, codes), STUDIES))
+            return list(pool.map(lambda file: self.regenerate(file, label, codes, file == killed), STUDIES))
 
     def publish(self, *options):
         command = [*self.environment()["REPORTGEN"].split(), "publish", *options, "--out", "site"]
@@ -165,15 +192,36 @@ def test_two_studies_made_corrected_renamed_reduced_and_restored(repository, dea
     assert not [file for file in changed if "kettle/" in file]
     whole({"kettle": ["2026-03-02", "2026-03-16"], "river": ["2026-03-02", "2026-03-23"]})
 
+    kettle = {**repository.settings("kettle"), "document": {"title": {"vi": "Ấm nước", "en": "A kettle"}}}
+    repository.study("kettle", **kettle)
+    repository.vectors("river", 1, factor=1.6)
+    assert repository.both("2026-03-25", killed="kettle") == ["killed", "moved"]
+    repository.committed("corrected both: the job of one was killed while it published")
+    # What was not published is as it was, and news the next time.
+    whole({"kettle": ["2026-03-02", "2026-03-16"], "river": ["2026-03-02", "2026-03-23", "2026-03-25"]})
+    assert "Cái ấm" in (site / "studies" / "kettle" / "vi" / "index.html").read_text(encoding="utf-8")
+    assert repository.both("2026-03-26") == ["presentation", "unchanged"]
+    changed = repository.committed("made after that")
+    assert not [file for file in changed if "river/" in file]
+    assert not list(repository.folder.glob(".*.partial-*"))
+    assert "Ấm nước" in (site / "studies" / "kettle" / "vi" / "index.html").read_text(encoding="utf-8")
+    whole({"kettle": ["2026-03-02", "2026-03-16", "2026-03-26"], "river": ["2026-03-02", "2026-03-23", "2026-03-25"]})
+
     repository.study("kettle", **{**repository.settings("kettle"), "name": "samovar"})
     assert repository.both("2026-03-30") == ["presentation", "unchanged"]
     repository.committed("renamed")
-    whole({"kettle": ["2026-03-02", "2026-03-16"], "river": ["2026-03-02", "2026-03-23"], "samovar": ["2026-03-30"]})
+    whole(
+        {
+            "kettle": ["2026-03-02", "2026-03-16", "2026-03-26"],
+            "river": ["2026-03-02", "2026-03-23", "2026-03-25"],
+            "samovar": ["2026-03-30"],
+        }
+    )
 
     repository.publish("--remove", "kettle")
     repository.publish("out-river/bundle", "--replace", "--lang", "vi", "--lang", "en")
     repository.committed("reduced: a study and a language")
-    whole({"river": ["2026-03-02", "2026-03-23"], "samovar": ["2026-03-30"]})
+    whole({"river": ["2026-03-02", "2026-03-23", "2026-03-25"], "samovar": ["2026-03-30"]})
     assert (repository.languages("river"), repository.languages("samovar")) == (["en", "vi"], sorted(CODES))
     # A job that asks for fewer languages takes none away.
     assert repository.both("2026-04-06", ["vi"]) == ["unchanged", "unchanged"]
@@ -185,5 +233,5 @@ def test_two_studies_made_corrected_renamed_reduced_and_restored(repository, dea
     assert repository.both("2026-04-13") == ["presentation", "moved"]
     repository.committed("restored")
     # What is as it was has a place of its own in the history, and what was removed begins one.
-    whole({"kettle": ["2026-04-13"], "river": ["2026-03-02", "2026-03-23", "2026-04-13"], "samovar": ["2026-03-30"]})
+    whole({"kettle": ["2026-04-13"], "river": ["2026-03-02", "2026-03-23", "2026-03-25", "2026-04-13"], "samovar": ["2026-03-30"]})
     assert {name: repository.bytes_of(name) for name in STUDIES} == first

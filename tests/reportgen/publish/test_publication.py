@@ -2,7 +2,13 @@
 
 import hashlib
 import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,9 +17,13 @@ import yaml
 from typer.testing import CliRunner
 
 from analyses.errors import InputError
-from reportgen.baseline import write_baseline
-from reportgen.bundle import bundle_digest
+from analyses.mi_distance import analysis
+from analyses.protocol import Results
+from reportgen import atomic
+from reportgen.baseline import read_side, write_baseline
+from reportgen.bundle import bundle_digest, write_bundle
 from reportgen.cli import app
+from reportgen.compare import compare_bundles
 from reportgen.publish import publish
 
 BASE = "https://example.org/course/"
@@ -83,12 +93,130 @@ def test_the_history_keeps_every_regeneration_and_shows_the_verdict_that_changed
     assert {path: after[path] for path in kept if "/" in path} == {path: kept[path] for path in kept if "/" in path}
     page = (site / "kettle" / "history" / "index.html").read_text(encoding="utf-8")
     assert page.count('class="changed"') == 1
+    assert page.count(">since 2026-03-09</span>") == 1
     new = history[1]["digest"][:12]
     assert f'href="{new}/changes.html"' in page
     assert not (site / "kettle" / "history" / history[0]["digest"][:12] / "changes.html").exists()
     changes = (site / "kettle" / "history" / new / "changes.html").read_text(encoding="utf-8")
     assert f"verdict--{other}" in changes
     assert "2026-03-09" in changes
+
+
+def test_what_one_moved_value_adds_to_the_history_is_small(bundle, computed, tmp_path, dead_links):
+    """Text that a reviewer is shown: the page of changes without the style sheet that all of them share, and no copy of the bundle."""
+    site = tmp_path / "site"
+    publish([bundle], "plain", site, base_url=BASE)
+    subprocess.run(["git", "init", "--quiet", site], check=True)
+    sizes = []
+    for step in (1, 2, 3):
+        subprocess.run(["git", "add", "--all"], cwd=site, check=True)
+        dataset = computed.dataset.copy(deep=True)
+        dataset["kendall_tau"][0, 0, 2] += step
+        moved = write_bundle(Results(dataset, computed.activations, computed.study), analysis.tables, tmp_path / f"moved-{step}")
+        publish([moved], "plain", site, label=f"w{step}")
+        subprocess.run(["git", "add", "--all", "--intent-to-add"], cwd=site, check=True)
+        sizes.append(len(subprocess.run(["git", "diff", "--no-renames"], cwd=site, check=True, capture_output=True).stdout))
+    history = site / "kettle" / "history"
+    (style,) = history.glob("style-*.css")
+    # The first page of changes brings the style sheet along.
+    assert sizes[0] < 50_000 + style.stat().st_size + 1_000 * style.read_text(encoding="utf-8").count("\n")
+    assert max(sizes[1:]) < 50_000
+    for page in history.glob("*/changes.html"):
+        text = page.read_text(encoding="utf-8")
+        assert f'<link rel="stylesheet" href="../{style.name}">' in text
+        assert "<style>" not in text
+    assert {path.name for folder in history.iterdir() if folder.is_dir() for path in folder.iterdir()} == {
+        "changes.html", "numbers.zip", "report-vi.pdf", "report-en.pdf", "report-vi-en.pdf"
+    }  # fmt: skip
+    assert dead_links(site, BASE) == []
+
+
+def test_the_numbers_of_an_earlier_regeneration_can_be_compared_with(bundle, variant, tmp_path):
+    publish([bundle], "plain", tmp_path / "site", languages=["vi"])
+    publish([variant("later", verdict="supported")], "plain", tmp_path / "site", languages=["vi"])
+    packed = tmp_path / "site" / "kettle" / "history" / bundle_digest(bundle)[:12] / "numbers.zip"
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert read_side(tmp_path / "unpacked" / "baseline").digest == bundle_digest(bundle)
+    assert not compare_bundles(tmp_path / "unpacked" / "baseline", bundle).changed
+    publish([bundle], "plain", tmp_path / "other", languages=["vi"])
+    assert (tmp_path / "other" / packed.relative_to(tmp_path / "site")).read_bytes() == packed.read_bytes()
+
+
+def test_what_an_earlier_version_kept_in_the_history_is_still_led_to(bundle, variant, tmp_path, dead_links):
+    site = tmp_path / "site"
+    publish([bundle], "plain", site, languages=["vi"])
+    manifest = site / "kettle" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    for name in ("study.json", "results.nc"):
+        path = f"history/{bundle_digest(bundle)[:12]}/{name}"
+        (site / "kettle" / path).write_bytes((bundle / name).read_bytes())
+        content["files"][path] = hashlib.sha256((bundle / name).read_bytes()).hexdigest()
+    manifest.write_text(json.dumps(content))
+    publish([variant("later", verdict="supported")], "plain", site, languages=["vi"])
+    page = (site / "kettle" / "history" / "index.html").read_text(encoding="utf-8")
+    assert page.count('/study.json">') == page.count('/results.nc">') == 1
+    assert page.count('/numbers.zip">') == 2
+    assert dead_links(site, BASE) == []
+
+
+def test_a_file_that_git_hosts_refuse_is_named(bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr("reportgen.publish.publication._LARGEST", (bundle / "activations.nc").stat().st_size - 1)
+    notes = [note for note in publish([bundle], "plain", tmp_path / "site", languages=["vi"]).notes if "more than 100 MB" in note]
+    assert any("kettle/data/activations.nc has" in note for note in notes)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the publisher is a copy of this process")
+@pytest.mark.parametrize("manner", ["exchange", "journal"])
+@pytest.mark.parametrize("call", ["os.link", "os.rename"])
+@pytest.mark.parametrize("number", [1, 9, 30])
+def test_a_publisher_that_is_killed_leaves_the_site_to_the_next_one(
+    bundle, variant, tmp_path, monkeypatch, dead_links, manner, call, number
+):
+    """kill -9 while files are put in place, another publisher waiting: that one and the next publish a whole site."""
+    if manner == "journal":
+        if call == "os.link":
+            pytest.skip("nothing is linked")
+        monkeypatch.setattr(atomic, "_can_exchange", lambda place: False)
+    site = tmp_path / "site"
+    publish([bundle], "plain", site, base_url=BASE)
+    changed = variant("changed", date="2026-03-09", verdict="supported")
+    river = variant("river", name="river")
+    processes = multiprocessing.get_context("fork")
+    reached = processes.Event()
+
+    def killed():
+        count = 0
+
+        def hook(event, arguments):
+            nonlocal count
+            count += event == call
+            if count == number:
+                reached.set()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        publish([changed], "plain", site)
+
+    def waiting():
+        publish([river], "plain", site)
+
+    first, second = processes.Process(target=killed), processes.Process(target=waiting)
+    first.start()
+    assert reached.wait(60)
+    second.start()
+    first.join()
+    second.join()
+    assert (first.exitcode, second.exitcode) == (-signal.SIGKILL, 0)
+    publish([changed, river], "plain", site)
+    expected = tmp_path / "expected"
+    publish([bundle], "plain", expected, base_url=BASE)
+    publish([changed], "plain", expected)
+    publish([river], "plain", expected)
+    one, other = ({path: content for path, (_, content) in snapshot(place).items()} for place in (site, expected))
+    assert one == other
+    assert dead_links(site, BASE) == []
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
 
 def test_labels_order_the_history(variant, tmp_path):
@@ -354,12 +482,33 @@ def test_a_page_that_was_changed_by_hand_is_not_replaced_silently(bundle, varian
     assert "edited by hand" not in (site / "kettle" / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("kind", "page"), [("mkdocs", "docs/kettle.md"), ("sphinx", "kettle.rst"), ("jekyll", "kettle.md")])
+@pytest.mark.parametrize(
+    ("kind", "page"),
+    [
+        ("mkdocs", "docs/kettle.md"),
+        ("mkdocs", "docs/kettle/README.md"),
+        ("mkdocs", "docs/kettle/history.md"),
+        ("mkdocs", "docs/kettle/vi.md"),
+        ("sphinx", "kettle.rst"),
+        ("sphinx", "kettle/en/index.ipynb"),
+        ("jekyll", "kettle.md"),
+        ("jekyll", "kettle/index.markdown"),
+    ],
+)
 def test_a_page_of_the_course_at_the_address_of_a_study_is_named(bundle, tmp_path, kind, page):
     (tmp_path / "site" / page).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "site" / page).write_text("# A lesson\n")
     with pytest.raises(InputError, match=rf"{page} would have the address of the study kettle"):
         publish([bundle], kind, tmp_path / "site")
+
+
+@pytest.mark.parametrize(("kind", "page"), [("mkdocs", "docs/reports.md"), ("sphinx", "reports.rst"), ("jekyll", "reports.md")])
+def test_a_page_of_the_course_at_the_address_of_the_list_is_named(bundle, tmp_path, kind, page):
+    (tmp_path / "site" / page).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "site" / page).write_text("# Reports of students\n")
+    with pytest.raises(InputError, match=rf"{page} would have the address of the list of the studies"):
+        publish([bundle], kind, tmp_path / "site")
+    assert not (tmp_path / "site" / "kettle").exists()
 
 
 def test_the_sitemap_of_a_jekyll_site_is_left_to_jekyll(bundle, tmp_path):
