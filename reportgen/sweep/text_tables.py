@@ -36,7 +36,8 @@ def rows_of(file: Path, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if not is_file(file):
         raise InputError(f"{where}: there is no file {file}")
     for place, row in readers[file.suffix](file):
-        words = row.get("word") if isinstance(row.get("word"), list) else [row.get("word")]
+        named = row.get("word")
+        words = named if isinstance(named, list) else [named]
         cells: dict[str, Any] = {column: _cell(row.get(column), f"{place}: {column}") for column in COLUMNS if column != "word"}
         if cells["name"] is None or (cells["text"] is None) == (cells["file"] is None):
             raise InputError(f"{place}: expected the columns name, and text or file; found {', '.join(map(str, row))}")
