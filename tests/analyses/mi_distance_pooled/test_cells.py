@@ -87,7 +87,7 @@ def test_a_cell_with_a_damaged_member_is_named(worlds, tmp_path):
     with zipfile.ZipFile(folder / "cells" / "k1.zip", "w") as archive:
         archive.writestr("study.json", "{")
         archive.writestr("results.nc", b"CDF\x02")
-    with pytest.raises(InputError, match=r"k1\.zip is damaged"):
+    with pytest.raises(InputError, match=r"k1\.zip: study\.json is not valid JSON"):
         worlds.pooled(folder)
 
 

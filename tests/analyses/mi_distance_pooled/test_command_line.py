@@ -37,7 +37,7 @@ def test_a_study_is_analysed_beside_its_cells_and_again_when_they_change(worlds,
     assert second["conclusions"][0]["verdict"] == "contradicted"
     code, _ = call(capsys, "compare", tmp_path / "one" / "bundle", tmp_path / "two" / "bundle", "--html", tmp_path / "compared.html")
     assert code == 1
-    assert "xcess over different words" in (tmp_path / "compared.html").read_text(encoding="utf-8")
+    assert "minus different words" in (tmp_path / "compared.html").read_text(encoding="utf-8")
 
 
 def test_missing_cells_end_in_one_line(study, tmp_path, capsys):
@@ -64,4 +64,4 @@ def test_a_pooled_bundle_is_published(study, tmp_path, capsys):
     code, printed = call(capsys, "publish", tmp_path / "one" / "bundle", "--to", "plain", "--out", tmp_path / "site", "--quiet")
     assert code == 0, printed.err
     page = (tmp_path / "site" / "pooled" / "en" / "index.html").read_text(encoding="utf-8")
-    assert "The texts support that the MLP is above attention" in page
+    assert "The texts support the view that the MLP is above attention" in page
