@@ -78,7 +78,6 @@ def test_a_name_on_the_hub_is_no_path(study):
         (GOOD + "model: {source: hub}\n", "study.yaml, line 4: model: name: expected the model name on the hub"),
         ("name: search\nword: tea\ntext: Tea.\n", "study.yaml, line 1: name: a site has a folder 'search' of its own"),
         ("name: CNAME\nword: tea\ntext: Tea.\n", "study.yaml, line 1: name: a site has a folder 'CNAME' of its own"),
-        ("name: cà phê\nword: tea\ntext: Tea.\n", "such as ca-phe"),
     ],
 )
 def test_one_line_names_file_key_and_what_was_expected(study, content, expected):

@@ -291,6 +291,20 @@ def test_the_head_of_a_page(bundle, tmp_path):
     assert "report.html" not in page
 
 
+def test_every_report_says_in_its_head_what_it_found_and_in_which_language(bundle, tmp_path):
+    publish([bundle], "plain", tmp_path)
+    words = {"vi": "thông tin tương hỗ", "en": "mutual information", "vi-en": "thông tin tương hỗ"}
+    for code, word in words.items():
+        head = (tmp_path / "kettle" / code / "index.html").read_text(encoding="utf-8").partition("</head>")[0]
+        page = tinyhtml5.parse(head, namespace_html_elements=False)
+        article = json.loads(next(element.text for element in page.iter("script") if element.get("type") == "application/ld+json"))
+        assert "Kendall" in article["abstract"]
+        assert word in article["keywords"].lower()
+        assert article["inLanguage"] == (code if "-" not in code else code.split("-"))
+        assert page.get("lang") == code.partition("-")[0]
+        assert next(element for element in page.iter("meta") if element.get("name") == "keywords").get("content") == article["keywords"]
+
+
 def test_the_page_of_a_study_says_what_it_is_found_by(bundle, tmp_path):
     """A search that reads heads alone finds the study in its first language: the abstract and the keywords."""
     publish([bundle], "plain", tmp_path, languages=["vi"])
