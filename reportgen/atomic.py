@@ -162,12 +162,17 @@ def staging(root: Path) -> Iterator[Staging]:
 
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
-    """Let one process at a time read what the folder `root` holds and write what follows from it; the others wait."""
+    """Let one process at a time read what the folder `root` holds and write what follows from it; the others wait.
+
+    What a process that was killed began to put in place is there before anything is read.
+    """
+    root = Path(os.path.realpath(root))
     # A folder above, for that one stays in place while a commit puts another folder in the root's.
-    above = Path(os.path.realpath(root)).parent
+    above = root.parent
     while not above.is_dir():
         above = above.parent
     with _locked(above):
+        _recover(root)
         yield
 
 

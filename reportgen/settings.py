@@ -30,7 +30,11 @@ _PREFIX = "REPORTGEN_"
 # Variables that are not keys of a study: read by the command line (its options) and by other parts.
 NOT_KEYS = frozenset({"ACTIVATIONS", "BASE_URL", "CACHE", "DEBUG", "FORMAT", "LANG", "MODEL", "OFFLINE", "OUT", "TEXT"})
 # What a site has besides its studies.
-RESERVED_NAMES = frozenset({"reports", "assets", "search", "index.html", "sitemap.xml", "docs"})
+RESERVED_NAMES = frozenset(
+    {"reports", "assets", "search", "docs", "cname"}
+    | {"index.html", "404.html", "search.html", "genindex.html", "searchindex.js", "objects.inv", "robots.txt"}
+    | {"sitemap.xml", "sitemap.xml.gz", "sitemap-reports.xml"}
+)
 # Options that make another study of the one they are given with, and the key whose value then tells them apart.
 _VARIANTS = frozenset({("--word", "word"), ("--model", "source"), ("--model", "name")})
 # The section of settings that only documents use, such as the title of the course: other ones need no new computation.

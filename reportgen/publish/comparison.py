@@ -198,10 +198,11 @@ def _figures(before: Results, after: Results, analysis: Analysis, comparison: Co
     with asking(analysis):
         figures = analysis.comparison_figures(before, after)
     unmoved = set(map(str, after.dataset.data_vars)) - {movement.quantity for movement in comparison.numbers}
-    for number, figure in enumerate(figure for figure in figures if figure.id not in unmoved):
+    for number, figure in enumerate((figure for figure in figures if figure.id not in unmoved), 1):
         with figure_style(pages.assets):
             drawing = figure.draw(Labels(pages.languages))
-            svg = compact(render_svg(drawing, f"figure-{number + 1}", pages.languages[0].decimal_sign))
+            name = f"figure-{number}"
+            svg = compact(follow_scheme(render_svg(drawing, name, pages.languages[0].decimal_sign), palette), name)
             matplotlib.pyplot.close(drawing.figure)
         words = {language.code: language.text(f"compare.{figure.id}.caption") for language in pages.languages}
-        yield {"svg": in_page(follow_scheme(svg, palette), words[pages.languages[0].code]), "caption": words, "alt": words}
+        yield {"svg": in_page(svg, words[pages.languages[0].code]), "caption": words, "alt": words}

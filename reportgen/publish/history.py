@@ -69,21 +69,36 @@ class _Verdict(pydantic.BaseModel):
 class _Entry(pydantic.BaseModel):
     digest: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
     label: str
-    verdicts: list[dict[str, Any]]
+    verdicts: list[dict[str, Any]] | None = None
+    verdicts_of: str | None = None
     languages: list[SitePath]
     has_changes: bool
     nth: int = pydantic.Field(1, ge=1)
 
     @pydantic.field_validator("verdicts")
     @classmethod
-    def _are_verdicts(cls, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        for row in rows:
+    def _are_verdicts(cls, rows: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        for row in rows or ():
             _Verdict.model_validate(row)
         return rows
 
 
 class _History(pydantic.BaseModel):
     regenerations: list[_Entry]
+
+    def entries(self) -> list[Regeneration]:
+        """The entries, with their verdicts where the file names another one that has them."""
+        found = [
+            Regeneration(row.digest, row.label, tuple(row.verdicts or ()), tuple(row.languages), row.has_changes, row.nth)
+            for row in self.regenerations
+        ]
+        own = {entry.id: entry.verdicts for entry, row in zip(found, self.regenerations, strict=True) if row.verdicts is not None}
+        for number, row in enumerate(self.regenerations):
+            if row.verdicts is None:
+                if row.verdicts_of not in own:
+                    raise InputError(f"an entry has the verdicts of {row.verdicts_of}, which is not there")
+                found[number] = replace(found[number], verdicts=own[row.verdicts_of])
+        return found
 
 
 def regeneration(
@@ -126,20 +141,22 @@ def read_history(file: Path) -> list[Regeneration]:
     if not file.exists():
         return []
     try:
-        rows = _History.model_validate(read_json(file, "history")).regenerations
-        return [Regeneration(row.digest, row.label, tuple(row.verdicts), tuple(row.languages), row.has_changes, row.nth) for row in rows]
+        return _History.model_validate(read_json(file, "history")).entries()
     except (pydantic.ValidationError, InputError) as error:
         problem = error.errors(include_url=False)[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error)
         raise InputError(f"{file} is damaged ({problem}); restore it, or remove it to begin a new history") from None
 
 
 def history_json(entries: Iterable[Regeneration]) -> str:
-    """The entries as the file from which they are read again; a verdict a line."""
-    rows = []
+    """The entries as the file from which they are read again; a verdict a line, and verdicts that are those of an entry before once."""
+    rows: list[str] = []
+    known: dict[str, str] = {}
     for entry in entries:
         values = {name: value for name, value in asdict(entry).items() if (name, value) != ("nth", 1)}
         verdicts = ",\n   ".join(_line(row) for row in values.pop("verdicts"))
-        rows.append(f'  {{{_line(values)[1:-1]}, "verdicts": [\n   {verdicts}\n  ]}}')
+        there = known.setdefault(verdicts, entry.id)
+        said = f'"verdicts": [\n   {verdicts}\n  ]' if there == entry.id else f'"verdicts_of": {_line(there)}'
+        rows.append(f"  {{{_line(values)[1:-1]}, {said}}}")
     entered = ",\n".join(rows)
     return f'{{\n "format": 1,\n "regenerations": [\n{entered}\n ]\n}}\n'
 

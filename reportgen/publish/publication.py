@@ -362,7 +362,7 @@ class _Publication:
                 self.site.add(f"{own}report-{code}.pdf", (_place_of(rendered, code) / "report.pdf").read_bytes())
             if changes is not None:
                 self.site.add(f"{own}changes.html", changes)
-                self.site.add(f"{folder}{style}", pages.css)
+        self.site.add(f"{folder}{style}", pages.css)
         # What is kept of earlier ones stays as it was written then, with the style sheets of its pages.
         for path in self.manifests.get(study.slug, {}).get("files", {}):
             kept = self._place(study.slug, path)
@@ -373,7 +373,7 @@ class _Publication:
         if (text := feed(study, entries, pages, self.base_url)) is not None:
             self.site.add(f"{folder}{FEED}", text)
             self.fed.add(study.slug)
-        self.site.add(f"{folder}index.html", self._timeline(study, entries, pages))
+        self.site.add(f"{folder}index.html", self._timeline(study, entries, pages, style))
         self.new[study.slug] = {
             "name": study.results.study["settings"]["name"],
             "title": dict(study.title),
@@ -387,10 +387,11 @@ class _Publication:
     def _feed_link(self, study: Study, up: str) -> Markup:
         return Markup("\n") + feed_link(up, next(iter(study.title.values()))) if study.slug in self.fed else Markup()
 
-    def _timeline(self, study: Study, entries: Sequence[Regeneration], pages: Pages) -> str:
+    def _timeline(self, study: Study, entries: Sequence[Regeneration], pages: Pages, style: str) -> str:
         folder = f"{self._folder(study.slug)}history/"
         return pages.render(
             "publish/history.html.j2",
+            style=style,
             title=_only(study.title, pages),
             entries=[
                 {

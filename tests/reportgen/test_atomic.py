@@ -1,5 +1,6 @@
 import errno
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -133,6 +134,32 @@ for turn in range(30):
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
     assert contents(tmp_path / "root") == {"a": "29", "b": "29", "c": "29"}
     assert list(tmp_path.iterdir()) == [tmp_path / "root"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the killed process is a copy of this one")
+def test_who_works_alone_reads_what_a_killed_process_began_to_put_in_place(tmp_path, monkeypatch):
+    """A journal was written and the first of its files renamed: whoever is next meets all of them, before anything is read."""
+    root = tmp_path / "site"
+    put(root, {"a": "old", "b": "old"})
+    monkeypatch.setattr(atomic, "_can_exchange", lambda place: False)
+    child = os.fork()
+    if child == 0:
+        rename, seen = os.replace, []
+
+        def renamed(source, target):
+            if str(target).startswith(str(root)):
+                if seen:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                seen.append(target)
+            rename(source, target)
+
+        os.replace = renamed
+        put(root, {"a": "new", "b": "new"})
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert contents(root) == {"a": "new", "b": "old"}
+    with atomic.alone(root):
+        assert contents(root) == {"a": "new", "b": "new"}
 
 
 def test_permissions_follow_the_umask(tmp_path):

@@ -136,6 +136,53 @@ def test_regenerated_reports_on_every_kind_of_site(repository, tmp_path, dead_li
         assert dead_links(built, base) == []
 
 
+def test_a_page_that_cannot_be_made_is_said_and_hides_nothing(repository, tmp_path):
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\ncase "$*" in *--html*) echo "no such variable" >&2; exit 4 ;; esac\nexec "{REPORTGEN}" "$@"\n')
+    wrapper.chmod(0o755)
+    assert regenerate(repository).returncode == 0
+    (repository / "text.txt").write_text(OTHER_TEXT)
+    output = tmp_path / "output"
+    moved = regenerate(repository, REPORTGEN=str(wrapper), GITHUB_OUTPUT=str(output))
+    assert moved.returncode == 1
+    assert "mutual_information" in moved.stdout
+    assert "no such variable" in moved.stderr
+    assert "there is no page of the changes" in moved.stderr
+    assert "state=moved" in output.read_text().splitlines()
+    assert "changes=" not in output.read_text()
+
+
+def test_what_is_accepted_is_so_after_it_was_published(repository, tmp_path):
+    """A job that ends in between leaves the news to the next one."""
+    site = tmp_path / "site"
+    options = ["--accept", "--site", str(site), "--formats", "html pdf"]
+    site.write_text("a file in the way")
+    assert regenerate(repository, *options).returncode == 2
+    assert not (repository / "baseline").exists()
+    site.unlink()
+    done = regenerate(repository, *options, "--label", "w1")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "regenerate: first"), done.stderr
+    (repository / "text.txt").write_text(OTHER_TEXT)
+    page = site / "kettle" / "index.html"
+    published = page.read_bytes()
+    page.write_text("changed by hand")
+    assert regenerate(repository, *options, "--label", "w2").returncode == 2
+    page.write_bytes(published)
+    done = regenerate(repository, *options, "--label", "w3")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "regenerate: moved"), done.stderr
+    history = json.loads((site / "kettle" / "history" / "history.json").read_text())["regenerations"]
+    assert [entry["label"] for entry in history] == ["w1", "w3"]
+
+
+def test_every_permission_that_a_workflow_asks_for_is_in_the_guide():
+    guide = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8").partition("## Settings of the repository")[2].partition("\n## ")[0]
+    for name in ("regenerate.yml", "pages.yml"):
+        workflow = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text(encoding="utf-8"))
+        for permission in workflow["permissions"]:
+            assert f"`{permission}" in guide, permission
+    assert "Allow GitHub Actions to create and approve pull requests" in guide
+
+
 def test_a_verdict_alone_can_be_what_fails(repository):
     """Tolerances that let every number pass leave the verdicts: those alone then decide."""
     assert regenerate(repository).returncode == 0

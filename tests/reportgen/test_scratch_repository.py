@@ -35,7 +35,7 @@ links = 0
 def hook(event, arguments):
     global links
     links += event == "os.link"
-    if links == 40:
+    if links == 40 and event == "os.link":
         os.kill(os.getpid(), signal.SIGKILL)
 
 # The site is put together from links to what stays: in the middle of that.

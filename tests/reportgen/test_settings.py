@@ -76,6 +76,8 @@ def test_a_name_on_the_hub_is_no_path(study):
         ("name: mine\nword: tea\ntext_file: 3\n", "study.yaml, line 3: text_file: expected the path of a text file, found 3"),
         ("analysis: lettres\n" + GOOD, "study.yaml: there is no analysis 'lettres'; expected letters"),
         (GOOD + "model: {source: hub}\n", "study.yaml, line 4: model: name: expected the model name on the hub"),
+        ("name: search\nword: tea\ntext: Tea.\n", "study.yaml, line 1: name: a site has a folder 'search' of its own"),
+        ("name: CNAME\nword: tea\ntext: Tea.\n", "study.yaml, line 1: name: a site has a folder 'CNAME' of its own"),
     ],
 )
 def test_one_line_names_file_key_and_what_was_expected(study, content, expected):

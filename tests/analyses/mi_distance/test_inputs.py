@@ -11,6 +11,7 @@ from analyses.occurrences.capture import read_input
 from analyses.occurrences.vectors import from_file
 from analyses.progress import SilentProgress
 from reportgen.bundle import write_dataset
+from reportgen.settings import load_study, option_overrides
 
 ARRAYS = (
     "activation",
@@ -402,3 +403,14 @@ def test_ready_positions_out_of_order_are_named(tmp_path):
     np.savez(tmp_path / "x.npz", activation=activation, token_position=[5, 3, 9])
     with pytest.raises(InputError, match="token_position must be in ascending order, each occurrence at a token of its own"):
         from_file(tmp_path / "x.npz", "tea")
+
+
+def test_a_study_has_a_name_that_a_folder_can_have_and_another_word_another_name(tmp_path):
+    (tmp_path / "study.yaml").write_text("name: cà phê\nword: coffee\ntext: Coffee and coffee.\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"study\.yaml, line 1: name: .*such as ca-phe"):
+        load_study(tmp_path / "study.yaml", environment={})
+    names = [
+        load_study("coffee", overrides=option_overrides(**given), environment={})[1].name
+        for given in ({}, {"word": "pot"}, {"model": "gpt2"})
+    ]
+    assert names == ["coffee", "coffee-pot", "coffee-gpt2"]

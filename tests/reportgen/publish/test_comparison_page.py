@@ -54,7 +54,8 @@ def test_the_page_says_what_moved_in_both_languages(bundle, moved):
     assert "chú ý, trước / attention, before" in page
     # Two branches before and after, for each of three estimators.
     first = page.partition("<svg ")[2].partition("</svg>")[0]
-    assert len(re.findall(r"<path [^>]*stroke-dasharray", first)) >= 6
+    dashed = re.findall(r"\.([\w-]+)\{[^}]*stroke-dasharray", first)
+    assert sum(first.count(f'class="{look}"') for look in dashed) >= 6
 
 
 def test_the_page_needs_nothing_else_and_is_the_same_every_time(bundle, moved):
@@ -72,11 +73,14 @@ def test_a_compact_figure_is_the_same_picture(bundle, moved):
     with figure_style(assets):
         labels = Labels([load_languages(*assets.directories, analysis="mi_distance")["en"]])
         svg = render_svg(figure.draw(labels), "figure-1")
-    small = compact(svg)
+    small = compact(svg, "figure-1")
     assert len(small) < len(svg)
     for tag in ("path", "use", "text"):
         assert small.count(f"<{tag} ") == svg.count(f"<{tag} ")
     assert re.findall(r">([^<>]*)</text>", small) == re.findall(r">([^<>]*)</text>", svg)
+    looks = dict(re.findall(r"\.([\w-]+)\{([^}]*)\}", small))
+    written = re.sub(r'class="([^"]*)"', lambda found: f'style="{looks[found[1]]}"', small)
+    assert sorted(re.findall(r'style="([^"]*)"', written)) == sorted(re.findall(r'style="([^"]*)"', svg))
     referred = {*re.findall(r"url\(#([^)]+)\)", small), *re.findall(r'href="#([^"]+)"', small)}
     assert referred == set(re.findall(r' id="([^"]+)"', small))
     numbers = [
