@@ -412,7 +412,7 @@ def seldom_pool(coffee):
 def test_a_verdict_of_a_minority_of_the_ways_of_analysis_says_so(coffee, coffee_reports, words_of, code):
     """In the abstract, in the table of answers, in the section and in the conclusion."""
     same, total = seldom_pool(coffee)  # of one statement
-    written = {"en": f"only {same} of {total} ways of analysis", "vi": f"chỉ (?:có )?(?:trong )?{same}/{total} phương án"}[code]
+    written = {"en": f"only {same} of {total} ways", "vi": f"chỉ (?:có )?(?:trong )?{same}/{total} phương án"}[code]
     report, found = coffee_reports[code], sections_of(coffee_reports[code])
     places = [front(report, "abstract", code)]
     places += [str(cell.html) for row in table(report, "answers") for cell in row if re.search(written, words_of(str(cell.html)))]
