@@ -56,6 +56,13 @@ def first_page_of(pdf, heading):
     return next(pdf.get_destination_page_number(entry) + 1 for entry in walk(pdf.outline) if heading in entry.title)
 
 
+def table_captions(html):
+    """The captions of a page's tables in each language, without spaces and marks."""
+    for caption in re.findall(r'class="table [^>]*>\s*<div class="parallel caption">(.*?)</div>\s*</div>', html, re.DOTALL):
+        for words in re.findall(r"<p>(.*?)</p>", caption, re.DOTALL):
+            yield "".join(unescape(re.sub("<[^>]*>", "", words)).split())
+
+
 @pytest.mark.parametrize("codes", MOST_PAGES, ids="-".join)
 def test_pages(coffee, codes, tmp_path):
     document = document_of(coffee.results, codes)
@@ -69,6 +76,12 @@ def test_pages(coffee, codes, tmp_path):
     # An appendix may begin on the report's last page.
     assert first_page_of(pdf, appendix.heading[codes[0]]) <= MOST_PAGES[codes] + 1
     assert first_page_of(pdf, introduction.heading[codes[0]]) <= FIRST_PAGES + 2  # the contents are between them
+    # A table's caption begins and ends on one page.
+    pages = ["".join(page.extract_text().split()) for page in pdf.pages]
+    captions = list(table_captions(render_html(document)))
+    assert len(captions) >= 10 * len(codes)
+    for caption in captions:
+        assert any(caption[:24] in page and caption[-24:] in page for page in pages), caption
     assert "mục lục" in pdf.pages[FIRST_PAGES].extract_text().lower() or "contents" in pdf.pages[FIRST_PAGES].extract_text().lower()
 
 
