@@ -16,7 +16,7 @@ from reportgen.documents.document import Document, FigureItem, TableItem, build_
 from reportgen.documents.helpers import Helpers
 from reportgen.documents.html import SitePage, bibliography, render_html
 from reportgen.documents.languages import Language, load_languages
-from reportgen.documents.table_files import table_files
+from reportgen.documents.table_files import files_of_tables
 
 if TYPE_CHECKING:
     import pandas
@@ -72,14 +72,14 @@ def _alternates(code: str, codes: Sequence[str], languages: Mapping[str, Languag
     return {other: f"{up}{_place(other, languages)}{name}.html" for other in codes if other != code}
 
 
-def _files_beside(document: Document) -> dict[str, bytes]:
-    """What a document shows, as files to take elsewhere: its figures, and its tables for a paper."""
+def _files_beside(document: Document, tables: Mapping[str, Mapping[str, str]]) -> dict[str, bytes]:
+    """What a document shows, as files to take elsewhere: its figures, and its tables (`files_of_tables`) for a paper."""
     files: dict[str, bytes] = {}
     for item in document.items():
         if isinstance(item, FigureItem):
             files |= {f"figures/{item.id}.svg": item.file.encode(), f"figures/{item.id}.png": item.png}
         elif isinstance(item, TableItem):
-            files |= {f"tables/{name}": content.encode() for name, content in table_files(item, document.languages).items()}
+            files |= {f"tables/{name}": content.encode() for name, content in tables[item.id].items()}
     return files
 
 
@@ -145,11 +145,12 @@ def render_site_pages(
     with (progress or SilentProgress()).stage("render", len(pages)) as advance:
         for code, page in pages.items():
             document = source.document(code, "report", {other: f"../{other}/index.html" for other in pages if other != code})
-            written.append(_write(out / code / "index.html", render_html(document, source.names, page).encode()))
+            tables = files_of_tables(document)
+            written.append(_write(out / code / "index.html", render_html(document, source.names, page, tables).encode()))
             if not page.self_contained:
                 numbers = {f"figures/{item.id}.csv": item.csv.encode() for item in document.items() if isinstance(item, FigureItem)}
                 # Pictures of pixels are not drawn here: no page links to them.
-                beside = {path: content for path, content in (_files_beside(document) | numbers).items() if content}
+                beside = {path: content for path, content in (_files_beside(document, tables) | numbers).items() if content}
                 written.extend(_write(out / code / path, content) for path, content in beside.items())
             if cited is None:
                 cited = _write(out / "refs.bib", bibliography(document).encode())
@@ -208,11 +209,12 @@ def render_documents(
             folder = out / _place(code, source.languages)
             if "pdf" in formats:
                 pdf = helpers.add(document)
-            beside = {folder / path: content for path, content in _files_beside(document).items()}
+            tables = files_of_tables(document)
+            beside = {folder / path: content for path, content in _files_beside(document, tables).items()}
             written.extend(_write(path, content) for path, content in beside.items() if path not in written)
             advance(1)
             if "html" in formats:
-                written.append(_write(folder / f"{name}.html", render_html(document, source.names).encode()))
+                written.append(_write(folder / f"{name}.html", render_html(document, source.names, tables=tables).encode()))
                 advance(1)
             if "pdf" in formats:
                 papers.append((folder / f"{name}.pdf", pdf))

@@ -5,7 +5,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from markupsafe import Markup, escape
@@ -17,7 +17,7 @@ from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
 from reportgen.documents.references import Person, Reference, bibtex, entry, plain_letters
 from reportgen.documents.svg import Palette, follow_scheme, in_page
-from reportgen.documents.table_files import table_files
+from reportgen.documents.table_files import files_of_tables
 from reportgen.documents.tables import Cell, Grid, Heading
 from reportgen.documents.writer import fill_formulas, side_by_side
 
@@ -108,6 +108,7 @@ def render_page(
     draw_formula: DrawFormula | None = None,
     language_names: Mapping[str, str] | None = None,
     site: SitePage | None = None,
+    tables: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """The page that both kinds of document are made from.
 
@@ -121,6 +122,8 @@ def render_page(
         Code -> name of the languages to switch to.
     site
         The site that the page is of, if it is of one.
+    tables
+        The files of each table, which only a page for a screen offers.
     """
     environment = document.assets.environment()
     languages, first = document.languages, document.languages[0]
@@ -140,7 +143,7 @@ def render_page(
     scripts = ("page", *(["sort"] if sortable else []))
     script = _no_empty_lines("\n".join(document.assets.text(f"report/{name}.js") for name in scripts)) if target == "html" else ""
     own = _own_reference(document)
-    sections = [_section(section, languages, target) for section in document.sections]
+    sections = [_section(section, tables) for section in document.sections]
     body = [section for section in sections if not section["appendix"]]
     appendices = [section for section in sections if section["appendix"]]
     references = document.references[first.code]
@@ -170,7 +173,7 @@ def render_page(
             "particulars": document.particulars,
             "authors": document.authors,
             "date": document.date,
-            "front": [_item(item, languages, target) for item in document.front],
+            "front": [_item(item, tables) for item in document.front],
             "contents": document.contents,
             "contents_begin_page": document.contents_begin_page,
             "bibliography": document.bibliography,
@@ -199,25 +202,25 @@ def render_page(
     return environment.render("report/document.html.j2", context)
 
 
-def _section(section: Section, languages: Sequence[Language] = (), target: str = "") -> dict[str, Any]:
+def _section(section: Section, tables: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
     return {
         "id": section.id,
         "number": section.number,
         "heading": section.heading,
-        "items": [_item(item, languages, target) for item in section.items],
-        "sections": [_section(child, languages, target) for child in section.sections],
+        "items": [_item(item, tables) for item in section.items],
+        "sections": [_section(child, tables) for child in section.sections],
         "appendix": section.appendix,
         "begins_page": section.begins_page,
     }
 
 
-def _item(item: Item, languages: Sequence[Language], target: str) -> dict[str, Any]:
+def _item(item: Item, tables: Mapping[str, Mapping[str, str]] | None) -> dict[str, Any]:
     """One item of a section as a template sees it."""
     seen = {field.name: getattr(item, field.name) for field in dataclasses.fields(item) if field.name not in ("grid", "png")}
     if isinstance(item, TableItem):
         seen |= {"length": item.length, "grid": _grid(item.grid)}
         # Only a page has room for files beside what it shows.
-        seen |= {"files": table_files(item, languages) if target == "html" else {}}
+        seen |= {"files": tables[item.id] if tables else {}}
     return seen
 
 
@@ -242,7 +245,12 @@ def style_sheet(document: Document, *names: str) -> str:
     return "\n".join(document.assets.text(f"styles/{name}.css") for name in names)
 
 
-def render_html(document: Document, language_names: Mapping[str, str] | None = None, site: SitePage | None = None) -> str:
+def render_html(
+    document: Document,
+    language_names: Mapping[str, str] | None = None,
+    site: SitePage | None = None,
+    tables: Mapping[str, Mapping[str, str]] | None = None,
+) -> str:
     """The document as one self-contained HTML file.
 
     Parameters
@@ -251,6 +259,8 @@ def render_html(document: Document, language_names: Mapping[str, str] | None = N
         Code -> name, for the links to the document's `alternates`.
     site
         The site that the page is of, if it is of one.
+    tables
+        The files of each table, where they are made already (`files_of_tables`).
     """
     palette = Palette.load(document.assets)
     fonts = font_faces(lambda name: data_uri(document.assets.bytes(f"fonts/{name}.woff2"), "font/woff2"), "woff2")
@@ -260,6 +270,6 @@ def render_html(document: Document, language_names: Mapping[str, str] | None = N
         return in_page(follow_scheme(item.svg, palette), alt)
 
     css = fonts + palette.screen_css() + style_sheet(document, "report", "screen")
-    page = render_page(document, "html", css, drawing, None, language_names, site)
+    page = render_page(document, "html", css, drawing, None, language_names, site, files_of_tables(document) if tables is None else tables)
     page, _ = with_fonts(isolated(shapeless_replaced(page)), lambda _, font: data_uri(font.woff2(), "font/woff2"), "woff2")
     return _no_empty_lines(page).lstrip()

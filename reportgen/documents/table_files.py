@@ -9,7 +9,7 @@ import pandas
 from markupsafe import Markup, escape
 from pandas.io.formats.style import Styler
 
-from reportgen.documents.document import TableItem
+from reportgen.documents.document import Document, TableItem
 from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.tables import Grid, Heading
 
@@ -69,6 +69,11 @@ caption{text-align:left;padding-bottom:6pt}
 th,td{padding:2pt 5pt;text-align:left;vertical-align:top;font-weight:normal}
 thead th{font-weight:bold;vertical-align:bottom;border-bottom:.75pt solid black}
 """
+
+
+def files_of_tables(document: Document) -> dict[str, dict[str, str]]:
+    """The files (`table_files`) of each table of a document, by the table's id."""
+    return {item.id: table_files(item, document.languages) for item in document.items() if isinstance(item, TableItem)}
 
 
 def table_files(item: TableItem, languages: Sequence[Language]) -> dict[str, str]:
