@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
+from jinja2.bccache import Bucket
 from jinja2.runtime import BlockReference, LoopContext, Macro, TemplateReference, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError, safe_range
 from jinja2.utils import Namespace
@@ -77,6 +78,27 @@ def plain(value: Any, where: str = "facts") -> Any:
     raise InputError(f"{where}: a template may see words, numbers, lists and mappings; this is a {type(value).__name__}")
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Templates compiled in this process: each document has environments of its own, and the templates are the same in all of them."""
+
+    MOST = 512
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], types.CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if len(self._kept) >= self.MOST:
+            self._kept.clear()
+        if bucket.code is not None:
+            self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = _Compiled()
+
+
 class TemplateEnvironment(ImmutableSandboxedEnvironment):
     """Jinja, strict about undefined values, escaping, and closed but for plain data and the functions of `offer`.
 
@@ -98,6 +120,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
             # What the optimizer computes beforehand nobody pays for.
             optimized=False,
             finalize=self._finalize,
+            bytecode_cache=_COMPILED,
         )
         self._functions: set[Any] = set()
         self._steps = self._characters = 0
