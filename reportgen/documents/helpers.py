@@ -1,8 +1,8 @@
 """Several PDFs at once: documents know nothing of each other, so other processes lay some of them out.
 
-Each document is two tasks, finding its figures' places and printing it, which keeps two processors busy to the end. A helper is a
-plain Python process that is given tasks over its standard input. Unlike `multiprocessing`, it never runs the user's main module
-again, so that a script or a notebook may render without a guard around it.
+A document is one task: what its drafts have found out of its lines its printing need not find out again. A helper is a plain Python
+process that is given documents over its standard input. Unlike `multiprocessing`, it never runs the user's main module again, so that
+a script or a notebook may render without a guard around it.
 """
 
 import ctypes
@@ -14,8 +14,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -27,24 +26,21 @@ from reportgen.documents.document import Document
 _PR_SET_PDEATHSIG = 1
 
 
-def perform(name: str, *arguments: Any) -> Any:
-    """Do the task ``plan`` or ``print``; the layout engine is loaded now, because a report without PDF does without it."""
-    from reportgen.documents.pdf import plan_pdf, render_pdf
+def perform(document: Document) -> bytes:
+    """Print a document; the layout engine is loaded now, because a report without PDF does without it."""
+    from reportgen.documents.pdf import render_pdf
 
-    tasks: dict[str, Callable[..., Any]] = {"plan": plan_pdf, "print": render_pdf}
-    return tasks[name](*arguments)
+    return render_pdf(document)
 
 
 @dataclass(frozen=True)
 class _Task:
-    name: str
-    arguments: tuple[Any, ...]
-    done: Callable[[Any], None]
-    failed: Callable[[BaseException], None]
+    document: Document
+    pdf: Future[bytes]
 
 
 def serve() -> None:
-    """Be a helper: read tasks from standard input and answer each with what it gives, or with what went wrong, until there are no more."""
+    """Be a helper: read documents from standard input and answer each with its PDF, or with what went wrong, until there are no more."""
     # Whoever started the helper decides what Ctrl-C ends; the terminal sends it to both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
@@ -52,12 +48,12 @@ def serve() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while True:
         try:
-            name, document, *rest = pickle.load(sys.stdin.buffer)
+            document = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         answer: Any
         try:
-            answer = perform(name, document, *rest)
+            answer = perform(document)
         except Exception as error:
             answer = _portable(error)
         try:
@@ -93,11 +89,11 @@ class Helpers:
     """
 
     def __init__(self, documents: int) -> None:
-        # Not a SimpleQueue: with one reader that waits and one that waits only so long, CPython's can stop for ever.
         self._waiting: queue.Queue[_Task | None] = queue.Queue()
         self._unfinished: list[Future[bytes]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
-        count = min(documents, processors()) - 1 if sys.executable else 0
+        # One more at work than there are processors: documents are of unequal length, and none of these is idle while the last is made.
+        count = min(documents, processors() + 1) - 1 if sys.executable and processors() > 1 else 0
         for _ in range(count):
             self._start()
 
@@ -117,42 +113,38 @@ class Helpers:
             try:
                 assert process.stdin is not None
                 assert process.stdout is not None
-                pickle.dump((task.name, *task.arguments), process.stdin)
+                pickle.dump(task.document, process.stdin)
                 process.stdin.flush()
                 answer = pickle.load(process.stdout)
             except Exception as error:
-                task.failed(RuntimeError(f"PDF: the process that laid it out ended early ({type(error).__name__})"))
+                task.pdf.set_exception(RuntimeError(f"PDF: the process that laid it out ended early ({type(error).__name__})"))
                 return
             if isinstance(answer, Exception):
-                task.failed(answer)
+                task.pdf.set_exception(answer)
             else:
-                task.done(answer)
+                task.pdf.set_result(answer)
 
     def add(self, document: Document) -> "Future[bytes]":
         """Hand in a document; its PDF will be the future's result, as `render_pdf` gives it."""
         future: Future[bytes] = Future()
-
-        def planned(arrangement: Any) -> None:
-            self._waiting.put(_Task("print", (document, arrangement), future.set_result, future.set_exception))
-
         self._unfinished.append(future)
-        self._waiting.put(_Task("plan", (document,), planned, future.set_exception))
+        self._waiting.put(_Task(document, future))
         return future
 
     def work(self) -> None:
         """Do here what no helper has begun; returns when every document is done or has failed."""
-        while not all(future.done() for future in self._unfinished):
+        while True:
             try:
-                # A helper may be busy with a document's plan, after which there is its printing to do.
-                task = self._waiting.get(timeout=0.05)
+                task = self._waiting.get_nowait()
             except queue.Empty:
-                continue
+                break
             if task is None:
-                return
+                break
             try:
-                task.done(perform(task.name, *task.arguments))
+                task.pdf.set_result(perform(task.document))
             except Exception as error:
-                task.failed(error)
+                task.pdf.set_exception(error)
+        wait(self._unfinished)
 
     def __enter__(self) -> "Helpers":
         return self
