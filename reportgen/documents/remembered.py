@@ -41,6 +41,7 @@ _set_up = line_break.Layout.setup
 _strut = line_break.strut
 _resolve_percentages = block.resolve_percentages
 _is_in_normal_flow = boxes.Box.is_in_normal_flow
+_page_values = boxes.ParentBox.page_values
 
 
 @dataclass
@@ -218,6 +219,15 @@ def is_in_normal_flow(box: Any) -> bool:
     return kept["remembered_flow"]
 
 
+def page_values(box: Any) -> tuple[str, str]:
+    """WeasyPrint's, asked once for a box with these children: each box around it asks again."""
+    children, found = box.__dict__.get("remembered_page_values", (None, None))
+    if children is not box.children:
+        found = _page_values(box)
+        box.__dict__["remembered_page_values"] = (box.children, found)
+    return found
+
+
 can_break_text: Callable[[str, str | None], bool] = lru_cache(maxsize=1 << 15)(line_break.can_break_text)
 
 
@@ -243,4 +253,5 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     (inline, "strut", strut),
     *((module, "resolve_percentages", resolve_percentages) for module in (block, inline, table)),
     (boxes.Box, "is_in_normal_flow", is_in_normal_flow),
+    (boxes.ParentBox, "page_values", page_values),
 )

@@ -78,6 +78,13 @@ def plain(value: Any, where: str = "facts") -> Any:
     raise InputError(f"{where}: a template may see words, numbers, lists and mappings; this is a {type(value).__name__}")
 
 
+class PlainContext(dict[str, Any]):
+    """Values for many templates, made plain once: no template can change them."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__({key: plain(value, key) for key, value in values.items()})
+
+
 class _Compiled(jinja2.BytecodeCache):
     """Templates compiled in this process: each document has environments of its own, and the templates are the same in all of them."""
 
@@ -152,7 +159,7 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
             For whatever goes wrong in a template; names it, and the block.
         """
         where = f"templates/{name.partition(':')[2] or name}{f', block {block}' if block else ''}"
-        values = {key: plain(value, key) for key, value in context.items()}
+        values = context if isinstance(context, PlainContext) else PlainContext(context)
         self._steps = self._characters = 0
         try:
             template = self.get_template(name)

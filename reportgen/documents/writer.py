@@ -13,7 +13,7 @@ from reportgen.documents.assets import Assets
 from reportgen.documents.formulas import typeset
 from reportgen.documents.languages import Labels, Language
 from reportgen.documents.references import Reference, short_authors
-from reportgen.documents.sandbox import plain
+from reportgen.documents.sandbox import PlainContext
 
 MOST_LINES = 100
 INLINE_TAG = re.compile(r"&lt;(/?(?:i|em|b|strong|sub|sup|code))&gt;")
@@ -107,7 +107,7 @@ class Writer:
         self._environment.offer(**functions)
         filters = ("number", "integer", "percent", "p_value", "p", "date", "verdict", "fill", "sentence")
         self._environment.offer_filters(**{name: functions[name] for name in filters})
-        self._seen = {**plain(self.facts), "language": self.language.code, "edition": self.edition}
+        self._seen = PlainContext({**self.facts, "language": self.language.code, "edition": self.edition})
 
     def _functions(self) -> dict[str, Callable[..., Any]]:
         language = self.language

@@ -28,7 +28,7 @@ def owners() -> list[Any]:
     return [
         *(inline.split_first_line, preferred.split_first_line, inline.can_break_text, preferred.can_break_text, inline.strut),
         *(module.resolve_percentages for module in (block, inline, table)),
-        *(line_break.Layout.setup, boxes.Box.is_in_normal_flow),
+        *(line_break.Layout.setup, boxes.Box.is_in_normal_flow, boxes.ParentBox.page_values),
     ]
 
 
