@@ -112,20 +112,24 @@ class Report:
         return plain_text(self.html)
 
 
-def write_report(results: Results, code: str, *, drawn: bool) -> Report:
+def document_of(results: Results, codes: Sequence[str], edition: str = "report", *, drawn: bool = True) -> Document:
     figures = analysis.figures(results)
     if not drawn:
         figures = [replace(figure, draw=_blank) for figure in figures]
-    document = build_document(
-        "mi_distance", analysis.facts(results), figures, analysis.tables(results), [LANGUAGES[code]], assets=Assets.of(analysis)
-    )
-    return Report(document, render_html(document))
+    languages = [LANGUAGES[code] for code in codes]
+    tables = analysis.tables(results)
+    return build_document("mi_distance", analysis.facts(results), figures, tables, languages, assets=Assets.of(analysis), edition=edition)
 
 
 @pytest.fixture(scope="session")
 def report_of() -> Callable[[Results, str], Report]:
     """A report without drawings, which are tested on their own."""
-    return lambda results, code: write_report(results, code, drawn=False)
+
+    def report(results: Results, code: str) -> Report:
+        document = document_of(results, [code], drawn=False)
+        return Report(document, render_html(document))
+
+    return report
 
 
 @dataclass(frozen=True)
@@ -149,17 +153,40 @@ def coffee(embedded_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Cof
     return Coffee(bundle, data, json.loads((bundle / "study.json").read_text(encoding="utf-8")), results)
 
 
-@pytest.fixture(scope="session")
-def coffee_reports(coffee: Coffee) -> Mapping[str, Report]:
-    return {code: write_report(coffee.results, code, drawn=True) for code in ("vi", "en")}
+class CoffeeDocuments:
+    """The built-in study's documents, with their drawings: each is put together, and printed, once for all tests that ask for it."""
+
+    def __init__(self, results: Results, folder: Path) -> None:
+        self._results, self._folder = results, folder
+        self._documents: dict[tuple[str, ...], Document] = {}
+
+    def document(self, codes: Sequence[str], edition: str = "report") -> Document:
+        key = (*codes, edition)
+        if key not in self._documents:
+            self._documents[key] = document_of(self._results, codes, edition)
+        return self._documents[key]
+
+    def pdf(self, codes: Sequence[str], edition: str = "report") -> Path:
+        file = self._folder / f"{'-'.join(codes)}-{edition}.pdf"
+        if not file.is_file():
+            file.write_bytes(render_pdf(self.document(codes, edition)))
+        return file
 
 
 @pytest.fixture(scope="session")
-def coffee_pdfs(coffee_reports: Mapping[str, Report], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    folder = tmp_path_factory.mktemp("pdf")
-    for code, report in coffee_reports.items():
-        (folder / f"{code}.pdf").write_bytes(render_pdf(report.document))
-    return {code: folder / f"{code}.pdf" for code in coffee_reports}
+def coffee_documents(coffee: Coffee, tmp_path_factory: pytest.TempPathFactory) -> CoffeeDocuments:
+    return CoffeeDocuments(coffee.results, tmp_path_factory.mktemp("pdf"))
+
+
+@pytest.fixture(scope="session")
+def coffee_reports(coffee_documents: CoffeeDocuments) -> Mapping[str, Report]:
+    documents = {code: coffee_documents.document([code]) for code in ("vi", "en")}
+    return {code: Report(document, render_html(document)) for code, document in documents.items()}
+
+
+@pytest.fixture(scope="session")
+def coffee_pdfs(coffee_documents: CoffeeDocuments) -> Mapping[str, Path]:
+    return {code: coffee_documents.pdf([code]) for code in ("vi", "en")}
 
 
 # Planted effects

@@ -12,26 +12,13 @@ import pypdf
 import pytest
 
 from analyses.mi_distance import analysis
-from reportgen.documents import build_document, load_languages, render_html, render_pdf
+from reportgen.documents import load_languages, render_html
 from reportgen.documents.assets import Assets
 
 LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 # At 30 layers: how many pages the report itself has, before its appendices.
 MOST_PAGES = {("vi",): 16, ("en",): 16, ("vi", "en"): 22}
 FIRST_PAGES = 2
-
-
-def document_of(results, codes, edition="report"):
-    languages = [LANGUAGES[code] for code in codes]
-    return build_document(
-        "mi_distance",
-        analysis.facts(results),
-        analysis.figures(results),
-        analysis.tables(results),
-        languages,
-        assets=Assets.of(analysis),
-        edition=edition,
-    )
 
 
 # What the check takes for running heads on three pages: titles within figures that stand at a page's top, and a table's heads, which
@@ -64,11 +51,9 @@ def table_captions(html):
 
 
 @pytest.mark.parametrize("codes", MOST_PAGES, ids="-".join)
-def test_pages(coffee, codes, tmp_path):
-    document = document_of(coffee.results, codes)
+def test_pages(coffee, coffee_documents, codes):
+    document, file = coffee_documents.document(codes), coffee_documents.pdf(codes)
     assert coffee.study["layers"] == 30
-    file = tmp_path / "report.pdf"
-    file.write_bytes(render_pdf(document))
     check_aloud(file)
     pdf = pypdf.PdfReader(file)
     appendix = next(section for section in document.sections if section.appendix)
@@ -86,31 +71,28 @@ def test_pages(coffee, codes, tmp_path):
 
 
 @pytest.mark.parametrize("codes", MOST_PAGES, ids="-".join)
-def test_the_summary_is_the_first_pages(coffee, codes, tmp_path):
-    report, summary = document_of(coffee.results, codes), document_of(coffee.results, codes, "summary")
+def test_the_summary_is_the_first_pages(coffee_documents, codes):
+    report, summary = coffee_documents.document(codes), coffee_documents.document(codes, "summary")
     assert [item.kind for item in summary.front] == ["text", "figure", "table", "text"]
     for mine, whole in zip(summary.front, report.front, strict=True):
         assert mine.kind == whole.kind
         if mine.kind == "text":
             assert mine.html == whole.html
     assert summary.sections == ()
-    file = tmp_path / "summary.pdf"
-    file.write_bytes(render_pdf(summary))
+    file = coffee_documents.pdf(codes, "summary")
     check_aloud(file)
     assert len(pypdf.PdfReader(file).pages) <= FIRST_PAGES
 
 
 @pytest.mark.parametrize("edition", ["handout", "handout-key"])
-def test_the_worksheet_says_all_of_itself_out_loud(coffee, edition, tmp_path):
-    file = tmp_path / f"{edition}.pdf"
-    file.write_bytes(render_pdf(document_of(coffee.results, ("vi", "en"), edition)))
-    check_aloud(file)
+def test_the_worksheet_says_all_of_itself_out_loud(coffee_documents, edition):
+    check_aloud(coffee_documents.pdf(("vi", "en"), edition))
 
 
 @pytest.mark.parametrize(("code", "point"), [("vi", ","), ("en", ".")])
-def test_the_key_answers_of_what_the_figure_shows(coffee, words_of, code, point):
+def test_the_key_answers_of_what_the_figure_shows(coffee, coffee_documents, words_of, code, point):
     """The worksheet's first figures show plain MI: so do its answers, and the layers that are open are those of the intervals."""
-    document = document_of(coffee.results, (code,), "handout-key")
+    document = coffee_documents.document((code,), "handout-key")
     answers = {section.id: words_of("".join(str(item.html[code]) for item in section.items if item.kind == "text"))
                for section in document.sections[0].sections}  # fmt: skip
     for section, name, digits in (("question-profile", "early_layers", 3), ("question-tau", "tau_separation", 2)):
@@ -352,8 +334,8 @@ def test_the_tokens_of_a_caption_are_the_words_own(coffee, coffee_reports, code)
         assert text[start:end].strip() == "coffee", tokens[number - 1]
 
 
-def test_html_of_the_summary_stands_alone(coffee):
-    page = render_html(document_of(coffee.results, ("vi",), "summary"))
+def test_html_of_the_summary_stands_alone(coffee_documents):
+    page = render_html(coffee_documents.document(("vi",), "summary"))
     assert (
         "http"
         not in re.sub(r'(?:xmlns(?::\w+)?="[^"]*")|data:[^"]*|https://doi[^"<]*', "", page.partition("<body")[2]).partition("colophon")[0]
