@@ -5,9 +5,6 @@ from typing import Any
 
 import pytest
 import weasyprint
-from weasyprint.formatting_structure import boxes
-from weasyprint.layout import block, inline, preferred, table
-from weasyprint.text import line_break
 from weasyprint.text.fonts import FontConfiguration
 
 from reportgen.documents import Document, engine, remembered, render_pdf
@@ -25,11 +22,7 @@ p{width:9em;text-indent:1em} .half{width:50%;padding:5%} u{letter-spacing:1px} o
 
 
 def owners() -> list[Any]:
-    return [
-        *(inline.split_first_line, preferred.split_first_line, inline.can_break_text, preferred.can_break_text, inline.strut),
-        *(module.resolve_percentages for module in (block, inline, table)),
-        *(line_break.Layout.setup, boxes.Box.is_in_normal_flow, boxes.ParentBox.page_values),
-    ]
+    return [owner.__dict__[name] for owner, name, _ in remembered._REPLACED]
 
 
 def test_a_report_is_the_same_without_it(monkeypatch: pytest.MonkeyPatch, documents: dict[str, Document], papers: dict[str, bytes]) -> None:
