@@ -23,8 +23,7 @@ from analyses.statistics.resampling import (
     jackknife,
     jackknife_mean,
     leave_one_out,
-    mantel,
-    mantel_difference,
+    mantel_with_difference,
 )
 
 # The first two and the Z tests take pairs as independent; the others take occurrences as independent.
@@ -43,8 +42,6 @@ RELABELLINGS = 199
 # Bounds the work, in pairs of pairs looked at: many occurrences are simulated less often, very many not at all.
 MOST_COMPARISONS = 2_200_000_000
 FEWEST_DATA_SETS = 100
-# Data sets at once, in elements of the largest temporary array.
-CHUNK_ELEMENTS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -170,17 +167,13 @@ def _tests_of_means(values: np.ndarray, pairs: Pairs) -> dict[str, np.ndarray]:
 def _tests_of_taus(values: np.ndarray, pairs: Pairs, seed: int) -> dict[str, np.ndarray]:
     attention, mlp = values[:, ATTENTION], values[:, MLP]
     tau, _ = clip_tau(kendall_tau(pairs.distance, values), len(pairs))
-    relabelled: dict[str, list[np.ndarray]] = {"mantel": [], "mantel_difference": []}
-    step = max(1, CHUNK_ELEMENTS // max(_relabellings(pairs), _comparisons(pairs)))
-    for start in range(0, len(values), step):
-        one, other = attention[start : start + step], mlp[start : start + step]
-        at = (pairs.first, pairs.second, pairs.distance)
-        relabelled["mantel"].append(mantel(*at, one, permutations=RELABELLINGS, seed=seed).p)
-        relabelled["mantel_difference"].append(mantel_difference(*at, one, other, permutations=RELABELLINGS, seed=seed).p)
+    at = (pairs.first, pairs.second, pairs.distance)
+    of_attention, _, difference = mantel_with_difference(*at, attention, mlp, permutations=RELABELLINGS, seed=seed)
     return {
+        "mantel": of_attention.p,
+        "mantel_difference": difference.p,
         "fisher_z_course": fisher_z(tau[:, ATTENTION], tau[:, MLP], len(pairs), "course")[1],
         "fisher_z_fieller": fisher_z(tau[:, ATTENTION], tau[:, MLP], len(pairs), "fieller")[1],
-        **{name: np.concatenate(blocks) if blocks else np.empty(0) for name, blocks in relabelled.items()},
     }
 
 

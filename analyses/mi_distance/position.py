@@ -18,9 +18,9 @@ from analyses.occurrences.controls import Adjusted, ControlPairs, plain, subtrac
 from analyses.occurrences.pairs import Pairs, pairs_of
 from analyses.occurrences.vectors import StudyInput
 from analyses.records import Variable
-from analyses.statistics.correlation import kendall_tau, partial_kendall_tau
+from analyses.statistics.correlation import kendall_tau, kendall_tau_without, partial_kendall_tau
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
-from analyses.statistics.resampling import jackknife, relabelled_partial_tau, relabelled_tau
+from analyses.statistics.resampling import jackknife, leave_one_out, relabelled_partial_tau, relabelled_tau
 
 # Mutual information (estimator, branch, layer, pair) of vectors (branch, layer, vector, dimension): vectors, first, second, stage.
 Estimate = Callable[[np.ndarray, np.ndarray, np.ndarray, str], np.ndarray]
@@ -88,13 +88,13 @@ def _without_first(
     # Two pairs at the least are needed for a tau.
     if pairs.occurrences <= UNTESTABLE_OCCURRENCES:
         return
-    kept = [pairs.without(occurrence) for occurrence in range(pairs.occurrences)]
-    tau = [kendall_tau(pairs.distance[each], some.ranked[..., each]) for each in kept]
+    kept = leave_one_out(pairs.first, pairs.second, pairs.occurrences)
+    tau = kendall_tau_without(pairs.distance, some.ranked, kept)
     found.variables |= {
-        f"{kind}kendall_tau_without_first": (BRANCH_LAYER, tau[0], {"long_name": "tau of the pairs without the first occurrence"}),
+        f"{kind}kendall_tau_without_first": (BRANCH_LAYER, tau[..., 0], {"long_name": "tau of the pairs without the first occurrence"}),
         f"{kind}mean_tau_without_occurrence": (
             ("estimator", "occurrence"),
-            np.stack([_mean_over_layers(each) for each in tau], axis=-1),
+            np.stack([_mean_over_layers(each) for each in np.moveaxis(tau, -1, 0)], axis=-1),
             {"long_name": "mean tau over branches and layers of the pairs without each occurrence"},
         ),
     }

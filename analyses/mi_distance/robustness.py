@@ -19,6 +19,7 @@ def robustness_variables(
     pairs: Pairs,
     bands: Bands,
     control: Control | None,
+    known: np.ndarray | None,
     settings: StudySettings,
     progress: Progress,
     *,
@@ -30,10 +31,11 @@ def robustness_variables(
     ----------
     values : (estimator, branch, layer, pair), nats
     control : the different words, where the study has them
+    known : what was estimated already under all choices of bins and neighbours, as `specification_curve.Vectors` has it
     """
     if not settings.robustness.enabled:
         return {}
-    varied = Vectors(represented(vectors, settings.representative_token), control)
+    varied = Vectors(represented(vectors, settings.representative_token), control, known)
     with progress.stage("robustness", steps(settings, varied, pairs)) as advance:
         variables = specification_variables(varied, pairs, bands, settings, confidence=confidence, advance=advance)
     with progress.stage("calibration", len(CORRELATIONS) * REPETITIONS) as advance:

@@ -13,8 +13,7 @@ from analyses.mi_distance.hypotheses import Measured, judge, measure_with_interv
 from analyses.mi_distance.layer_statistics import (
     BRANCH_LAYER,
     branch_intervals,
-    comparison_statistics,
-    correlation_statistics,
+    layer_statistics,
     over_occurrences,
 )
 from analyses.mi_distance.linear_share import linear_variables
@@ -23,7 +22,7 @@ from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.position import position_of
 from analyses.mi_distance.robustness import control_vectors, robustness_variables
 from analyses.mi_distance.settings import StudySettings
-from analyses.mi_distance.specification_curve import Control
+from analyses.mi_distance.specification_curve import Control, own_estimates, under_choices
 from analyses.mutual_information import pairwise_mutual_information, share_of_ties
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.capture import read_input, untrained_seeds
@@ -89,7 +88,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     detail_layer = numbers.detail(settings.detail_layer)
     pairs = pairs_of(vectors.token_position)
     bands = bands_of(numbers, settings.hypotheses)
-    values = _all_estimators(vectors.activation, pairs.first, pairs.second, settings, progress, "mutual_information")
+    known, values = _estimates(vectors.activation, pairs, settings, progress)
     different_word = _different_word(vectors, pairs, values, settings, progress)
     repeated_words = _repeated_words(vectors, pairs, values, bands, different_word, settings, progress)
     centred = _centred(vectors, pairs, settings, progress)
@@ -98,14 +97,11 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     variables = _pair_variables(pairs, values)
     ties = share_of_ties(vectors.activation).mean(axis=-1)
     variables["share_of_ties"] = (("branch", "layer"), ties, {"long_name": "values that another dimension of the same vector equals"})
-    variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
-    variables |= comparison_statistics(
-        values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
-    )
+    variables |= layer_statistics(values, pairs, alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed)
     variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
     variables |= linear_variables(vectors.activation, values, pairs, bands, settings)
     variables |= robustness_variables(
-        vectors, values, pairs, bands, _for_robustness(vectors, different_word), settings, progress, confidence=CONFIDENCE
+        vectors, values, pairs, bands, _for_robustness(vectors, different_word), known, settings, progress, confidence=CONFIDENCE
     )
 
     def measured(adjusted: Adjusted, at: Pairs = pairs, *, estimators: bool = False) -> Measured:
@@ -165,6 +161,20 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     }
     # Vectors that are read again must not pass for those of another word.
     return Results(dataset, vectors.to_dataset().assign_attrs(word=settings.word), study)
+
+
+def _estimates(activation: np.ndarray, pairs: Pairs, settings: StudySettings, progress: Progress) -> tuple[np.ndarray | None, np.ndarray]:
+    """The study's own mutual information (estimator, branch, layer, pair), and before it what the specification curve needs of it.
+
+    The curve varies bins and neighbours, and what all of its choices share is the most of the work: it is done once for both.
+    """
+    stage = "mutual_information"
+    if not settings.robustness.enabled:
+        return None, _all_estimators(activation, pairs.first, pairs.second, settings, progress, stage)
+    branches, layers = activation.shape[:2]
+    with progress.stage(stage, branches * layers * len(pairs)) as advance:
+        known = under_choices(activation, pairs.first, pairs.second, settings, settings.estimation.trim, advance)
+    return known, own_estimates(known, settings)
 
 
 def _all_estimators(
