@@ -7,7 +7,6 @@ law, and mutual information that does not depend on distance. The value of pair 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import factorial
 
 import numpy as np
 import pandas as pd
@@ -16,9 +15,10 @@ from scipy import stats
 
 from analyses.occurrences.branches import ATTENTION, MLP
 from analyses.occurrences.pairs import Pairs
+from analyses.progress import Advance, in_steps
 from analyses.records import Variable
 from analyses.statistics.correlation import clip_tau, fisher_z, kendall_tau
-from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
+from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES, relabellings
 from analyses.statistics.resampling import (
     jackknife,
     jackknife_mean,
@@ -95,8 +95,9 @@ def error_rates(pairs: Pairs, ratio: float, *, simulations: int, alpha: float, s
     values = own[..., pairs.first] + own[..., pairs.second] + generator.normal(size=(simulations, 2, len(pairs)))
     p = _tests_of_means(values, pairs)
     advance(4)
-    p |= _tests_of_taus(values[: _affordable(pairs, simulations)], pairs, seed)
-    advance(4)
+    # Of the tests on tau two are by relabelling, which takes all of their time.
+    relabelled = in_steps(advance, len(TESTS) - 4, _relabellings(pairs))
+    p |= _tests_of_taus(values[: _affordable(pairs, simulations)], pairs, seed, relabelled)
     return ErrorRates(
         {name: float(np.mean(p[name] < alpha)) if len(p[name]) else np.nan for name in TESTS},
         {name: len(p[name]) for name in TESTS},
@@ -164,11 +165,11 @@ def _tests_of_means(values: np.ndarray, pairs: Pairs) -> dict[str, np.ndarray]:
     }
 
 
-def _tests_of_taus(values: np.ndarray, pairs: Pairs, seed: int) -> dict[str, np.ndarray]:
+def _tests_of_taus(values: np.ndarray, pairs: Pairs, seed: int, advance: Advance) -> dict[str, np.ndarray]:
     attention, mlp = values[:, ATTENTION], values[:, MLP]
     tau, _ = clip_tau(kendall_tau(pairs.distance, values), len(pairs))
     at = (pairs.first, pairs.second, pairs.distance)
-    of_attention, _, difference = mantel_with_difference(*at, attention, mlp, permutations=RELABELLINGS, seed=seed)
+    of_attention, _, difference = mantel_with_difference(*at, attention, mlp, permutations=RELABELLINGS, seed=seed, advance=advance)
     return {
         "mantel": of_attention.p,
         "mantel_difference": difference.p,
@@ -178,7 +179,7 @@ def _tests_of_taus(values: np.ndarray, pairs: Pairs, seed: int) -> dict[str, np.
 
 
 def _relabellings(pairs: Pairs) -> int:
-    return factorial(pairs.occurrences) if pairs.occurrences <= EXACT_OCCURRENCES else RELABELLINGS
+    return relabellings(pairs.occurrences, RELABELLINGS)
 
 
 def _comparisons(pairs: Pairs) -> int:

@@ -32,6 +32,7 @@ from analyses.mi_distance.settings import HypothesisSettings
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.controls import Adjusted
 from analyses.occurrences.pairs import Pairs
+from analyses.progress import Advance
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import jackknife, relabelled_tau
 from analyses.statistics.verdicts import Interval, above_zero, conjunction, number_or_none, verdict_of
@@ -122,6 +123,7 @@ def measure_with_intervals(
     permutations: int = 9999,
     estimators: bool = False,
     reference: np.ndarray | None = None,
+    advance: Advance | None = None,
 ) -> Measured:
     """Measure; intervals of means by leaving out one occurrence after the other, of taus by relabelling the occurrences.
 
@@ -131,6 +133,7 @@ def measure_with_intervals(
     seed, permutations : of the relabellings, where not all of them are listed
     estimators : also what the statement on the estimators speaks of
     reference : as for `measure_estimators`
+    advance : called with the relabellings finished since its last call
 
     Notes
     -----
@@ -154,7 +157,7 @@ def measure_with_intervals(
         of_others = shift_slopes_without_a_layer(values, reference)
         ends["shift_slope"][:, 0] += np.minimum(of_others.min(axis=-1) - estimate["shift_slope"], 0)
         ends["shift_slope"][:, 1] += np.maximum(of_others.max(axis=-1) - estimate["shift_slope"], 0)
-    for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, levels, permutations, seed).items():
+    for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, levels, permutations, seed, advance).items():
         largest = 2.0 if name == "tau_difference" else 1.0
         estimate[name] = centre
         ends[name] = np.stack([np.maximum(centre - half, -largest), np.minimum(centre + half, largest)], axis=1)
@@ -207,7 +210,7 @@ def shares_of_error(values: np.ndarray, without: np.ndarray | None) -> np.ndarra
 
 
 def _intervals_of_taus(
-    adjusted: Adjusted, pairs: Pairs, bands: Bands, levels: Sequence[float], permutations: int, seed: int
+    adjusted: Adjusted, pairs: Pairs, bands: Bands, levels: Sequence[float], permutations: int, seed: int, advance: Advance | None
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Estimate (estimator,) and half widths (level, estimator) of each measure of taus."""
     values = adjusted.ranked
@@ -220,6 +223,7 @@ def _intervals_of_taus(
         permutations=permutations,
         seed=seed,
         confidence=levels,
+        advance=advance,
     )
     control = [measure_taus(replicate, pairs.distance, bands) for replicate in adjusted.ranked_replicates]
     found = {}

@@ -6,6 +6,7 @@ import numpy as np
 
 from analyses.occurrences.branches import ATTENTION, MLP
 from analyses.occurrences.pairs import Pairs
+from analyses.progress import Advance
 from analyses.records import Variable
 from analyses.statistics.comparison import independent_t_test
 from analyses.statistics.correlation import (
@@ -33,7 +34,9 @@ BRANCH_LAYER = ("estimator", "branch", "layer")
 LAYER = ("estimator", "layer")
 
 
-def layer_statistics(values: np.ndarray, pairs: Pairs, *, alpha: float, permutations: int, seed: int) -> dict[str, Variable]:
+def layer_statistics(
+    values: np.ndarray, pairs: Pairs, *, alpha: float, permutations: int, seed: int, advance: Advance | None = None
+) -> dict[str, Variable]:
     """Kendall's tau of mutual information against token distance in every branch and layer, and attention against MLP in every layer.
 
     Parameters
@@ -41,10 +44,13 @@ def layer_statistics(values: np.ndarray, pairs: Pairs, *, alpha: float, permutat
     values : (estimator, branch, layer, pair), nats
     alpha : of the difference that would be seen
     permutations, seed : of the relabellings, where not all are listed
+    advance : called with the relabellings finished since its last call
     """
     correlation = kendall(pairs.distance, values)
     at = (pairs.first, pairs.second, pairs.distance)
-    *of_branches, difference = mantel_with_difference(*at, values[:, ATTENTION], values[:, MLP], permutations=permutations, seed=seed)
+    *of_branches, difference = mantel_with_difference(
+        *at, values[:, ATTENTION], values[:, MLP], permutations=permutations, seed=seed, advance=advance
+    )
     mantel_p = np.stack([test.p for test in of_branches], axis=1)
     return _correlations(correlation, mantel_p, pairs) | _comparisons(values, pairs, correlation.tau, difference, alpha=alpha)
 

@@ -262,7 +262,7 @@ def speaks_to(specification: Specification, statement: Statement) -> bool:
 
 
 def specification_variables(
-    vectors: Vectors,
+    specified: Mapping[str, tuple[list[Specification], Adjusted]],
     pairs: Pairs,
     bands: Bands,
     settings: StudySettings,
@@ -270,11 +270,17 @@ def specification_variables(
     confidence: float,
     advance: Callable[[int], None],
 ) -> dict[str, Variable]:
-    """Every statement's estimate, interval and verdict under every specification, as variables of the bundle."""
+    """Every statement's estimate, interval and verdict under every specification, as variables of the bundle.
+
+    Parameters
+    ----------
+    specified : what `specified_values` gives
+    advance : called with the relabellings finished since its last call, once all for each control
+    """
     listed: list[Specification] = []
     columns: list[list[dict[str, Any] | None]] = []
     changes = []
-    for control, (some, adjusted) in specified_values(vectors, pairs, settings, advance).items():
+    for control, (some, adjusted) in specified.items():
         measured = measure_with_intervals(
             adjusted,
             pairs,
@@ -284,6 +290,7 @@ def specification_variables(
             permutations=settings.permutations,
             estimators=control == "none",
             reference=references(some, settings.estimation.neighbours),
+            advance=advance,
         )
         for column, specification in enumerate(some):
             judged = [

@@ -39,10 +39,11 @@ from analyses.occurrences.controls import (
 from analyses.occurrences.layer_numbers import LayerNumbers
 from analyses.occurrences.pairs import Pairs, pairs_of
 from analyses.occurrences.vectors import StudyInput
-from analyses.progress import Progress
+from analyses.progress import Advance, Progress
 from analyses.protocol import Results
 from analyses.records import Variable, portable_settings, versions
 from analyses.statistics.correlation import kendall_tau
+from analyses.statistics.relabelling import relabellings
 from analyses.statistics.resampling import Jackknife, jackknife
 from analyses.statistics.verdicts import number_or_none
 
@@ -97,14 +98,18 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     variables = _pair_variables(pairs, values)
     ties = share_of_ties(vectors.activation).mean(axis=-1)
     variables["share_of_ties"] = (("branch", "layer"), ties, {"long_name": "values that another dimension of the same vector equals"})
-    variables |= layer_statistics(values, pairs, alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed)
+    every = relabellings(pairs.occurrences, settings.permutations)
+    with progress.stage("layers", every) as advance:
+        variables |= layer_statistics(
+            values, pairs, alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed, advance=advance
+        )
     variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
     variables |= linear_variables(vectors.activation, values, pairs, bands, settings)
     variables |= robustness_variables(
         vectors, values, pairs, bands, _for_robustness(vectors, different_word), known, settings, progress, confidence=CONFIDENCE
     )
 
-    def measured(adjusted: Adjusted, at: Pairs = pairs, *, estimators: bool = False) -> Measured:
+    def measured(adjusted: Adjusted, at: Pairs, advance: Advance, *, estimators: bool = False) -> Measured:
         return measure_with_intervals(
             adjusted,
             at,
@@ -113,13 +118,16 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
             seed=settings.seed,
             permutations=settings.permutations,
             estimators=estimators,
+            advance=advance,
         )
 
-    of_plain = measured(plain(values), estimators=True)
-    verdicts = judge(of_plain, "none", settings.hypotheses)
-    for name, control in (("different_word", different_word), ("repeated_words", repeated_words), ("centred", centred)):
-        if control.adjusted is not None:
-            verdicts += judge(measured(control.adjusted), name, settings.hypotheses)
+    controls = {"different_word": different_word, "repeated_words": repeated_words, "centred": centred}
+    adjusted = {name: control.adjusted for name, control in controls.items() if control.adjusted is not None}
+    with progress.stage("statements", (1 + len(adjusted)) * every) as advance:
+        of_plain = measured(plain(values), pairs, advance, estimators=True)
+        verdicts = judge(of_plain, "none", settings.hypotheses)
+        for name, of_control in adjusted.items():
+            verdicts += judge(measured(of_control, pairs, advance), name, settings.hypotheses)
     position = position_of(
         vectors,
         pairs,
@@ -127,6 +135,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         different_word.adjusted,
         different_word.pairs,
         settings,
+        progress=progress,
         estimate=lambda activation, first, second, stage: _all_estimators(activation, first, second, settings, progress, stage),
         measure=measured,
     )

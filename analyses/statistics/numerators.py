@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from analyses.acceleration import kernels
 from analyses.arrays import Array
+from analyses.progress import Advance, in_steps
 from analyses.statistics.relabelling import Relabelling
 from analyses.threads import share_out, threads
 
@@ -107,14 +108,14 @@ def relabelled_numerators(side: Rows, rows: Rows, relabelling: npt.NDArray[np.in
     return result
 
 
-def under_relabelling(side: Rows, rows: Rows, relabelling: Relabelling) -> Whole:
-    """The same under every relabelling, (relabelling, M)."""
+def under_relabelling(side: Rows, rows: Rows, relabelling: Relabelling, advance: Advance | None = None) -> Whole:
+    """The same under every relabelling, (relabelling, M); `advance` is called with the relabellings finished since its last call."""
     result = np.empty((relabelling.total, len(rows)), dtype=np.int64)
 
     def block(part: slice) -> None:
         result[part] = relabelled_numerators(side, rows, relabelling.pairs(part))
 
-    _share_out(block, relabelling.parts(_RELABELLINGS))
+    _share_out(block, relabelling.parts(_RELABELLINGS), advance)
     return result
 
 
@@ -160,15 +161,22 @@ def _parts(total: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, total)) for start in range(0, total, max(size, 1))]
 
 
-def _share_out(work: Callable[[slice], None], parts: list[slice]) -> None:
-    for _ in share_out(work, parts):
-        pass
+def _share_out(work: Callable[[slice], None], parts: list[slice], advance: Advance | None = None) -> None:
+    def of_part(part: slice) -> int:
+        work(part)
+        return part.stop - part.start
+
+    for done in share_out(of_part, parts):
+        if advance is not None:
+            advance(done)
 
 
 # Sums over rows.
 
 
-def under_relabelling_of_sums(side: Rows, groups: Sequence[Rows], weights: Sequence[Array], relabelling: Relabelling) -> list[Array]:
+def under_relabelling_of_sums(
+    side: Rows, groups: Sequence[Rows], weights: Sequence[Array], relabelling: Relabelling, advance: Advance | None = None
+) -> list[Array]:
     """Weighted sums of the numerators of many rows under every relabelling.
 
     Parameters
@@ -176,6 +184,7 @@ def under_relabelling_of_sums(side: Rows, groups: Sequence[Rows], weights: Seque
     side : a single row, whose values are handed round
     groups : G sets of rows (M, N)
     weights : of each set (K, M); rows whose weights are all zero are left out
+    advance : called with the relabellings finished since its last call, of all sets together
 
     Returns
     -------
@@ -185,10 +194,11 @@ def under_relabelling_of_sums(side: Rows, groups: Sequence[Rows], weights: Seque
     members, of_members = zip(*(_in_classes(each[:, some]) for each, some in zip(weights, used, strict=True)), strict=True)
     if _products_are_cheaper(side, sum(map(len, used)), members):
         ranks = [rows.ranks[some] for rows, some in zip(groups, used, strict=True)]
-        sums = _summed_by_products(side.ranks[0], ranks, members, relabelling)
+        sums = _summed_by_products(side.ranks[0], ranks, members, relabelling, advance)
         return [counted @ each.T for counted, each in zip(sums, of_members, strict=True)]
+    finished = in_steps(advance, relabelling.total, relabelling.total * len(groups))
     return [
-        _summed_by_counting(side, _some(rows, some), each[:, some], relabelling)
+        _summed_by_counting(side, _some(rows, some), each[:, some], relabelling, finished)
         for rows, some, each in zip(groups, used, weights, strict=True)
     ]
 
@@ -209,13 +219,13 @@ def _some(rows: Rows, chosen: npt.NDArray[np.intp]) -> Rows:
     return Rows(*(getattr(rows, name)[chosen] for name in Rows.__dataclass_fields__))
 
 
-def _summed_by_counting(side: Rows, rows: Rows, weights: Array, relabelling: Relabelling) -> Array:
+def _summed_by_counting(side: Rows, rows: Rows, weights: Array, relabelling: Relabelling, advance: Advance) -> Array:
     result = np.empty((relabelling.total, len(weights)))
 
     def block(part: slice) -> None:
         result[part] = relabelled_numerators(side, rows, relabelling.pairs(part)) @ weights.T
 
-    _share_out(block, relabelling.parts(_RELABELLINGS))
+    _share_out(block, relabelling.parts(_RELABELLINGS), advance)
     return result
 
 
@@ -230,21 +240,32 @@ def _products_are_cheaper(side: Rows, rows: int, members: Sequence[npt.NDArray[n
 
 
 def _summed_by_products(
-    side: Ranks, ranks: Sequence[Ranks], members: Sequence[npt.NDArray[np.floating]], relabelling: Relabelling
+    side: Ranks,
+    ranks: Sequence[Ranks],
+    members: Sequence[npt.NDArray[np.floating]],
+    relabelling: Relabelling,
+    advance: Advance | None,
 ) -> list[Array]:
-    """Of every group the numerators of the classes' sums, (relabelling, class)."""
+    """Of every group the numerators of its sums, (relabelling, sum)."""
     handed = np.concatenate([side[relabelling.pairs(part)] for part in relabelling.parts(_RELABELLINGS)])
-    sums = [np.zeros((relabelling.total, len(each))) for each in members]
-    most = max((int(each.sum(axis=1).max(initial=0)) for each in members), default=0)
+    # Those in float32 and those in float64 are multiplied apart.
+    kinds = [[place for place, each in enumerate(members) if each.dtype == kind] for kind in (np.float32, np.float64)]
+    ends = [np.cumsum([0, *(len(members[place]) for place in places)]) for places in kinds]
+    sums = [np.zeros((relabelling.total, bounds[-1])) for bounds in ends]
+    most = int(max((each.sum(axis=1).max(initial=0) for each in members if each.dtype == np.float32), default=0))
+    finished = in_steps(advance, relabelling.total, relabelling.total * (len(side) * (len(side) - 1) // 2))
     for begin, end, pairs in _pair_blocks(len(side), min(_PAIRS, EXACT // max(most, 1))):
-        combined = np.concatenate([each @ signs(some, begin, end, pairs) for each, some in zip(members, ranks, strict=True)])
+        combined = [[members[place] @ signs(ranks[place], begin, end, pairs) for place in places] for places in kinds]
         for part in _parts(relabelling.total, max(1, CHUNK_ELEMENTS // pairs)):
-            product = signs(handed[part], begin, end, pairs) @ combined.T
-            place = 0
-            for each in sums:
-                each[part] += product[:, place : place + each.shape[1]]
-                place += each.shape[1]
-    return sums
+            of_side = signs(handed[part], begin, end, pairs)
+            for result, of_groups in zip(sums, combined, strict=True):
+                if of_groups:
+                    result[part] += of_side @ np.concatenate(of_groups).T
+            finished(pairs * (part.stop - part.start))
+    found: dict[int, Array] = {}
+    for places, bounds, of_kind in zip(kinds, ends, sums, strict=True):
+        found |= {place: of_kind[:, bounds[index] : bounds[index + 1]] for index, place in enumerate(places)}
+    return [found[place] for place in range(len(members))]
 
 
 def _counted_by_products(side: Ranks, ranks: Ranks) -> Whole:

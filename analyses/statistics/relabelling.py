@@ -22,6 +22,13 @@ EXACT_OCCURRENCES = 8
 _TOLERANCE = 1e-9
 
 
+def relabellings(occurrences: int, permutations: int) -> int:
+    """How many relabellings a test looks at: all, or as many as are to be sampled; 0 where no test is possible."""
+    if occurrences <= UNTESTABLE_OCCURRENCES:
+        return 0
+    return factorial(occurrences) if occurrences <= EXACT_OCCURRENCES else permutations
+
+
 class Relabelling:
     """All T! relabellings of T occurrences, or `permutations` sampled ones where T > 8.
 

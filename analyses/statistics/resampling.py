@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from analyses.arrays import Array
+from analyses.progress import Advance, in_steps
 from analyses.statistics.correlation import kendall_tau, partial_kendall_tau, tau_of
 from analyses.statistics.numerators import (
     CHUNK_ELEMENTS,
@@ -320,6 +321,7 @@ def mantel_with_difference(
     seed: int,
     alternative: Alternative = "less",
     of_difference: Alternative = "two-sided",
+    advance: Advance | None = None,
 ) -> tuple[Mantel, Mantel, MantelDifference]:
     """`mantel` of either side and `mantel_difference` of both, from one set of relabellings and one count of each.
 
@@ -329,13 +331,15 @@ def mantel_with_difference(
         As for `mantel_difference`.
     alternative, of_difference
         Of the two tests of a side, and of that of the difference.
+    advance : function, optional
+        Called with the relabellings finished since its last call.
     """
     upper, lower = np.broadcast_arrays(np.asarray(values_first, dtype=np.float64), np.asarray(values_second, dtype=np.float64))
     (upper, shape), (lower, _) = _matrix(upper), _matrix(lower)
     relabelled = _Relabelled(first, second, distance, permutations, seed)
-    found = [
-        _both_sides(relabelled, upper[part], lower[part], alternative, of_difference) for part in relabelled.row_parts(len(upper), sides=2)
-    ]
+    parts = relabelled.row_parts(len(upper), sides=2)
+    finished = in_steps(advance, relabelled.total, relabelled.total * len(parts))
+    found = [_both_sides(relabelled, upper[part], lower[part], alternative, of_difference, finished) for part in parts]
     upper_p, lower_p, difference, error, p = (np.concatenate(each).reshape(shape) for each in zip(*found, strict=True))
     drawn = relabelled.total, relabelled.exact
     return Mantel(upper_p, *drawn), Mantel(lower_p, *drawn), MantelDifference(difference, error, p, *drawn)
@@ -351,6 +355,7 @@ def relabelled_tau(
     permutations: int = 9999,
     seed: int,
     confidence: float | Sequence[float] = 0.95,
+    advance: Advance | None = None,
 ) -> RelabelledTau:
     """Test and interval of sums of taus, such as the mean over all layers, by relabelling the occurrences in all layers together.
 
@@ -367,6 +372,8 @@ def relabelled_tau(
         As for `mantel`.
     confidence : float, or (K,) sequence of float
         Level of the interval, or several.
+    advance : function, optional
+        Called with the relabellings finished since its last call.
 
     Returns
     -------
@@ -400,7 +407,7 @@ def relabelled_tau(
     half, p = np.full((len(levels), *estimate.shape), np.nan), np.full(estimate.shape, np.nan)
     if relabelled.testable and not untestable.all():
         scaled = [weights * np.where(some, relabelled.scale(rows), 0.0) for weights, some, rows in zip(sums, usable, groups, strict=True)]
-        spread = np.abs(np.concatenate(under_relabelling_of_sums(relabelled.side, groups, scaled, relabelled), axis=1))
+        spread = np.abs(np.concatenate(under_relabelling_of_sums(relabelled.side, groups, scaled, relabelled, advance), axis=1))
         half, p = relabelled.inverted(spread, np.abs(estimate.ravel()), levels)
         half = np.where(untestable, np.nan, half.reshape(len(levels), *estimate.shape))
         p = np.where(untestable, np.nan, p.reshape(estimate.shape))
@@ -418,6 +425,7 @@ def relabelled_partial_tau(
     permutations: int = 9999,
     seed: int,
     confidence: float = 0.95,
+    advance: Advance | None = None,
 ) -> RelabelledTau:
     """The mean of partial taus over many series, with test and interval by relabelling the occurrences in all of them together.
 
@@ -429,8 +437,8 @@ def relabelled_partial_tau(
         The third variable of each pair.
     values : (..., R, N)
         R series of mutual information, such as the layers of both branches; a series without a partial tau is left out.
-    permutations, seed, confidence
-        As for `relabelled_tau`.
+    permutations, seed, confidence, advance
+        As for `relabelled_tau`; there are two sets of relabellings here.
 
     Returns
     -------
@@ -464,7 +472,7 @@ def relabelled_partial_tau(
                 weights.append(np.where(some, 1 / np.sqrt(room) / np.count_nonzero(some), 0.0)[None])
         # The same relabellings on both sides: they come from the same seed.
         one, other = (
-            np.concatenate(under_relabelling_of_sums(by.side, groups, weights, by), axis=1) / np.sqrt(float(by.side.untied[0]))
+            np.concatenate(under_relabelling_of_sums(by.side, groups, weights, by, advance), axis=1) / np.sqrt(float(by.side.untied[0]))
             for by in (by_distance, by_given)
         )
         half, p = by_distance.inverted(np.abs(one - between * other), np.abs(np.nan_to_num(estimate)), confidence)
@@ -510,7 +518,7 @@ def _mantel_p(relabelled: _Relabelled, data: Array, alternative: Alternative) ->
 
 
 def _both_sides(
-    relabelled: _Relabelled, upper: Array, lower: Array, alternative: Alternative, of_difference: Alternative
+    relabelled: _Relabelled, upper: Array, lower: Array, alternative: Alternative, of_difference: Alternative, advance: Advance
 ) -> tuple[Array, Array, Array, Array, Array]:
     """p of both sides; the difference of their taus, its standard deviation under relabelling, and p."""
     both = sort_rows(np.concatenate([upper, lower]))
@@ -520,7 +528,7 @@ def _both_sides(
     if not relabelled.testable:
         nothing = np.full(len(upper), np.nan)
         return nothing, nothing, difference, nothing, nothing
-    counted = under_relabelling(relabelled.side, both, relabelled)
+    counted = under_relabelling(relabelled.side, both, relabelled, advance)
     observed = numerators(relabelled.side, both)
     one, other = slice(None, len(upper)), slice(len(upper), None)
     p = [_share(relabelled, data, counted[:, side], observed[side], alternative) for data, side in ((upper, one), (lower, other))]
