@@ -79,8 +79,10 @@ def kendall_tau(distance: npt.ArrayLike, values: npt.ArrayLike) -> Array:
     x, rows, shape = _rows(distance, values)
     if len(x) < 2:
         return np.full(shape, np.nan)
+    if np.isnan(x).any():
+        return np.full(shape, np.nan)
     tau = tau_of(sort_rows(x[None]), sort_rows(rows))
-    tau[np.isnan(rows).any(axis=-1) | np.isnan(x).any()] = np.nan
+    tau[np.isnan(rows).any(axis=-1)] = np.nan
     return tau.reshape(shape)
 
 
