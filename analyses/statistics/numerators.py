@@ -8,6 +8,7 @@ numbers. For sums over many rows that product is worth it with numba as well, up
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ SAME = 1e-13
 CHUNK_ELEMENTS = 8_000_000
 # Whole numbers up to this one are exact in float32, and so are their sums.
 EXACT = 2**24
+# So few comparisons are made at once: to load the compiled code would take longer, in a process that has no other use for it.
+FEW = 2_000_000
 # Relabellings at once: enough for one call, few enough to share out.
 _RELABELLINGS = 64
 # Pairs of values at once in a product of signs.
@@ -99,7 +102,7 @@ def numerators(side: Rows, rows: Rows) -> Whole:
 
 def relabelled_numerators(side: Rows, rows: Rows, relabelling: npt.NDArray[np.int32]) -> Whole:
     """The same where `relabelling` (R, N) says whose value of `side` each index gets: (R, M)."""
-    compiled = kernels("statistics")
+    compiled = _compiled(side, len(relabelling) * len(rows))
     if compiled is None:
         return _counted_by_products(side.ranks[0][relabelling], rows.ranks)
     result = np.empty((len(relabelling), len(rows)), dtype=np.int64)
@@ -126,9 +129,9 @@ def numerators_without(distance: Array, rows: Rows, kept: npt.NDArray[np.bool_])
 
     Returns
     -------
-    The numerators; the pairs that differ of the distances (K,), and of the rows (K, M). None without numba.
+    The numerators; the pairs that differ of the distances (K,), and of the rows (K, M). None where it is not to be done by compiled code.
     """
-    compiled = kernels("statistics")
+    compiled = _compiled(rows, len(kept) * len(rows))
     if compiled is None:
         return None
     places = [np.full(kept.shape, -1, dtype=np.int32) for _ in _Places._fields]
@@ -146,6 +149,12 @@ def numerators_without(distance: Array, rows: Rows, kept: npt.NDArray[np.bool_])
     _share_out(leave_out, _parts(len(kept), -(-len(kept) // (4 * threads()))))
     left_over = kept.sum(axis=1)
     return result, untied, (left_over * (left_over - 1) // 2)[:, None] - ties
+
+
+def _compiled(rows: Rows, times: int) -> ModuleType | None:
+    """The compiled kernels, where they are there and all pairs of values of a row would be compared often enough."""
+    values = rows.order.shape[1]
+    return kernels("statistics") if times * values * (values - 1) // 2 > FEW else None
 
 
 def _places(side: Rows) -> _Places:
@@ -192,7 +201,7 @@ def under_relabelling_of_sums(
     """
     used = [np.flatnonzero((each != 0).any(axis=0)) for each in weights]
     members, of_members = zip(*(_in_classes(each[:, some]) for each, some in zip(weights, used, strict=True)), strict=True)
-    if _products_are_cheaper(side, sum(map(len, used)), members):
+    if _products_are_cheaper(side, relabelling.total, sum(map(len, used)), members):
         ranks = [rows.ranks[some] for rows, some in zip(groups, used, strict=True)]
         sums = _summed_by_products(side.ranks[0], ranks, members, relabelling, advance)
         return [counted @ each.T for counted, each in zip(sums, of_members, strict=True)]
@@ -229,9 +238,9 @@ def _summed_by_counting(side: Rows, rows: Rows, weights: Array, relabelling: Rel
     return result
 
 
-def _products_are_cheaper(side: Rows, rows: int, members: Sequence[npt.NDArray[np.floating]]) -> bool:
+def _products_are_cheaper(side: Rows, relabellings: int, rows: int, members: Sequence[npt.NDArray[np.floating]]) -> bool:
     """Whether a product of signs for the sums takes less than counting in each row; in processor cycles a relabelling, as measured."""
-    if kernels("statistics") is None:
+    if _compiled(side, relabellings * rows) is None:
         return True
     values = side.order.shape[1]
     # 4 bytes a sum in float32, 8 in float64.
@@ -295,7 +304,7 @@ def _pair_blocks(count: int, most: int) -> Iterator[tuple[int, int, int]]:
 def signs(ranks: Ranks, begin: int, end: int, pairs: int) -> npt.NDArray[np.float32]:
     """Signs of the differences of all pairs of ranks (M, N) whose first index is from `begin` to `end`: (M, pairs)."""
     result = np.empty((len(ranks), pairs), dtype=np.float32)
-    compiled = kernels("statistics")
+    compiled = kernels("statistics") if len(ranks) * pairs > FEW else None
     if compiled is not None:
 
         def block(part: slice) -> None:

@@ -6,13 +6,15 @@ from scipy import stats
 
 from analyses.acceleration import SWITCH, kernels
 from analyses.statistics import kendall_tau, kendall_tau_without, leave_one_out, relabelled_tau
+from analyses.statistics import numerators as counting
 from analyses.statistics.numerators import numerators, sort_rows, under_relabelling, under_relabelling_of_sums
 from analyses.statistics.relabelling import Relabelling
 
 
 @pytest.fixture(params=["numba", "numpy"], autouse=True)
 def path(request, monkeypatch):
-    """Every test runs with the compiled kernels and without."""
+    """Every test runs with the compiled kernels, however little there is to do, and without."""
+    monkeypatch.setattr(counting, "FEW", 0)
     if request.param == "numpy":
         monkeypatch.setenv(SWITCH, "0")
     elif kernels("statistics") is None:
