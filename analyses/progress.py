@@ -19,3 +19,30 @@ class SilentProgress:
     @contextmanager
     def stage(self, key: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda steps: None
+
+
+Advance = Callable[[int], None]
+
+
+def in_steps(advance: Advance | None, steps: int, work: int) -> Advance:
+    """What is to be called with the work done, `work` in all, for `advance` to be called with `steps` in all.
+
+    Examples
+    --------
+    >>> done = []
+    >>> finished = in_steps(done.append, 10, 4)
+    >>> for _ in range(4):
+    ...     finished(1)
+    >>> done
+    [2, 3, 2, 3]
+    """
+    finished = told = 0
+
+    def tell(done: int) -> None:
+        nonlocal finished, told
+        finished += done
+        if advance is not None and (reached := steps * finished // max(work, 1)) > told:
+            advance(reached - told)
+            told = reached
+
+    return tell

@@ -18,7 +18,7 @@ from analyses.models import ModelSettings, capture, tokenize
 from analyses.models.cache import cache_directory
 from analyses.progress import SilentProgress
 from analyses.words import find_occurrences
-from benchmarks import command_line, forward_pass, growth
+from benchmarks import command_line, forward_pass, growth, many_occurrences
 from benchmarks.machine import machine
 from benchmarks.measure import ROOT, run_child
 from benchmarks.peers_environment import installed, peers_python
@@ -26,7 +26,7 @@ from benchmarks.table import END, START, insert, short, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
-SECTIONS = ("estimators", "capture", "command-line", "growth")
+SECTIONS = ("estimators", "capture", "command-line", "occurrences", "growth")
 
 
 def coffee_vectors() -> np.ndarray:
@@ -75,8 +75,13 @@ def _measure(sections: tuple[str, ...], rounds: int) -> None:
             say("estimators")
             rows = run_child(python, "benchmarks.estimators", "--activations", Path(temporary) / "coffee.npy")
         _replace(report, ("estimators", "values"), rows)
+    if "occurrences" in sections:
+        rows_of_occurrences, series = many_occurrences.measure(say)
+        _replace(report, ("many occurrences",), [row.plain() for row in rows_of_occurrences])
+        report["growth"] = [*(entry for entry in report["growth"] if entry["by"] != "pairs"), *series]
     if "growth" in sections:
-        report["growth"] = growth.measure(say)
+        report["growth"] = [*growth.measure(say), *(entry for entry in report["growth"] if entry["by"] == "pairs")]
+    if {"occurrences", "growth"}.intersection(sections):
         RESULTS.mkdir(exist_ok=True)
         growth.draw(report["growth"], RESULTS)
     if "command-line" in sections:
@@ -90,7 +95,7 @@ def _measure(sections: tuple[str, ...], rounds: int) -> None:
 
 
 def _replace(report: dict[str, Any], sections: tuple[str, ...], rows: list[dict[str, Any]]) -> None:
-    order = ("values", "estimators", "capture", "command line")
+    order = ("values", "estimators", "capture", "command line", "many occurrences")
     kept = [row for row in report["rows"] if row["section"] not in sections]
     report["rows"] = sorted([*kept, *rows], key=lambda row: order.index(row["section"]))
 

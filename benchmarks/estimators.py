@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from analyses.acceleration import SWITCH, kernels
 from analyses.memory import keep_free_memory
 from analyses.mutual_information import Estimator, pairwise_mutual_information
-from analyses.mutual_information.acceleration import SWITCH, kernels
 from benchmarks import peers
 from benchmarks.measure import Row, at_most, compared, in_turn
 
@@ -103,7 +103,7 @@ def _rows(vectors: Array, place: int, what: str, rounds: int, peer_pairs: int) -
         "nearest neighbour, numba, one core": ("nearest_neighbour", True, True),
         "nearest neighbour, numpy": ("nearest_neighbour", False, False),
     }
-    if kernels() is None:
+    if kernels("mutual_information") is None:
         ours = {name: variant for name, variant in ours.items() if not variant[1]}
     if not hasattr(os, "sched_setaffinity"):
         ours = {name: variant for name, variant in ours.items() if not variant[2]}
@@ -153,7 +153,7 @@ def _differences(vectors: Array, what: str, count: int) -> list[Row]:
     ]
     for estimator, function, name, goal in checks:
         theirs = np.array([function(x, y) for x, y in chosen])
-        for compiled in [True, False] if kernels() is not None else [False]:
+        for compiled in [True, False] if kernels("mutual_information") is not None else [False]:
             with numba(compiled):
                 ours = pairwise_mutual_information(stacked, [0], [1], (estimator,))[estimator][:, 0]
             away = float(np.abs(ours - theirs)[theirs > 0].max())

@@ -47,9 +47,13 @@ class MutualInformationAgainstDistance:
         "control": "Measuring the control words",
         "repeated_words": "Measuring other repeated words",
         "centred": "Measuring centred vectors",
+        "layers": "Testing the layers",
         "robustness": "Varying the choices",
+        "specifications": "Testing under every choice",
         "calibration": "Calibrating the estimators",
         "simulation": "Simulating error rates",
+        "statements": "Testing the statements",
+        "position": "Testing what position does",
     }
 
     def studies(self) -> Mapping[str, Path]:

@@ -7,7 +7,6 @@ law, and mutual information that does not depend on distance. The value of pair 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import factorial
 
 import numpy as np
 import pandas as pd
@@ -16,15 +15,15 @@ from scipy import stats
 
 from analyses.occurrences.branches import ATTENTION, MLP
 from analyses.occurrences.pairs import Pairs
+from analyses.progress import Advance, in_steps
 from analyses.records import Variable
 from analyses.statistics.correlation import clip_tau, fisher_z, kendall_tau
-from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
+from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES, relabellings
 from analyses.statistics.resampling import (
     jackknife,
     jackknife_mean,
     leave_one_out,
-    mantel,
-    mantel_difference,
+    mantel_with_difference,
 )
 
 # The first two and the Z tests take pairs as independent; the others take occurrences as independent.
@@ -43,8 +42,6 @@ RELABELLINGS = 199
 # Bounds the work, in pairs of pairs looked at: many occurrences are simulated less often, very many not at all.
 MOST_COMPARISONS = 2_200_000_000
 FEWEST_DATA_SETS = 100
-# Data sets at once, in elements of the largest temporary array.
-CHUNK_ELEMENTS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,9 @@ def error_rates(pairs: Pairs, ratio: float, *, simulations: int, alpha: float, s
     values = own[..., pairs.first] + own[..., pairs.second] + generator.normal(size=(simulations, 2, len(pairs)))
     p = _tests_of_means(values, pairs)
     advance(4)
-    p |= _tests_of_taus(values[: _affordable(pairs, simulations)], pairs, seed)
-    advance(4)
+    # Of the tests on tau two are by relabelling, which takes all of their time.
+    relabelled = in_steps(advance, len(TESTS) - 4, _relabellings(pairs))
+    p |= _tests_of_taus(values[: _affordable(pairs, simulations)], pairs, seed, relabelled)
     return ErrorRates(
         {name: float(np.mean(p[name] < alpha)) if len(p[name]) else np.nan for name in TESTS},
         {name: len(p[name]) for name in TESTS},
@@ -167,25 +165,21 @@ def _tests_of_means(values: np.ndarray, pairs: Pairs) -> dict[str, np.ndarray]:
     }
 
 
-def _tests_of_taus(values: np.ndarray, pairs: Pairs, seed: int) -> dict[str, np.ndarray]:
+def _tests_of_taus(values: np.ndarray, pairs: Pairs, seed: int, advance: Advance) -> dict[str, np.ndarray]:
     attention, mlp = values[:, ATTENTION], values[:, MLP]
     tau, _ = clip_tau(kendall_tau(pairs.distance, values), len(pairs))
-    relabelled: dict[str, list[np.ndarray]] = {"mantel": [], "mantel_difference": []}
-    step = max(1, CHUNK_ELEMENTS // max(_relabellings(pairs), _comparisons(pairs)))
-    for start in range(0, len(values), step):
-        one, other = attention[start : start + step], mlp[start : start + step]
-        at = (pairs.first, pairs.second, pairs.distance)
-        relabelled["mantel"].append(mantel(*at, one, permutations=RELABELLINGS, seed=seed).p)
-        relabelled["mantel_difference"].append(mantel_difference(*at, one, other, permutations=RELABELLINGS, seed=seed).p)
+    at = (pairs.first, pairs.second, pairs.distance)
+    of_attention, _, difference = mantel_with_difference(*at, attention, mlp, permutations=RELABELLINGS, seed=seed, advance=advance)
     return {
+        "mantel": of_attention.p,
+        "mantel_difference": difference.p,
         "fisher_z_course": fisher_z(tau[:, ATTENTION], tau[:, MLP], len(pairs), "course")[1],
         "fisher_z_fieller": fisher_z(tau[:, ATTENTION], tau[:, MLP], len(pairs), "fieller")[1],
-        **{name: np.concatenate(blocks) if blocks else np.empty(0) for name, blocks in relabelled.items()},
     }
 
 
 def _relabellings(pairs: Pairs) -> int:
-    return factorial(pairs.occurrences) if pairs.occurrences <= EXACT_OCCURRENCES else RELABELLINGS
+    return relabellings(pairs.occurrences, RELABELLINGS)
 
 
 def _comparisons(pairs: Pairs) -> int:

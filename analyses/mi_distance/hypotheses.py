@@ -32,9 +32,11 @@ from analyses.mi_distance.settings import HypothesisSettings
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.controls import Adjusted
 from analyses.occurrences.pairs import Pairs
+from analyses.progress import Advance
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import jackknife, relabelled_tau
 from analyses.statistics.verdicts import Interval, above_zero, conjunction, number_or_none, verdict_of
+from analyses.threads import share_out
 
 Rule = Literal["positive", "negative", "tau_range", "separated", "level", "constant_shift"]
 
@@ -121,6 +123,7 @@ def measure_with_intervals(
     permutations: int = 9999,
     estimators: bool = False,
     reference: np.ndarray | None = None,
+    advance: Advance | None = None,
 ) -> Measured:
     """Measure; intervals of means by leaving out one occurrence after the other, of taus by relabelling the occurrences.
 
@@ -130,6 +133,7 @@ def measure_with_intervals(
     seed, permutations : of the relabellings, where not all of them are listed
     estimators : also what the statement on the estimators speaks of
     reference : as for `measure_estimators`
+    advance : called with the relabellings finished since its last call
 
     Notes
     -----
@@ -147,12 +151,13 @@ def measure_with_intervals(
         return measure_bands(some, bands) | (measure_estimators(some, reference) if estimators else {})
 
     estimate = of_means(values)
-    ends = _ends_of_means(of_means, estimate, values, pairs, levels, adjusted.replicates)
+    without = means_without(values, pairs)
+    ends = _ends_of_means(of_means, estimate, without, pairs, levels, adjusted.replicates)
     if estimators:
-        without = shift_slopes_without_a_layer(values, reference)
-        ends["shift_slope"][:, 0] += np.minimum(without.min(axis=-1) - estimate["shift_slope"], 0)
-        ends["shift_slope"][:, 1] += np.maximum(without.max(axis=-1) - estimate["shift_slope"], 0)
-    for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, levels, permutations, seed).items():
+        of_others = shift_slopes_without_a_layer(values, reference)
+        ends["shift_slope"][:, 0] += np.minimum(of_others.min(axis=-1) - estimate["shift_slope"], 0)
+        ends["shift_slope"][:, 1] += np.maximum(of_others.max(axis=-1) - estimate["shift_slope"], 0)
+    for name, (centre, half) in _intervals_of_taus(adjusted, pairs, bands, levels, permutations, seed, advance).items():
         largest = 2.0 if name == "tau_difference" else 1.0
         estimate[name] = centre
         ends[name] = np.stack([np.maximum(centre - half, -largest), np.minimum(centre + half, largest)], axis=1)
@@ -160,12 +165,26 @@ def measure_with_intervals(
     agreeing = agreeing_layers(values, adjusted.ranked, pairs.distance, bands, reference)
     error_share = None
     if estimators:
-        shares = shares_of_error(values, pairs)
+        shares = shares_of_error(values, without)
         error_share = np.minimum(shares, shares[references(values, reference)])
     return Measured(estimate, low, high, firm_low, firm_high, agreeing, len(bands.deep), error_share)
 
 
-def shares_of_error(values: np.ndarray, pairs: Pairs) -> np.ndarray:
+def means_without(values: np.ndarray, pairs: Pairs) -> np.ndarray | None:
+    """The means over the pairs of values (..., pair) without each occurrence, (occurrence, ...); None where too few pairs would be left."""
+    if pairs.occurrences <= UNTESTABLE_OCCURRENCES:
+        return None
+    means = np.empty((pairs.occurrences, *values.shape[:-1]))
+
+    def leave_out(occurrence: int) -> None:
+        means[occurrence] = values.take(pairs.without(occurrence), axis=-1).mean(axis=-1)
+
+    for _ in share_out(leave_out, range(pairs.occurrences)):
+        pass
+    return means
+
+
+def shares_of_error(values: np.ndarray, without: np.ndarray | None) -> np.ndarray:
     """How much of the variance of the layer means (branch, layer) is error, (estimator,): near 1 where they hardly differ.
 
     The error is that of a layer's mean about the mean of all, by leaving out one occurrence after the other: what moves all layers
@@ -174,23 +193,24 @@ def shares_of_error(values: np.ndarray, pairs: Pairs) -> np.ndarray:
     Parameters
     ----------
     values : (estimator, branch, layer, pair) in nats
+    without : their `means_without`
     """
-    if pairs.occurrences <= UNTESTABLE_OCCURRENCES:
+    if without is None:
         return np.full(len(values), np.nan)
 
-    def about_their_mean(some: np.ndarray) -> np.ndarray:
-        means = some.mean(axis=-1).reshape(len(some), -1)
-        return means - means.mean(axis=-1, keepdims=True)
+    def about_their_mean(means: np.ndarray) -> np.ndarray:
+        flat = means.reshape(len(values), -1)
+        return flat - flat.mean(axis=-1, keepdims=True)
 
-    means = about_their_mean(values)
-    replicates = np.stack([about_their_mean(values[..., pairs.without(occurrence)]) for occurrence in range(pairs.occurrences)], axis=-1)
+    means = about_their_mean(values.mean(axis=-1))
+    replicates = np.stack([about_their_mean(each) for each in without], axis=-1)
     error = (jackknife(means, replicates).standard_error ** 2).mean(axis=-1)
     variance = means.var(axis=-1)
     return np.divide(error, variance, out=np.full(len(values), np.nan), where=variance > 0)
 
 
 def _intervals_of_taus(
-    adjusted: Adjusted, pairs: Pairs, bands: Bands, levels: Sequence[float], permutations: int, seed: int
+    adjusted: Adjusted, pairs: Pairs, bands: Bands, levels: Sequence[float], permutations: int, seed: int, advance: Advance | None
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Estimate (estimator,) and half widths (level, estimator) of each measure of taus."""
     values = adjusted.ranked
@@ -203,6 +223,7 @@ def _intervals_of_taus(
         permutations=permutations,
         seed=seed,
         confidence=levels,
+        advance=advance,
     )
     control = [measure_taus(replicate, pairs.distance, bands) for replicate in adjusted.ranked_replicates]
     found = {}
@@ -219,20 +240,19 @@ def _intervals_of_taus(
 def _ends_of_means(
     of_means: Callable[[np.ndarray], dict[str, np.ndarray]],
     estimate: Mapping[str, np.ndarray],
-    values: np.ndarray,
+    without: np.ndarray | None,
     pairs: Pairs,
     levels: Sequence[float],
     control_replicates: Sequence[np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Ends (level, low and high, estimator) of each measure's intervals."""
-    # Without two pairs in every replicate there is nothing to resample.
-    testable = pairs.occurrences > UNTESTABLE_OCCURRENCES
-    replicates = [of_means(values[..., pairs.without(occurrence)]) for occurrence in range(pairs.occurrences)] if testable else []
-    control = [of_means(replicate) for replicate in control_replicates] if testable else []
+    """Ends (level, low and high, estimator) of each measure's intervals; `without` as `means_without` gives them."""
+    # The measures ask for the mean over the pairs: that of one pair is its value.
+    replicates = [] if without is None else [of_means(means[..., None]) for means in without]
+    control = [] if without is None else [of_means(replicate) for replicate in control_replicates]
     quantile = scipy.stats.t.ppf(0.5 + np.asarray(levels) / 2, max(pairs.occurrences - 1, 1))
     ends = {}
     for name, centre in estimate.items():
-        error = np.full(len(values), np.nan)
+        error = np.full(len(centre), np.nan)
         if replicates:
             variance = jackknife(centre, np.stack([r[name] for r in replicates], axis=-1)).standard_error ** 2
             if control:

@@ -6,62 +6,76 @@ import numpy as np
 
 from analyses.occurrences.branches import ATTENTION, MLP
 from analyses.occurrences.pairs import Pairs
+from analyses.progress import Advance
 from analyses.records import Variable
 from analyses.statistics.comparison import independent_t_test
-from analyses.statistics.correlation import clip_tau, fisher_z, kendall, kendall_interval, kendall_tau
+from analyses.statistics.correlation import (
+    KendallResult,
+    clip_tau,
+    fisher_z,
+    kendall,
+    kendall_interval,
+    kendall_tau,
+    kendall_tau_without,
+)
 from analyses.statistics.multiplicity import adjust
 from analyses.statistics.power import minimal_detectable_difference
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
 from analyses.statistics.resampling import (
     Jackknife,
+    MantelDifference,
     jackknife,
     jackknife_mean,
-    mantel,
-    mantel_difference,
+    leave_one_out,
+    mantel_with_difference,
 )
 
 BRANCH_LAYER = ("estimator", "branch", "layer")
 LAYER = ("estimator", "layer")
 
 
-def correlation_statistics(values: np.ndarray, pairs: Pairs, *, permutations: int, seed: int) -> dict[str, Variable]:
-    """Kendall's tau of mutual information against token distance, per branch and layer.
+def layer_statistics(
+    values: np.ndarray, pairs: Pairs, *, alpha: float, permutations: int, seed: int, advance: Advance | None = None
+) -> dict[str, Variable]:
+    """Kendall's tau of mutual information against token distance in every branch and layer, and attention against MLP in every layer.
 
     Parameters
     ----------
     values : (estimator, branch, layer, pair), nats
+    alpha : of the difference that would be seen
+    permutations, seed : of the relabellings, where not all are listed
+    advance : called with the relabellings finished since its last call
     """
     correlation = kendall(pairs.distance, values)
+    at = (pairs.first, pairs.second, pairs.distance)
+    *of_branches, difference = mantel_with_difference(
+        *at, values[:, ATTENTION], values[:, MLP], permutations=permutations, seed=seed, advance=advance
+    )
+    mantel_p = np.stack([test.p for test in of_branches], axis=1)
+    return _correlations(correlation, mantel_p, pairs) | _comparisons(values, pairs, correlation.tau, difference, alpha=alpha)
+
+
+def _correlations(correlation: KendallResult, mantel_p: np.ndarray, pairs: Pairs) -> dict[str, Variable]:
     clipped, flagged = clip_tau(correlation.tau, len(pairs))
     low, high = kendall_interval(clipped, len(pairs))
-    test = mantel(pairs.first, pairs.second, pairs.distance, values, permutations=permutations, seed=seed)
     return {
         "kendall_tau": (BRANCH_LAYER, correlation.tau, {"long_name": "Kendall's tau-b of mutual information against token distance"}),
         "kendall_p": (BRANCH_LAYER, correlation.p, {"long_name": "two-sided p of tau, pairs taken as independent (course)"}),
         "kendall_tau_low": (BRANCH_LAYER, low, {"long_name": "lower end of the 95 % interval of tau (Fieller)"}),
         "kendall_tau_high": (BRANCH_LAYER, high, {"long_name": "upper end of the 95 % interval of tau (Fieller)"}),
         "kendall_tau_clipped": (BRANCH_LAYER, flagged, {"long_name": "tau is +1 or -1 and was clipped before its z-transform"}),
-        "mantel_p": (BRANCH_LAYER, test.p, {"long_name": "one-sided permutation p for tau < 0, occurrences relabelled"}),
+        "mantel_p": (BRANCH_LAYER, mantel_p, {"long_name": "one-sided permutation p for tau < 0, occurrences relabelled"}),
     }
 
 
-def comparison_statistics(
-    values: np.ndarray, pairs: Pairs, tau: np.ndarray, *, alpha: float, permutations: int, seed: int
-) -> dict[str, Variable]:
-    """Attention against MLP in every layer: the pairs' mean mutual information, and the taus.
-
-    Parameters
-    ----------
-    values : (estimator, branch, layer, pair), nats
-    tau : (estimator, branch, layer)
-    """
+def _comparisons(values: np.ndarray, pairs: Pairs, tau: np.ndarray, relabelled: MantelDifference, *, alpha: float) -> dict[str, Variable]:
     attention, mlp = values[:, ATTENTION], values[:, MLP]
     test = independent_t_test(attention, mlp)
     clipped, _ = clip_tau(tau, len(pairs))
     course_z, course_p = fisher_z(clipped[:, ATTENTION], clipped[:, MLP], len(pairs), variance="course")
     fieller_z, fieller_p = fisher_z(clipped[:, ATTENTION], clipped[:, MLP], len(pairs), variance="fieller")
     difference = over_occurrences(_difference_of_means, values, pairs)
-    of_taus = over_occurrences(_difference_of_taus, values, pairs)
+    of_taus = _difference_of_taus(values, pairs)
 
     variables: dict[str, Variable] = {
         "t_statistic": (LAYER, test.statistic, {"long_name": "independent t, attention minus MLP (course)"}),
@@ -79,7 +93,6 @@ def comparison_statistics(
     # The plain jackknife's variance carries the pairs' own noise twice over, so its test rejects far too seldom at a handful
     # of occurrences: the interval is the plain one, the p-values come from the tests that keep their level.
     unbiased = jackknife_mean(pairs.first, pairs.second, pairs.occurrences, attention - mlp)
-    relabelled = mantel_difference(pairs.first, pairs.second, pairs.distance, attention, mlp, permutations=permutations, seed=seed)
     for name, result, p, test_name, unit in (
         ("mi_difference", difference, unbiased.p, "jackknife without its bias", "nats"),
         ("tau_difference", of_taus, relabelled.p, "relabelling of the occurrences", "1"),
@@ -125,6 +138,10 @@ def _difference_of_means(values: np.ndarray, _distance: np.ndarray) -> np.ndarra
     return values[:, ATTENTION].mean(axis=-1) - values[:, MLP].mean(axis=-1)
 
 
-def _difference_of_taus(values: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    tau = kendall_tau(distance, values)
-    return tau[:, ATTENTION] - tau[:, MLP]
+def _difference_of_taus(values: np.ndarray, pairs: Pairs) -> Jackknife:
+    tau = kendall_tau(pairs.distance, values)
+    if pairs.occurrences <= UNTESTABLE_OCCURRENCES:
+        without = np.full((*tau.shape, pairs.occurrences), np.nan)
+    else:
+        without = kendall_tau_without(pairs.distance, values, leave_one_out(pairs.first, pairs.second, pairs.occurrences))
+    return jackknife(tau[:, ATTENTION] - tau[:, MLP], without[:, ATTENTION] - without[:, MLP])

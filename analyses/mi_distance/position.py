@@ -17,15 +17,16 @@ from analyses.mi_distance.settings import StudySettings
 from analyses.occurrences.controls import Adjusted, ControlPairs, plain, subtract
 from analyses.occurrences.pairs import Pairs, pairs_of
 from analyses.occurrences.vectors import StudyInput
+from analyses.progress import Advance, Progress
 from analyses.records import Variable
-from analyses.statistics.correlation import kendall_tau, partial_kendall_tau
-from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES
-from analyses.statistics.resampling import jackknife, relabelled_partial_tau, relabelled_tau
+from analyses.statistics.correlation import kendall_tau, kendall_tau_without, partial_kendall_tau
+from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES, relabellings
+from analyses.statistics.resampling import jackknife, leave_one_out, relabelled_partial_tau, relabelled_tau
 
 # Mutual information (estimator, branch, layer, pair) of vectors (branch, layer, vector, dimension): vectors, first, second, stage.
 Estimate = Callable[[np.ndarray, np.ndarray, np.ndarray, str], np.ndarray]
-# Every measure of values at pairs, with intervals.
-Measure = Callable[[Adjusted, Pairs], Measured]
+# Every measure of values at pairs, with intervals; the last is called with the relabellings finished since its last call.
+Measure = Callable[[Adjusted, Pairs, Advance], Measured]
 
 PAIR = ("estimator", "branch", "layer", "pair")
 # The statements on distance: nothing else is about what the pairs left out or the prefix change.
@@ -50,6 +51,7 @@ def position_of(
     control: ControlPairs | None,
     settings: StudySettings,
     *,
+    progress: Progress,
     estimate: Estimate,
     measure: Measure,
 ) -> Position:
@@ -64,11 +66,15 @@ def position_of(
     """
     found = Position()
     studied = {PLAIN: plain(values)} if excess is None else {PLAIN: plain(values), EXCESS: excess}
-    for kind, some in studied.items():
-        _without_first(found, kind, some, vectors.token_position, pairs, settings, measure)
-        _given_position(found, kind, some, vectors.token_position, pairs, settings)
+    every = relabellings(pairs.occurrences, settings.permutations)
+    without_one = relabellings(pairs.occurrences - 1, settings.permutations) if pairs.occurrences > UNTESTABLE_OCCURRENCES else 0
+    # Given the position two taus are relabelled.
+    with progress.stage("position", len(studied) * (without_one + 2 * every)) as advance:
+        for kind, some in studied.items():
+            _without_first(found, kind, some, vectors.token_position, pairs, settings, measure, advance)
+            _given_position(found, kind, some, vectors.token_position, pairs, settings, advance)
     if settings.controls.prefix and vectors.prefix_activation is not None:
-        _behind_prefix(found, studied, vectors, pairs, control, settings, estimate, measure)
+        _behind_prefix(found, studied, vectors, pairs, control, settings, progress, estimate, measure)
     return found
 
 
@@ -83,18 +89,25 @@ def _judge(found: Position, kind: str, look: str, measured: Measured, settings: 
 
 
 def _without_first(
-    found: Position, kind: str, some: Adjusted, position: np.ndarray, pairs: Pairs, settings: StudySettings, measure: Measure
+    found: Position,
+    kind: str,
+    some: Adjusted,
+    position: np.ndarray,
+    pairs: Pairs,
+    settings: StudySettings,
+    measure: Measure,
+    advance: Advance,
 ) -> None:
     # Two pairs at the least are needed for a tau.
     if pairs.occurrences <= UNTESTABLE_OCCURRENCES:
         return
-    kept = [pairs.without(occurrence) for occurrence in range(pairs.occurrences)]
-    tau = [kendall_tau(pairs.distance[each], some.ranked[..., each]) for each in kept]
+    kept = leave_one_out(pairs.first, pairs.second, pairs.occurrences)
+    tau = kendall_tau_without(pairs.distance, some.ranked, kept)
     found.variables |= {
-        f"{kind}kendall_tau_without_first": (BRANCH_LAYER, tau[0], {"long_name": "tau of the pairs without the first occurrence"}),
+        f"{kind}kendall_tau_without_first": (BRANCH_LAYER, tau[..., 0], {"long_name": "tau of the pairs without the first occurrence"}),
         f"{kind}mean_tau_without_occurrence": (
             ("estimator", "occurrence"),
-            np.stack([_mean_over_layers(each) for each in tau], axis=-1),
+            np.stack([_mean_over_layers(each) for each in np.moveaxis(tau, -1, 0)], axis=-1),
             {"long_name": "mean tau over branches and layers of the pairs without each occurrence"},
         ),
     }
@@ -104,7 +117,7 @@ def _without_first(
         some.ranked[..., kept[0]],
         [each[..., kept[0]] for each in some.ranked_replicates],
     )
-    _judge(found, kind, "without_first", measure(first_gone, pairs_of(position[1:])), settings)
+    _judge(found, kind, "without_first", measure(first_gone, pairs_of(position[1:]), advance), settings)
 
 
 def _mean_over_layers(tau: np.ndarray) -> np.ndarray:
@@ -115,7 +128,9 @@ def _mean_over_layers(tau: np.ndarray) -> np.ndarray:
         return np.where(finite.any(axis=-1), np.where(finite, flat, 0).sum(axis=-1) / finite.sum(axis=-1), np.nan)
 
 
-def _given_position(found: Position, kind: str, some: Adjusted, position: np.ndarray, pairs: Pairs, settings: StudySettings) -> None:
+def _given_position(
+    found: Position, kind: str, some: Adjusted, position: np.ndarray, pairs: Pairs, settings: StudySettings, advance: Advance
+) -> None:
     earlier = position[pairs.first]
     mean = relabelled_partial_tau(
         pairs.first,
@@ -125,6 +140,7 @@ def _given_position(found: Position, kind: str, some: Adjusted, position: np.nda
         some.ranked.reshape(len(some.ranked), -1, len(pairs)),
         permutations=settings.permutations,
         seed=settings.seed,
+        advance=advance,
     )
     replicates = [_mean_over_layers(partial_kendall_tau(pairs.distance, earlier, each)) for each in some.ranked_replicates]
     found.variables[f"{kind}partial_kendall_tau"] = (
@@ -155,6 +171,7 @@ def _behind_prefix(
     pairs: Pairs,
     control: ControlPairs | None,
     settings: StudySettings,
+    progress: Progress,
     estimate: Estimate,
     measure: Measure,
 ) -> None:
@@ -181,20 +198,23 @@ def _behind_prefix(
             ),
             "prefix_ranked_excess_mutual_information": (PAIR, excess.ranked, {"long_name": ranked, "units": "nats"}),
         }
-    for kind, some in behind.items():
-        tau = kendall_tau(there.distance, some.ranked)
-        found.variables[f"{kind}prefix_kendall_tau"] = (BRANCH_LAYER, tau, {"long_name": "tau behind the neutral prefix"})
-        if (there.distance == pairs.distance).all():
-            found.variables |= _change(kind, studied[kind], some, pairs, settings)
-        _judge(found, kind, "prefix", measure(some, there), settings)
+    distances_kept = bool((there.distance == pairs.distance).all())
+    every = relabellings(pairs.occurrences, settings.permutations)
+    with progress.stage("position", len(behind) * (1 + distances_kept) * every) as advance:
+        for kind, some in behind.items():
+            tau = kendall_tau(there.distance, some.ranked)
+            found.variables[f"{kind}prefix_kendall_tau"] = (BRANCH_LAYER, tau, {"long_name": "tau behind the neutral prefix"})
+            if distances_kept:
+                found.variables |= _change(kind, studied[kind], some, pairs, settings, advance)
+            _judge(found, kind, "prefix", measure(some, there, advance), settings)
     found.provenance = {
         **vectors.provenance.get("control_prefix", {}),
         "shift": int(vectors.prefix_token_position[0] - vectors.token_position[0]),
-        "distances_kept": bool((there.distance == pairs.distance).all()),
+        "distances_kept": distances_kept,
     }
 
 
-def _change(kind: str, here: Adjusted, behind: Adjusted, pairs: Pairs, settings: StudySettings) -> dict[str, Variable]:
+def _change(kind: str, here: Adjusted, behind: Adjusted, pairs: Pairs, settings: StudySettings, advance: Advance) -> dict[str, Variable]:
     """Mean tau behind the prefix minus mean tau without it; both sides are relabelled together, so that what they share stays shared."""
     both = np.concatenate([some.ranked.reshape(len(some.ranked), -1, len(pairs)) for some in (behind, here)], axis=1)
     series = both.shape[1] // 2
@@ -211,6 +231,7 @@ def _change(kind: str, here: Adjusted, behind: Adjusted, pairs: Pairs, settings:
         np.concatenate(weights, axis=1)[:, None],
         permutations=settings.permutations,
         seed=settings.seed,
+        advance=advance,
     )
     replicates = [
         _mean_over_layers(kendall_tau(pairs.distance, there)) - _mean_over_layers(kendall_tau(pairs.distance, without))

@@ -6,11 +6,19 @@ from analyses.mi_distance.bands import Bands
 from analyses.mi_distance.calibration import CORRELATIONS, REPETITIONS, calibration_variables
 from analyses.mi_distance.error_rates import TESTS, error_rate_variables
 from analyses.mi_distance.settings import StudySettings
-from analyses.mi_distance.specification_curve import Control, Representation, Vectors, specification_variables, steps
+from analyses.mi_distance.specification_curve import (
+    Control,
+    Representation,
+    Vectors,
+    specification_variables,
+    specified_values,
+    steps,
+)
 from analyses.occurrences.pairs import Pairs
 from analyses.occurrences.vectors import StudyInput
 from analyses.progress import Progress
 from analyses.records import Variable
+from analyses.statistics.relabelling import relabellings
 
 
 def robustness_variables(
@@ -19,6 +27,7 @@ def robustness_variables(
     pairs: Pairs,
     bands: Bands,
     control: Control | None,
+    known: np.ndarray | None,
     settings: StudySettings,
     progress: Progress,
     *,
@@ -30,12 +39,15 @@ def robustness_variables(
     ----------
     values : (estimator, branch, layer, pair), nats
     control : the different words, where the study has them
+    known : what was estimated already under all choices of bins and neighbours, as `specification_curve.Vectors` has it
     """
     if not settings.robustness.enabled:
         return {}
-    varied = Vectors(represented(vectors, settings.representative_token), control)
+    varied = Vectors(represented(vectors, settings.representative_token), control, known)
     with progress.stage("robustness", steps(settings, varied, pairs)) as advance:
-        variables = specification_variables(varied, pairs, bands, settings, confidence=confidence, advance=advance)
+        specified = specified_values(varied, pairs, settings, advance)
+    with progress.stage("specifications", len(specified) * relabellings(pairs.occurrences, settings.permutations)) as advance:
+        variables = specification_variables(specified, pairs, bands, settings, confidence=confidence, advance=advance)
     with progress.stage("calibration", len(CORRELATIONS) * REPETITIONS) as advance:
         variables |= calibration_variables(vectors.activation.shape[-1], settings, advance)
     with progress.stage("simulation", len(TESTS)) as advance:

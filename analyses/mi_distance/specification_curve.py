@@ -5,6 +5,7 @@ Specification curve: Simonsohn, Simmons & Nelson (2020), Nature Human Behaviour 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -69,11 +70,13 @@ class Control:
 class Vectors:
     """What is measured: the occurrences by each representation (branch, layer, occurrence, dimension), the study's own first.
 
-    `control` is there where the study has control words.
+    `control` is there where the study has control words. `known` is what `under_choices` has given already of the first representation
+    with the study's own trimming.
     """
 
     activations: Mapping[Representation, np.ndarray]
     control: Control | None = None
+    known: np.ndarray | None = None
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -115,20 +118,56 @@ def specifications(
     return found
 
 
+def under_choices(
+    activation: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    settings: StudySettings,
+    trim: float | None,
+    advance: Callable[[int], None],
+) -> np.ndarray:
+    """Mutual information of pairs by `specifications` of one representation and trimming, in their order.
+
+    Returns
+    -------
+    (specification, branch, layer, pair) in nats
+    """
+    choices = _choices(settings)
+    found = pairwise_under_choices(
+        activation.astype(np.float64), first, second, bins=choices.bins, neighbours=choices.neighbours, trim=trim, advance=advance
+    )
+    values = [found[estimator, bins] for estimator in HISTOGRAMS for bins in choices.bins]
+    values += [found[NEAREST, k] for k in choices.neighbours]
+    stacked = np.stack([*values, found[COPULA, None]])
+    # The copula's estimate of two vectors in the very same order has no upper end: no mean can be taken over it.
+    return np.where(np.isinf(stacked), np.nan, stacked)
+
+
+def own_estimates(values: np.ndarray, settings: StudySettings) -> np.ndarray:
+    """The study's own estimators, in the order of `names.ESTIMATORS`, among `under_choices` with its own trimming."""
+    representation = ("", "")
+    listed = [one for one in specifications(settings, [representation]) if one.trim == settings.estimation.trim]
+    own = [next(place for place, one in enumerate(listed) if _is_own(one, name, settings, representation)) for name in ESTIMATORS]
+    return values[own]
+
+
 def _measured(
-    activation: np.ndarray, first: np.ndarray, second: np.ndarray, settings: StudySettings, advance: Callable[[int], None]
+    activation: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    settings: StudySettings,
+    advance: Callable[[int], None],
+    known: np.ndarray | None = None,
 ) -> np.ndarray:
     """Mutual information of pairs by `specifications` of one representation, in their order: (specification, branch, layer, pair)."""
-    choices, vectors = _choices(settings), activation.astype(np.float64)
-    values: list[np.ndarray] = []
-    for trim in choices.trim:
-        found = pairwise_under_choices(vectors, first, second, bins=choices.bins, neighbours=choices.neighbours, trim=trim, advance=advance)
-        values += [found[estimator, bins] for estimator in HISTOGRAMS for bins in choices.bins]
-        values += [found[NEAREST, k] for k in choices.neighbours]
-        values.append(found[COPULA, None])
-    # The copula's estimate of two vectors in the very same order has no upper end: no mean can be taken over it.
-    stacked = np.stack(values)
-    return np.where(np.isinf(stacked), np.nan, stacked)
+    return np.concatenate(
+        [
+            known
+            if known is not None and trim == settings.estimation.trim
+            else under_choices(activation, first, second, settings, trim, advance)
+            for trim in _choices(settings).trim
+        ]
+    )
 
 
 def specified_values(
@@ -146,10 +185,11 @@ def specified_values(
     """
     represented = tuple(vectors.activations)
 
-    def of_pairs(activations: Iterable[np.ndarray]) -> np.ndarray:
-        return np.concatenate([_measured(each, pairs.first, pairs.second, settings, advance) for each in activations])
+    def of_pairs(activations: Iterable[np.ndarray], known: np.ndarray | None = None) -> np.ndarray:
+        of_each = zip_longest(activations, [known])
+        return np.concatenate([_measured(each, pairs.first, pairs.second, settings, advance, one) for each, one in of_each])
 
-    values = of_pairs(vectors.activations.values())
+    values = of_pairs(vectors.activations.values(), vectors.known)
     adjusted = {"none": plain(values)}
     if vectors.control is not None:
         control = vectors.control
@@ -203,7 +243,8 @@ def steps(settings: StudySettings, vectors: Vectors, pairs: Pairs) -> int:
         fewer, _ = thinned(vectors.control.pairs, settings.robustness.pairs_per_distance)
         measured = 2 * measured + len(fewer.first) * len(vectors.control.activations)
     branches, layers = activations[0].shape[:2]
-    return len(_choices(settings).trim) * branches * layers * measured
+    known = 0 if vectors.known is None else len(pairs)
+    return branches * layers * (len(_choices(settings).trim) * measured - known)
 
 
 def references(listed: list[Specification], neighbours: int) -> np.ndarray:
@@ -221,7 +262,7 @@ def speaks_to(specification: Specification, statement: Statement) -> bool:
 
 
 def specification_variables(
-    vectors: Vectors,
+    specified: Mapping[str, tuple[list[Specification], Adjusted]],
     pairs: Pairs,
     bands: Bands,
     settings: StudySettings,
@@ -229,11 +270,17 @@ def specification_variables(
     confidence: float,
     advance: Callable[[int], None],
 ) -> dict[str, Variable]:
-    """Every statement's estimate, interval and verdict under every specification, as variables of the bundle."""
+    """Every statement's estimate, interval and verdict under every specification, as variables of the bundle.
+
+    Parameters
+    ----------
+    specified : what `specified_values` gives
+    advance : called with the relabellings finished since its last call, once all for each control
+    """
     listed: list[Specification] = []
     columns: list[list[dict[str, Any] | None]] = []
     changes = []
-    for control, (some, adjusted) in specified_values(vectors, pairs, settings, advance).items():
+    for control, (some, adjusted) in specified.items():
         measured = measure_with_intervals(
             adjusted,
             pairs,
@@ -243,6 +290,7 @@ def specification_variables(
             permutations=settings.permutations,
             estimators=control == "none",
             reference=references(some, settings.estimation.neighbours),
+            advance=advance,
         )
         for column, specification in enumerate(some):
             judged = [

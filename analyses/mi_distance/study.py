@@ -13,8 +13,7 @@ from analyses.mi_distance.hypotheses import Measured, judge, measure_with_interv
 from analyses.mi_distance.layer_statistics import (
     BRANCH_LAYER,
     branch_intervals,
-    comparison_statistics,
-    correlation_statistics,
+    layer_statistics,
     over_occurrences,
 )
 from analyses.mi_distance.linear_share import linear_variables
@@ -23,7 +22,7 @@ from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.position import position_of
 from analyses.mi_distance.robustness import control_vectors, robustness_variables
 from analyses.mi_distance.settings import StudySettings
-from analyses.mi_distance.specification_curve import Control
+from analyses.mi_distance.specification_curve import Control, own_estimates, under_choices
 from analyses.mutual_information import pairwise_mutual_information, share_of_ties
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.capture import read_input, untrained_seeds
@@ -40,10 +39,11 @@ from analyses.occurrences.controls import (
 from analyses.occurrences.layer_numbers import LayerNumbers
 from analyses.occurrences.pairs import Pairs, pairs_of
 from analyses.occurrences.vectors import StudyInput
-from analyses.progress import Progress
+from analyses.progress import Advance, Progress
 from analyses.protocol import Results
 from analyses.records import Variable, portable_settings, versions
 from analyses.statistics.correlation import kendall_tau
+from analyses.statistics.relabelling import relabellings
 from analyses.statistics.resampling import Jackknife, jackknife
 from analyses.statistics.verdicts import number_or_none
 
@@ -89,7 +89,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     detail_layer = numbers.detail(settings.detail_layer)
     pairs = pairs_of(vectors.token_position)
     bands = bands_of(numbers, settings.hypotheses)
-    values = _all_estimators(vectors.activation, pairs.first, pairs.second, settings, progress, "mutual_information")
+    known, values = _estimates(vectors.activation, pairs, settings, progress)
     different_word = _different_word(vectors, pairs, values, settings, progress)
     repeated_words = _repeated_words(vectors, pairs, values, bands, different_word, settings, progress)
     centred = _centred(vectors, pairs, settings, progress)
@@ -98,17 +98,18 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     variables = _pair_variables(pairs, values)
     ties = share_of_ties(vectors.activation).mean(axis=-1)
     variables["share_of_ties"] = (("branch", "layer"), ties, {"long_name": "values that another dimension of the same vector equals"})
-    variables |= correlation_statistics(values, pairs, permutations=settings.permutations, seed=settings.seed)
-    variables |= comparison_statistics(
-        values, pairs, variables["kendall_tau"][1], alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed
-    )
+    every = relabellings(pairs.occurrences, settings.permutations)
+    with progress.stage("layers", every) as advance:
+        variables |= layer_statistics(
+            values, pairs, alpha=settings.alpha, permutations=settings.permutations, seed=settings.seed, advance=advance
+        )
     variables |= different_word.variables | repeated_words.variables | centred.variables | untrained.variables
     variables |= linear_variables(vectors.activation, values, pairs, bands, settings)
     variables |= robustness_variables(
-        vectors, values, pairs, bands, _for_robustness(vectors, different_word), settings, progress, confidence=CONFIDENCE
+        vectors, values, pairs, bands, _for_robustness(vectors, different_word), known, settings, progress, confidence=CONFIDENCE
     )
 
-    def measured(adjusted: Adjusted, at: Pairs = pairs, *, estimators: bool = False) -> Measured:
+    def measured(adjusted: Adjusted, at: Pairs, advance: Advance, *, estimators: bool = False) -> Measured:
         return measure_with_intervals(
             adjusted,
             at,
@@ -117,13 +118,16 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
             seed=settings.seed,
             permutations=settings.permutations,
             estimators=estimators,
+            advance=advance,
         )
 
-    of_plain = measured(plain(values), estimators=True)
-    verdicts = judge(of_plain, "none", settings.hypotheses)
-    for name, control in (("different_word", different_word), ("repeated_words", repeated_words), ("centred", centred)):
-        if control.adjusted is not None:
-            verdicts += judge(measured(control.adjusted), name, settings.hypotheses)
+    controls = {"different_word": different_word, "repeated_words": repeated_words, "centred": centred}
+    adjusted = {name: control.adjusted for name, control in controls.items() if control.adjusted is not None}
+    with progress.stage("statements", (1 + len(adjusted)) * every) as advance:
+        of_plain = measured(plain(values), pairs, advance, estimators=True)
+        verdicts = judge(of_plain, "none", settings.hypotheses)
+        for name, of_control in adjusted.items():
+            verdicts += judge(measured(of_control, pairs, advance), name, settings.hypotheses)
     position = position_of(
         vectors,
         pairs,
@@ -131,6 +135,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
         different_word.adjusted,
         different_word.pairs,
         settings,
+        progress=progress,
         estimate=lambda activation, first, second, stage: _all_estimators(activation, first, second, settings, progress, stage),
         measure=measured,
     )
@@ -165,6 +170,20 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     }
     # Vectors that are read again must not pass for those of another word.
     return Results(dataset, vectors.to_dataset().assign_attrs(word=settings.word), study)
+
+
+def _estimates(activation: np.ndarray, pairs: Pairs, settings: StudySettings, progress: Progress) -> tuple[np.ndarray | None, np.ndarray]:
+    """The study's own mutual information (estimator, branch, layer, pair), and before it what the specification curve needs of it.
+
+    The curve varies bins and neighbours, and what all of its choices share is the most of the work: it is done once for both.
+    """
+    stage = "mutual_information"
+    if not settings.robustness.enabled:
+        return None, _all_estimators(activation, pairs.first, pairs.second, settings, progress, stage)
+    branches, layers = activation.shape[:2]
+    with progress.stage(stage, branches * layers * len(pairs)) as advance:
+        known = under_choices(activation, pairs.first, pairs.second, settings, settings.estimation.trim, advance)
+    return known, own_estimates(known, settings)
 
 
 def _all_estimators(

@@ -12,8 +12,8 @@ from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
 from analyses.mutual_information.histogram import histograms
 from analyses.mutual_information.nearest_neighbour import nearest_neighbour
-from analyses.mutual_information.threads import share_out, threads
 from analyses.mutual_information.trimming import Indices, Vectors, prepare
+from analyses.threads import share_out, threads
 
 Estimator = Literal["histogram", "expected", "corrected", "nearest_neighbour", "gaussian_copula"]
 ESTIMATORS: tuple[Estimator, ...] = get_args(Estimator)

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from analyses.acceleration import kernels
 from analyses.arrays import Array
-from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.histogram import Histograms
 
 
@@ -18,7 +18,7 @@ def expected(counts: Histograms) -> Array:
     most = int(counts.total.max(initial=0))
     log_factorial = special.gammaln(np.arange(most + 1) + 1.0)
     log = np.log(np.maximum(np.arange(most + 1), 1))
-    compiled = kernels()
+    compiled = kernels("mutual_information")
     result = np.empty(len(counts.total))
     if compiled is not None:
         compiled.expected_sums(counts.rows, counts.columns, counts.total, log_factorial, log, result)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from analyses.acceleration import kernels
 from analyses.arrays import Array
-from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.trimming import Indices, Mask, Vectors, masked_range, range_without
 
 Counts = npt.NDArray[np.int64]
@@ -47,7 +47,7 @@ def histograms(vectors: Vectors, first: Indices, second: Indices, bins: Bins) ->
     bins : equal-width bins for each vector, or "fd" for Freedman & Diaconis (1981) per vector of a pair, at most 128.
     """
     entropy = _entropy_table(vectors.values.shape[1])
-    compiled = kernels()
+    compiled = kernels("mutual_information")
     if compiled is None or not isinstance(bins, int):
         return _from_cells(_count_joint(vectors, first, second, bins), entropy)
     if bins not in vectors.codes:

@@ -357,6 +357,43 @@ def _among_three(smallest, second, third, distance):  # type: ignore[no-untyped-
 
 
 @numba.njit(cache=True, nogil=True)
+def _five_nearest(x, y, point):  # type: ignore[no-untyped-def]
+    """The five smallest distances, as `_three_nearest` finds three."""
+    here_x, here_y = x[point], y[point]
+    smallest = second = third = fourth = fifth = np.inf
+    left, right = point, point + 1
+    while True:
+        to_left, to_right = here_x - x[left - 1] < fifth, x[right] - here_x < fifth
+        if to_left:
+            left -= BLOCK
+            for other in range(left, left + BLOCK):
+                distance = _distance(here_x, here_y, x[other], y[other])
+                smallest, second, third, fourth, fifth = _among_five(smallest, second, third, fourth, fifth, distance)
+        if to_right:
+            for other in range(right, right + BLOCK):
+                distance = _distance(here_x, here_y, x[other], y[other])
+                smallest, second, third, fourth, fifth = _among_five(smallest, second, third, fourth, fifth, distance)
+            right += BLOCK
+        if not (to_left or to_right):
+            return smallest, second, third, fourth, fifth
+
+
+@numba.njit(cache=True, nogil=True)
+def _among_five(smallest, second, third, fourth, fifth, distance):  # type: ignore[no-untyped-def]
+    """The five smallest of six; the first five are ascending."""
+    least, next_to_it, middle = _among_three(smallest, second, third, distance)
+    above_third = third if third > distance else distance
+    above_fourth = fourth if fourth > distance else distance
+    return (
+        least,
+        next_to_it,
+        middle,
+        fourth if fourth < above_third else above_third,
+        fifth if fifth < above_fourth else above_fourth,
+    )
+
+
+@numba.njit(cache=True, nogil=True)
 def _nearest(x, y, point, nearest):  # type: ignore[no-untyped-def]
     """The smallest distances from one point to the others, as many as `nearest` has places, ascending."""
     nearest[:] = np.inf
@@ -429,7 +466,9 @@ def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, 
     result : (K, P), written to.
     """
     dimensions = values.shape[1]
-    most = max(neighbours.max(), 3)
+    most = neighbours.max()
+    # Three and five are sought without a branch for each distance.
+    most = 3 if most < 3 else 5 if most == 4 else most
     # A block of room at either end: what is read in blocks never ends within one.
     x, y_ascending, y = np.empty(dimensions + 2 * BLOCK), np.empty(dimensions + 2 * BLOCK), np.zeros(dimensions + 2 * BLOCK)
     y_place_of, y_place = np.empty(dimensions, np.int64), np.empty(dimensions + 2 * BLOCK, np.int64)
@@ -460,6 +499,8 @@ def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, 
         for point in range(BLOCK, BLOCK + count):
             if most == 3:
                 nearest[0], nearest[1], nearest[2] = _three_nearest(x, y, point)
+            elif most == 5:
+                nearest[0], nearest[1], nearest[2], nearest[3], nearest[4] = _five_nearest(x, y, point)
             else:
                 _nearest(x, y, point, nearest)
             for choice in range(neighbours.size):

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import spatial, special
 
+from analyses.acceleration import kernels
 from analyses.arrays import Array
-from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.trimming import Indices, Vectors
 
 
@@ -23,7 +23,7 @@ def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbo
     """
     digamma = special.digamma(np.arange(vectors.values.shape[1] + 1, dtype=np.float64))
     result = np.empty((len(neighbours), len(first)))
-    compiled = kernels()
+    compiled = kernels("mutual_information")
     if compiled is not None:
         known = vectors.values, vectors.untied, vectors.inlier, vectors.order
         compiled.nearest_neighbour(*known, first, second, np.asarray(neighbours, dtype=np.int64), digamma, result)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from analyses.acceleration import kernels
 from analyses.arrays import Array
-from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.ties import break_ties
 
 Mask = npt.NDArray[np.bool_]
@@ -79,7 +79,7 @@ def prepare(vectors: npt.ArrayLike, trim: float | None) -> Vectors:
     trim : None keeps every dimension. A constant vector has no outliers.
     """
     values = _in_range(np.ascontiguousarray(vectors, dtype=np.float64))
-    compiled = kernels()
+    compiled = kernels("mutual_information")
     if compiled is not None:
         return _prepare_compiled(compiled, values, trim)
     low, high = values.min(axis=-1, initial=np.inf), values.max(axis=-1, initial=-np.inf)

@@ -62,7 +62,8 @@ def agreement(
     relabelling = Relabelling(pairs.first, pairs.second, relabellings, seed)
     if relabelling.testable:
         row = np.arange(len(pairs))
-        spread = np.concatenate([np.abs(products[..., row, given].sum(axis=-1)) for given in relabelling.pairs(_BLOCK)], axis=-1)
+        blocks = [np.abs(products[..., row, relabelling.pairs(part)].sum(axis=-1)) for part in relabelling.parts(_BLOCK)]
+        spread = np.concatenate(blocks, axis=-1)
         half, found = relabelling.inverted(np.moveaxis(spread, -1, 0), np.abs(mean), confidence)
         p = np.where(count > 0, found, np.nan)
         low, high = np.maximum(mean - half, -1.0), np.minimum(mean + half, 1.0)

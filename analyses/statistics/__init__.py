@@ -9,6 +9,7 @@ from analyses.statistics.correlation import (
     kendall,
     kendall_interval,
     kendall_tau,
+    kendall_tau_without,
     partial_kendall_tau,
     spearman,
 )
@@ -25,6 +26,7 @@ from analyses.statistics.resampling import (
     leave_two_out,
     mantel,
     mantel_difference,
+    mantel_with_difference,
     relabelled_partial_tau,
     relabelled_tau,
 )
@@ -46,10 +48,12 @@ __all__ = [
     "kendall",
     "kendall_interval",
     "kendall_tau",
+    "kendall_tau_without",
     "leave_one_out",
     "leave_two_out",
     "mantel",
     "mantel_difference",
+    "mantel_with_difference",
     "minimal_detectable_difference",
     "partial_kendall_tau",
     "relabelled_partial_tau",

@@ -8,14 +8,10 @@ import numpy.typing as npt
 from scipy import stats
 
 from analyses.arrays import Array
+from analyses.statistics.numerators import Rows, Whole, dense_ranks, numerators, numerators_without, sort_rows
 
 # Variance of atanh(tau) times (N - 4): Fieller, Hartley & Pearson (1957), Biometrika 44, 470-481.
 FIELLER = 0.437
-
-# Largest difference of two values, as a share of the largest in their row, that may be rounding.
-SAME = 1e-13
-# Elements of the largest temporary array of pair-of-pairs signs (float32: 128 MB).
-CHUNK_ELEMENTS = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ def kendall(distance: npt.ArrayLike, values: npt.ArrayLike) -> KendallResult:
 
 
 def kendall_tau(distance: npt.ArrayLike, values: npt.ArrayLike) -> Array:
-    """Kendall's tau-b of many rows at once, without p-values: the signs of all pairs of pairs in one matrix product.
+    """Kendall's tau-b of many rows at once, without p-values.
 
     Parameters
     ----------
@@ -83,19 +79,48 @@ def kendall_tau(distance: npt.ArrayLike, values: npt.ArrayLike) -> Array:
     x, rows, shape = _rows(distance, values)
     if len(x) < 2:
         return np.full(shape, np.nan)
-    first, second = np.triu_indices(len(x), 1)
-    sign = pair_signs(dense_ranks(x), first, second)
-    total, tied_x = len(first), len(first) - np.count_nonzero(sign)
-    tau = np.full(len(rows), np.nan)
-    step = max(1, CHUNK_ELEMENTS // total)
-    for start in range(0, len(rows), step):
-        block = pair_signs(dense_ranks(rows[start : start + step]), first, second)
-        untied = np.count_nonzero(block, axis=-1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = (block @ sign).astype(np.float64) / np.sqrt(float(total - tied_x)) / np.sqrt(untied.astype(np.float64))
-        tau[start : start + step] = np.clip(ratio, -1.0, 1.0)
+    if np.isnan(x).any():
+        return np.full(shape, np.nan)
+    tau = tau_of(sort_rows(x[None]), sort_rows(rows))
     tau[np.isnan(rows).any(axis=-1)] = np.nan
     return tau.reshape(shape)
+
+
+def kendall_tau_without(distance: npt.ArrayLike, values: npt.ArrayLike, kept: npt.NDArray[np.bool_]) -> Array:
+    """`kendall_tau` several times with some of the values left out, such as the pairs of one occurrence after the other.
+
+    Parameters
+    ----------
+    distance : (N,) array_like
+    values : (..., N) array_like
+    kept : (K, N) bool
+        What stays each time.
+
+    Returns
+    -------
+    (..., K) float64
+        As `kendall_tau`, of ``distance[kept[k]]`` and ``values[..., kept[k]]``.
+    """
+    x, rows, shape = _rows(distance, values)
+    finite = not (np.isnan(x).any() or np.isnan(rows).any())
+    counted = numerators_without(x, sort_rows(rows), kept) if finite and len(x) >= 2 else None
+    if counted is None:
+        tau = np.stack([kendall_tau(x[stay], rows[:, stay]) for stay in kept], axis=-1)
+    else:
+        numerator, untied_distances, untied = counted
+        tau = _ratio(numerator, untied_distances[:, None], untied).T
+    return tau.reshape(*shape, len(kept))
+
+
+def tau_of(side: Rows, rows: Rows) -> Array:
+    """tau-b (M,) of rows that were sorted, against the only row of `side`; without meaning where either holds a NaN."""
+    return _ratio(numerators(side, rows), side.untied, rows.untied)
+
+
+def _ratio(numerator: Whole, untied_distances: Whole, untied: Whole) -> Array:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = numerator.astype(np.float64) / np.sqrt(untied_distances.astype(np.float64)) / np.sqrt(untied.astype(np.float64))
+    return np.asarray(np.clip(ratio, -1.0, 1.0))
 
 
 def partial_kendall_tau(distance: npt.ArrayLike, given: npt.ArrayLike, values: npt.ArrayLike) -> Array:
@@ -122,32 +147,6 @@ def partial_kendall_tau(distance: npt.ArrayLike, given: npt.ArrayLike, values: n
     with np.errstate(invalid="ignore", divide="ignore"):
         partial = (of_distance - between * of_given) / np.sqrt(room)
     return np.where(room > 1e-12, np.clip(partial, -1.0, 1.0), np.nan)
-
-
-def dense_ranks(values: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Ranks 1, 2, ... along the last axis, equal for ties: the order of the values in half the memory. A NaN makes its row NaN.
-
-    Values are tied that differ by rounding only, by `SAME` of the largest in their row or less: two pairs of vectors with the same
-    counts in other cells have the same mutual information, but its terms are added in another order.
-    """
-    rows = np.asarray(values, dtype=np.float64)
-    order = np.argsort(rows, axis=-1, kind="stable")
-    ascending = np.take_along_axis(rows, order, axis=-1)
-    largest = np.abs(ascending).max(axis=-1, keepdims=True, initial=0.0, where=np.isfinite(ascending))
-    with np.errstate(invalid="ignore", over="ignore"):
-        step = np.diff(ascending, axis=-1, prepend=ascending[..., :1]) > SAME * largest
-    ranks = np.empty(rows.shape, dtype=np.float32)
-    np.put_along_axis(ranks, order, 1 + np.cumsum(step, axis=-1, dtype=np.int64).astype(np.float32), axis=-1)
-    ranks[np.isnan(rows).any(axis=-1)] = np.nan
-    return ranks
-
-
-def pair_signs(ranks: npt.NDArray[np.float32], first: npt.NDArray[np.intp], second: npt.NDArray[np.intp]) -> npt.NDArray[np.floating]:
-    """Signs of ranks[..., first] - ranks[..., second], in the narrowest float type whose dot products stay exact integers."""
-    signs = ranks.take(first, axis=-1)
-    signs -= ranks.take(second, axis=-1)
-    np.sign(signs, out=signs)
-    return signs if len(first) < 2**24 else signs.astype(np.float64)
 
 
 def kendall_interval(tau: npt.ArrayLike, pairs: int, confidence: float = 0.95) -> tuple[Array, Array]:

@@ -3,8 +3,7 @@
 Mantel (1967), Cancer Research 27, 209-220: the values of a pair stay together and are given to another pair of occurrences.
 """
 
-from collections.abc import Iterator
-from itertools import islice
+from functools import lru_cache
 from itertools import permutations as all_orders
 from math import factorial
 
@@ -21,6 +20,13 @@ UNTESTABLE_OCCURRENCES = 3
 EXACT_OCCURRENCES = 8
 # Sums over the same numbers in another order differ in their last digits where they are equal.
 _TOLERANCE = 1e-9
+
+
+def relabellings(occurrences: int, permutations: int) -> int:
+    """How many relabellings a test looks at: all, or as many as are to be sampled; 0 where no test is possible."""
+    if occurrences <= UNTESTABLE_OCCURRENCES:
+        return 0
+    return factorial(occurrences) if occurrences <= EXACT_OCCURRENCES else permutations
 
 
 class Relabelling:
@@ -50,12 +56,14 @@ class Relabelling:
         self.total = factorial(self._occurrences) if self.exact else permutations
         self.testable = self._occurrences > UNTESTABLE_OCCURRENCES
 
-    def pairs(self, at_once: int) -> Iterator[Indices]:
-        """Blocks (at_once or fewer relabellings, N): which of the N pairs each of them becomes."""
-        orders = all_orders(range(self._occurrences)) if self.exact else self._sampled()
-        while block := list(islice(orders, at_once)):
-            order = np.array(block, dtype=np.intp)
-            yield self._lookup[order[:, self._first], order[:, self._second]]
+    def parts(self, size: int) -> list[slice]:
+        """All relabellings, at most so many at once."""
+        return [slice(start, min(start + size, self.total)) for start in range(0, self.total, size)]
+
+    def pairs(self, part: slice) -> npt.NDArray[np.int32]:
+        """Of some of the relabellings which of the N pairs each pair becomes, (relabelling, N)."""
+        order = (_all_orders(self._occurrences) if self.exact else _sampled(self._occurrences, self.total, self._seed))[part]
+        return self._lookup[order[:, self._first], order[:, self._second]]
 
     def share(self, count: npt.NDArray[np.int64]) -> Array:
         """p-value from how many relabellings were as extreme."""
@@ -82,15 +90,27 @@ class Relabelling:
         place = np.floor(np.maximum(rejected, 0) + _TOLERANCE).astype(np.intp)
         return np.sort(spread, axis=0)[::-1][place] + _TOLERANCE, p
 
-    def _sampled(self) -> Iterator[Indices]:
-        generator = np.random.default_rng(self._seed)
-        for _ in range(self.total):
-            yield generator.permutation(self._occurrences)
+
+# Every test of a study asks for the same orders: the last ones are kept.
 
 
-def _pair_lookup(first: Indices, second: Indices, occurrences: int) -> Indices:
+@lru_cache(maxsize=2)
+def _all_orders(occurrences: int) -> npt.NDArray[np.int16]:
+    return np.array(list(all_orders(range(occurrences))), dtype=np.int16)
+
+
+@lru_cache(maxsize=2)
+def _sampled(occurrences: int, total: int, seed: int) -> npt.NDArray[np.int16]:
+    generator = np.random.default_rng(seed)
+    orders = np.empty((total, occurrences), dtype=np.int16)
+    for order in orders:
+        order[:] = generator.permutation(occurrences)
+    return orders
+
+
+def _pair_lookup(first: Indices, second: Indices, occurrences: int) -> npt.NDArray[np.int32]:
     """(T, T) index of the pair that two occurrences make, in either order."""
-    lookup = np.full((occurrences, occurrences), -1, dtype=np.intp)
+    lookup = np.full((occurrences, occurrences), -1, dtype=np.int32)
     lookup[first, second] = lookup[second, first] = np.arange(len(first))
     if len(first) != occurrences * (occurrences - 1) // 2 or (lookup[~np.eye(occurrences, dtype=bool)] < 0).any():
         raise ValueError("relabelling needs every pair of occurrences exactly once")

@@ -1,6 +1,6 @@
 """Inference that respects shared occurrences: pairs (i, j) and (i, k) both use occurrence i, so occurrences are resampled, not pairs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +9,17 @@ import numpy.typing as npt
 from scipy import stats
 
 from analyses.arrays import Array
-from analyses.statistics.correlation import CHUNK_ELEMENTS, dense_ranks, kendall_tau, pair_signs, partial_kendall_tau
+from analyses.progress import Advance, in_steps
+from analyses.statistics.correlation import kendall_tau, partial_kendall_tau, tau_of
+from analyses.statistics.numerators import (
+    CHUNK_ELEMENTS,
+    Rows,
+    Whole,
+    numerators,
+    sort_rows,
+    under_relabelling,
+    under_relabelling_of_sums,
+)
 from analyses.statistics.relabelling import UNTESTABLE_OCCURRENCES, Relabelling
 
 Indices = npt.NDArray[np.intp]
@@ -252,19 +262,10 @@ def mantel(
     >>> print(f"p = {found.p:.4f}, all {found.permutations} relabellings: {found.exact}")
     p = 0.0417, all 24 relabellings: True
     """
-    rows = np.asarray(values, dtype=np.float64)
-    shape = rows.shape[:-1]
-    rows = rows.reshape(-1, rows.shape[-1])
-    relabelling = _TausRelabelled(first, second, distance, permutations, seed)
-    count = np.zeros(len(rows), dtype=np.int64)
-    if relabelling.testable:
-        signs = relabelling.signs(rows)
-        observed = relabelling.observed(signs)
-        for numerators in relabelling.numerators(signs):
-            count += _extreme(numerators, observed, alternative).sum(axis=0)
-    p = relabelling.share(count)
-    p[np.isnan(rows).any(axis=-1) | (np.ptp(rows, axis=-1) == 0)] = np.nan
-    return Mantel(p.reshape(shape), relabelling.total, relabelling.exact)
+    rows, shape = _matrix(values)
+    relabelled = _Relabelled(first, second, distance, permutations, seed)
+    p = np.concatenate([_mantel_p(relabelled, rows[part], alternative) for part in relabelled.row_parts(len(rows))])
+    return Mantel(p.reshape(shape), relabelled.total, relabelled.exact)
 
 
 def mantel_difference(
@@ -303,31 +304,45 @@ def mantel_difference(
     instead takes the N pairs as independent, and the jackknife of a difference of taus is cautious everywhere: with 7 occurrences
     it rejects in 1 of 100 at a nominal 5.
     """
+    *_, difference = mantel_with_difference(
+        first, second, distance, values_first, values_second, permutations=permutations, seed=seed, of_difference=alternative
+    )
+    return difference
+
+
+def mantel_with_difference(
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
+    distance: npt.ArrayLike,
+    values_first: npt.ArrayLike,
+    values_second: npt.ArrayLike,
+    *,
+    permutations: int = 9999,
+    seed: int,
+    alternative: Alternative = "less",
+    of_difference: Alternative = "two-sided",
+    advance: Advance | None = None,
+) -> tuple[Mantel, Mantel, MantelDifference]:
+    """`mantel` of either side and `mantel_difference` of both, from one set of relabellings and one count of each.
+
+    Parameters
+    ----------
+    first, second, distance, values_first, values_second, permutations, seed
+        As for `mantel_difference`.
+    alternative, of_difference
+        Of the two tests of a side, and of that of the difference.
+    advance : function, optional
+        Called with the relabellings finished since its last call.
+    """
     upper, lower = np.broadcast_arrays(np.asarray(values_first, dtype=np.float64), np.asarray(values_second, dtype=np.float64))
-    shape = upper.shape[:-1]
-    upper, lower = upper.reshape(-1, upper.shape[-1]), lower.reshape(-1, lower.shape[-1])
-    difference = kendall_tau(distance, upper) - kendall_tau(distance, lower)
-    relabelling = _TausRelabelled(first, second, distance, permutations, seed)
-    count = np.zeros(len(upper), dtype=np.int64)
-    total, squares = np.zeros(len(upper)), np.zeros(len(upper))
-    if relabelling.testable:
-        # tau-b is the numerator over the root of both sides' untied pairs; distance's share is the same on both sides.
-        signs = [relabelling.signs(side) for side in (upper, lower)]
-        untied = [np.count_nonzero(side, axis=-1) for side in signs]
-        distance_untied = np.count_nonzero(relabelling.distance_signs)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            scales = [1 / np.sqrt(float(distance_untied) * side) for side in untied]
-            observed = relabelling.observed(signs[0]) * scales[0] - relabelling.observed(signs[1]) * scales[1]
-            for one, other in zip(relabelling.numerators(signs[0]), relabelling.numerators(signs[1]), strict=True):
-                relabelled = one * scales[0] - other * scales[1]
-                count += _extreme(relabelled, observed, alternative, tolerance=1e-9).sum(axis=0)
-                total += relabelled.sum(axis=0)
-                squares += (relabelled**2).sum(axis=0)
-    p = relabelling.share(count)
-    error = np.sqrt(np.maximum(squares / relabelling.total - (total / relabelling.total) ** 2, 0.0))
-    untestable = np.isnan(difference) | np.isnan(p)
-    p[untestable], error[untestable] = np.nan, np.nan
-    return MantelDifference(difference.reshape(shape), error.reshape(shape), p.reshape(shape), relabelling.total, relabelling.exact)
+    (upper, shape), (lower, _) = _matrix(upper), _matrix(lower)
+    relabelled = _Relabelled(first, second, distance, permutations, seed)
+    parts = relabelled.row_parts(len(upper), sides=2)
+    finished = in_steps(advance, relabelled.total, relabelled.total * len(parts))
+    found = [_both_sides(relabelled, upper[part], lower[part], alternative, of_difference, finished) for part in parts]
+    upper_p, lower_p, difference, error, p = (np.concatenate(each).reshape(shape) for each in zip(*found, strict=True))
+    drawn = relabelled.total, relabelled.exact
+    return Mantel(upper_p, *drawn), Mantel(lower_p, *drawn), MantelDifference(difference, error, p, *drawn)
 
 
 def relabelled_tau(
@@ -340,6 +355,7 @@ def relabelled_tau(
     permutations: int = 9999,
     seed: int,
     confidence: float | Sequence[float] = 0.95,
+    advance: Advance | None = None,
 ) -> RelabelledTau:
     """Test and interval of sums of taus, such as the mean over all layers, by relabelling the occurrences in all layers together.
 
@@ -356,6 +372,8 @@ def relabelled_tau(
         As for `mantel`.
     confidence : float, or (K,) sequence of float
         Level of the interval, or several.
+    advance : function, optional
+        Called with the relabellings finished since its last call.
 
     Returns
     -------
@@ -377,31 +395,24 @@ def relabelled_tau(
     count = sums.shape[-2]
     sums = np.broadcast_to(sums, (*shape, count, series)).reshape(-1, count, series)
     data = data.reshape(-1, series, pairs)
-    relabelling = _TausRelabelled(first, second, distance, permutations, seed)
-    tau = kendall_tau(distance, data)
-    usable = np.isfinite(tau)
+    relabelled = _Relabelled(first, second, distance, permutations, seed)
+    there = np.asarray(~np.isnan(data).any(axis=-1))
+    groups = [sort_rows(np.where(kept[:, None], rows, 0.0)) for rows, kept in zip(data, there, strict=True)]
+    tau = np.stack([tau_of(relabelled.side, rows) for rows in groups])
+    usable = there & np.isfinite(tau) & relabelled.known
     estimate = np.einsum("gmr,gr->gm", sums, np.where(usable, tau, 0.0))
     untestable = ~(sums != 0).any(axis=-1) | ((sums != 0) & ~usable[:, None]).any(axis=-1)
     estimate = np.where(untestable, np.nan, estimate)
     levels = np.atleast_1d(np.asarray(confidence, dtype=np.float64))
     half, p = np.full((len(levels), *estimate.shape), np.nan), np.full(estimate.shape, np.nan)
-    if relabelling.testable and not untestable.all():
-        # tau-b is linear in the signs of the pairs of pairs, so that one row of them stands for a whole sum of taus.
-        untied_distances = np.count_nonzero(relabelling.distance_signs)
-        combined = np.empty((*estimate.shape, len(relabelling.left)), dtype=np.float64)
-        for group, rows in enumerate(data):
-            kept = np.where(usable[group, :, None], rows, 0.0)
-            signs = relabelling.signs(kept)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                scale = 1 / np.sqrt(float(untied_distances) * np.count_nonzero(signs, axis=-1))
-            combined[group] = (sums[group] * np.where(usable[group], scale, 0.0)) @ signs
-        rows = combined.reshape(-1, combined.shape[-1])
-        spread = np.abs(np.concatenate(list(relabelling.numerators(rows))))
-        half, p = relabelling.inverted(spread, np.abs(estimate.ravel()), levels)
+    if relabelled.testable and not untestable.all():
+        scaled = [weights * np.where(some, relabelled.scale(rows), 0.0) for weights, some, rows in zip(sums, usable, groups, strict=True)]
+        spread = np.abs(np.concatenate(under_relabelling_of_sums(relabelled.side, groups, scaled, relabelled, advance), axis=1))
+        half, p = relabelled.inverted(spread, np.abs(estimate.ravel()), levels)
         half = np.where(untestable, np.nan, half.reshape(len(levels), *estimate.shape))
         p = np.where(untestable, np.nan, p.reshape(estimate.shape))
     half = half.reshape(*np.shape(confidence), *shape, count)
-    return RelabelledTau(estimate.reshape(*shape, count), half, p.reshape(*shape, count), relabelling.total, relabelling.exact)
+    return RelabelledTau(estimate.reshape(*shape, count), half, p.reshape(*shape, count), relabelled.total, relabelled.exact)
 
 
 def relabelled_partial_tau(
@@ -414,6 +425,7 @@ def relabelled_partial_tau(
     permutations: int = 9999,
     seed: int,
     confidence: float = 0.95,
+    advance: Advance | None = None,
 ) -> RelabelledTau:
     """The mean of partial taus over many series, with test and interval by relabelling the occurrences in all of them together.
 
@@ -425,8 +437,8 @@ def relabelled_partial_tau(
         The third variable of each pair.
     values : (..., R, N)
         R series of mutual information, such as the layers of both branches; a series without a partial tau is left out.
-    permutations, seed, confidence
-        As for `relabelled_tau`.
+    permutations, seed, confidence, advance
+        As for `relabelled_tau`; there are two sets of relabellings here.
 
     Returns
     -------
@@ -448,50 +460,100 @@ def relabelled_partial_tau(
     with np.errstate(invalid="ignore"):
         estimate = np.where(usable.any(axis=-1), np.where(usable, partial, 0).sum(axis=-1) / usable.sum(axis=-1), np.nan)
     half, p = np.full(estimate.shape, np.nan), np.full(estimate.shape, np.nan)
-    by_distance, by_given = (_TausRelabelled(first, second, each, permutations, seed) for each in (x, z))
+    by_distance, by_given = (_Relabelled(first, second, each, permutations, seed) for each in (x, z))
     if by_distance.testable and by_given.testable and usable.any():
         between = float(kendall_tau(z, x))
         of_given = kendall_tau(z, data)
-        combined = np.zeros((len(data), len(by_distance.left)))
-        for group, rows in enumerate(data):
-            kept = np.flatnonzero(usable[group])
-            signs = by_distance.signs(rows[kept])
-            room = np.count_nonzero(signs, axis=-1) * (1 - between**2) * (1 - of_given[group, kept] ** 2)
-            if len(kept):
-                combined[group] = (1 / np.sqrt(room) / len(kept)) @ signs
-        untied = [np.sqrt(float(np.count_nonzero(each.distance_signs))) for each in (by_distance, by_given)]
+        groups = [sort_rows(np.where(some[:, None], rows, 0.0)) for rows, some in zip(data, usable, strict=True)]
+        weights = []
+        for rows, some, given_rows in zip(groups, usable, of_given, strict=True):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                room = rows.untied * (1 - between**2) * (1 - given_rows**2)
+                weights.append(np.where(some, 1 / np.sqrt(room) / np.count_nonzero(some), 0.0)[None])
         # The same relabellings on both sides: they come from the same seed.
-        together = zip(by_distance.numerators(combined), by_given.numerators(combined), strict=True)
-        spread = np.abs(np.concatenate([one / untied[0] - between * other / untied[1] for one, other in together]))
-        half, p = by_distance.inverted(spread, np.abs(np.nan_to_num(estimate)), confidence)
+        one, other = (
+            np.concatenate(under_relabelling_of_sums(by.side, groups, weights, by, advance), axis=1) / np.sqrt(float(by.side.untied[0]))
+            for by in (by_distance, by_given)
+        )
+        half, p = by_distance.inverted(np.abs(one - between * other), np.abs(np.nan_to_num(estimate)), confidence)
         half, p = np.where(np.isnan(estimate), np.nan, half), np.where(np.isnan(estimate), np.nan, p)
     return RelabelledTau(estimate.reshape(shape), half.reshape(shape), p.reshape(shape), by_distance.total, by_distance.exact)
 
 
-class _TausRelabelled(Relabelling):
-    """Walks through relabellings of the occurrences and gives tau's integer numerators under each."""
+class _Relabelled(Relabelling):
+    """Relabellings of the occurrences, and the distances that they hand round.
+
+    `side` are the distances (N,), `known` whether none of them is missing.
+    """
 
     def __init__(self, first: npt.ArrayLike, second: npt.ArrayLike, distance: npt.ArrayLike, permutations: int, seed: int) -> None:
         super().__init__(first, second, permutations, seed)
-        self.ranks = dense_ranks(np.asarray(distance, dtype=np.float64))
-        self.left, self.right = np.triu_indices(len(self.ranks), 1)
-        self.distance_signs = pair_signs(self.ranks, self.left, self.right)
-        self.testable = self.testable and bool(np.any(self.distance_signs))
+        given = np.asarray(distance, dtype=np.float64)
+        self.known = not np.isnan(given).any()
+        self.side = sort_rows(np.where(self.known, given, 0.0)[None])
+        self.testable = self.testable and self.side.untied[0] > 0
 
-    def signs(self, rows: Array) -> npt.NDArray[np.floating]:
-        return pair_signs(dense_ranks(rows), self.left, self.right)
+    def row_parts(self, rows: int, sides: int = 1) -> list[slice]:
+        """So many rows at once that their numerators under all relabellings can be held."""
+        size = max(1, CHUNK_ELEMENTS // (sides * self.total))
+        return [slice(start, start + size) for start in range(0, max(rows, 1), size)]
 
-    def observed(self, signs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        return np.asarray(signs @ self.distance_signs)
+    def scale(self, rows: Rows) -> Array:
+        """What the numerator is multiplied by to give tau-b, (M,): relabelling leaves the ties of both sides unchanged."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(1 / np.sqrt(float(self.side.untied[0]) * rows.untied))
 
-    def numerators(self, signs: npt.NDArray[np.floating]) -> Iterator[npt.NDArray[np.floating]]:
-        """Blocks (relabellings, rows)."""
-        for pairs in self.pairs(max(1, CHUNK_ELEMENTS // len(self.left))):
-            yield pair_signs(self.ranks[pairs], self.left, self.right) @ signs.T
+
+def _matrix(values: npt.ArrayLike) -> tuple[Array, tuple[int, ...]]:
+    """Rows (M, N) of values (..., N), and the shape (...)."""
+    data = np.asarray(values, dtype=np.float64)
+    return data.reshape(-1, data.shape[-1]), data.shape[:-1]
+
+
+def _mantel_p(relabelled: _Relabelled, data: Array, alternative: Alternative) -> Array:
+    if not relabelled.testable:
+        return np.full(len(data), np.nan)
+    rows = sort_rows(data)
+    return _share(relabelled, data, under_relabelling(relabelled.side, rows, relabelled), numerators(relabelled.side, rows), alternative)
+
+
+def _both_sides(
+    relabelled: _Relabelled, upper: Array, lower: Array, alternative: Alternative, of_difference: Alternative, advance: Advance
+) -> tuple[Array, Array, Array, Array, Array]:
+    """p of both sides; the difference of their taus, its standard deviation under relabelling, and p."""
+    both = sort_rows(np.concatenate([upper, lower]))
+    tau = tau_of(relabelled.side, both)
+    tau[np.isnan(both.ranks).any(axis=-1) | (not relabelled.known)] = np.nan
+    difference = tau[: len(upper)] - tau[len(upper) :]
+    if not relabelled.testable:
+        nothing = np.full(len(upper), np.nan)
+        return nothing, nothing, difference, nothing, nothing
+    counted = under_relabelling(relabelled.side, both, relabelled, advance)
+    observed = numerators(relabelled.side, both)
+    one, other = slice(None, len(upper)), slice(len(upper), None)
+    p = [_share(relabelled, data, counted[:, side], observed[side], alternative) for data, side in ((upper, one), (lower, other))]
+    # tau-b is the numerator over the root of both sides' untied pairs.
+    scale = relabelled.scale(both)
+    with np.errstate(invalid="ignore"):
+        spread = counted[:, one] * scale[one] - counted[:, other] * scale[other]
+        of_data = observed[one] * scale[one] - observed[other] * scale[other]
+        as_extreme = _extreme(spread, of_data, of_difference, tolerance=1e-9)
+        error = np.sqrt(np.maximum((spread**2).sum(axis=0) / relabelled.total - (spread.sum(axis=0) / relabelled.total) ** 2, 0.0))
+    of_both = relabelled.share(as_extreme.sum(axis=0))
+    untestable = np.isnan(difference)
+    error[untestable], of_both[untestable] = np.nan, np.nan
+    return p[0], p[1], difference, error, of_both
+
+
+def _share(relabelled: _Relabelled, data: Array, counted: Whole, observed: Whole, alternative: Alternative) -> Array:
+    """p (M,) from the numerators (relabelling, M); NaN for rows that are constant or hold a NaN."""
+    p = relabelled.share(_extreme(counted, observed, alternative).sum(axis=0))
+    p[np.isnan(data).any(axis=-1) | (np.ptp(data, axis=-1) == 0)] = np.nan
+    return p
 
 
 def _extreme(
-    relabelled: npt.NDArray[np.floating], observed: npt.NDArray[np.floating], alternative: Alternative, tolerance: float = 0.0
+    relabelled: npt.NDArray[np.number], observed: npt.NDArray[np.number], alternative: Alternative, tolerance: float = 0
 ) -> npt.NDArray[np.bool_]:
     if alternative == "less":
         return np.asarray(relabelled <= observed + tolerance)

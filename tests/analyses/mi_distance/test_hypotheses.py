@@ -14,6 +14,7 @@ from analyses.mi_distance.hypotheses import (
     decide,
     judge,
     judge_statement,
+    means_without,
     measure_with_intervals,
     shares_of_error,
 )
@@ -570,12 +571,13 @@ def test_a_slope_between_layer_means_that_are_error_is_not_tested():
     shared = occurrence[pairs.first] + occurrence[pairs.second]
     noise = generator.normal(size=(3, 2, 12, count))
     differing = np.linspace(0, 20, 24).reshape(2, 12)[..., None] + noise + shared
-    shares = shares_of_error(differing, pairs)
+    shares = shares_of_error(differing, means_without(differing, pairs))
     assert (shares < 0.1).all()
     # Without true differences all of the variance is error: the share is about one, to within the jackknife's own error.
-    alike = shares_of_error(noise + shared, pairs)
+    alike = shares_of_error(noise + shared, means_without(noise + shared, pairs))
     assert (alike > 0.5).all()
-    assert np.isnan(shares_of_error(noise[..., :3], pairs_of(np.array([3, 9, 20])))).all()
+    assert means_without(noise[..., :3], pairs_of(np.array([3, 9, 20]))) is None
+    assert np.isnan(shares_of_error(noise[..., :3], None)).all()
 
 
 @pytest.mark.parametrize(("between_layers", "side"), [(0.0, FLAT), (20.0, "below")])

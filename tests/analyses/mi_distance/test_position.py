@@ -26,7 +26,7 @@ SETTINGS = StudySettings(name="planted", word="coffee", activations_file="plante
 SHAPE = (len(ESTIMATORS), 2, LAYERS, len(PAIRS))
 
 
-def measure(adjusted, pairs):
+def measure(adjusted, pairs, _advance):
     return measure_with_intervals(adjusted, pairs, bands_of(LAYERS, HypothesisSettings()), confidence=0.95, seed=0)
 
 
@@ -41,7 +41,9 @@ def position(values: np.ndarray, behind: np.ndarray | None = None) -> Position:
     changes = (
         {} if behind is None else {"prefix_activation": np.zeros((2, LAYERS, len(POSITION), 3)), "prefix_token_position": POSITION + 80}
     )
-    return position_of(vectors(**changes), PAIRS, values, None, None, SETTINGS, estimate=lambda *_: behind, measure=measure)
+    return position_of(
+        vectors(**changes), PAIRS, values, None, None, SETTINGS, progress=SilentProgress(), estimate=lambda *_: behind, measure=measure
+    )
 
 
 def world(of_pairs: np.ndarray, noise: float = 0.2, seed: int = 0) -> np.ndarray:
@@ -130,7 +132,7 @@ def test_distances_that_do_not_stay_are_not_compared():
     there[0] -= 1
     inputs = vectors(prefix_activation=np.zeros((2, LAYERS, 7, 3)), prefix_token_position=there)
     values = world(BY_DISTANCE)
-    found = position_of(inputs, PAIRS, values, None, None, SETTINGS, estimate=lambda *_: values, measure=measure)
+    found = position_of(inputs, PAIRS, values, None, None, SETTINGS, progress=SilentProgress(), estimate=lambda *_: values, measure=measure)
     assert "prefix_tau_change" not in found.variables
     assert found.provenance["distances_kept"] is False
     expected = scipy.stats.kendalltau(pairs_of(there).distance, values[0, 0, 0]).statistic

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from analyses import acceleration, threads
 from analyses.mi_distance.study import analyse
-from analyses.mutual_information import acceleration, threads
 from analyses.progress import SilentProgress
 
 # The order in which a kernel sums differs from NumPy's pairwise sums in the last digits. The ends of Cohen's d are found by iteration.
@@ -31,7 +31,7 @@ def test_threads_and_kernels_change_no_number(count, compiled, once, make_input,
     expected = once(monkeypatch)
     if not compiled:
         monkeypatch.setenv(acceleration.SWITCH, "0")
-    elif acceleration.kernels() is None:
+    elif acceleration.kernels("statistics") is None:
         pytest.skip("numba is not installed")
     monkeypatch.setattr(threads, "threads", lambda: count)
     found = analyse(make_input(), small_settings, SilentProgress())

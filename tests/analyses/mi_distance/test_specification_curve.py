@@ -213,5 +213,5 @@ def test_two_occurrences_leave_nothing_testable(make_input, settings):
 def test_nothing_is_computed_where_the_settings_switch_it_off(make_input, small_settings):
     study = make_input(occurrences=5, layers=4, controls=False)
     pairs = pairs_of(study.token_position)
-    off = robustness_variables(study, np.zeros((3, 2, 4, 10)), pairs, None, None, small_settings, SilentProgress(), confidence=0.95)
+    off = robustness_variables(study, np.zeros((3, 2, 4, 10)), pairs, None, None, None, small_settings, SilentProgress(), confidence=0.95)
     assert off == {}

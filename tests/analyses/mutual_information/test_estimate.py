@@ -6,9 +6,9 @@ from sklearn.feature_selection import mutual_info_regression
 from sklearn.metrics import mutual_info_score
 from sklearn.metrics.cluster import expected_mutual_information
 
+from analyses.acceleration import kernels
 from analyses.errors import InputError
 from analyses.mutual_information import ESTIMATORS, mutual_information, pairwise_mutual_information, pairwise_under_choices
-from analyses.mutual_information.acceleration import kernels
 
 
 @pytest.fixture(params=["compiled", "numpy"], autouse=True)
@@ -18,7 +18,7 @@ def path(request, monkeypatch):
         monkeypatch.setenv("REPORTGEN_NUMBA", "0")
     else:
         monkeypatch.delenv("REPORTGEN_NUMBA", raising=False)
-        if kernels() is None:
+        if kernels("mutual_information") is None:
             pytest.skip("numba is not installed")
     return request.param
 
@@ -299,7 +299,7 @@ def test_both_paths_give_the_same(path, monkeypatch):
     first, second = np.triu_indices(len(vectors), 1)
     compiled = pairwise_mutual_information(vectors, first, second, ESTIMATORS)
     monkeypatch.setenv("REPORTGEN_NUMBA", "0")
-    assert kernels() is None
+    assert kernels("mutual_information") is None
     for name, values in pairwise_mutual_information(vectors, first, second, ESTIMATORS).items():
         np.testing.assert_allclose(compiled[name], values, rtol=0, atol=1e-12, err_msg=name)
 
@@ -309,7 +309,7 @@ def test_the_compiled_sum_is_numpys_to_the_last_bit(count, path):
     if path == "numpy":
         pytest.skip("about the compiled kernel")
     rows = heavy_tailed(25, (40, count))
-    np.testing.assert_array_equal([kernels().pairwise_sum(row) for row in rows], rows.sum(axis=-1))
+    np.testing.assert_array_equal([kernels("mutual_information").pairwise_sum(row) for row in rows], rows.sum(axis=-1))
 
 
 @pytest.mark.parametrize("origin", [0.0, 1e3, -1e9])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from analyses.acceleration import kernels
 from analyses.mutual_information import mutual_information, pairwise_mutual_information, share_of_ties
-from analyses.mutual_information.acceleration import kernels
 from analyses.mutual_information.ties import break_ties
 
 COUNT, REPEATS = 576, 24
@@ -20,7 +20,7 @@ def path(request, monkeypatch):
         monkeypatch.setenv("REPORTGEN_NUMBA", "0")
     else:
         monkeypatch.delenv("REPORTGEN_NUMBA", raising=False)
-        if kernels() is None:
+        if kernels("mutual_information") is None:
             pytest.skip("numba is not installed")
     return request.param
 

@@ -5,7 +5,15 @@ import pytest
 from scipy import stats
 
 from analyses.statistics.correlation import kendall_tau
-from analyses.statistics.resampling import jackknife, jackknife_mean, leave_one_out, leave_two_out, mantel, mantel_difference
+from analyses.statistics.resampling import (
+    jackknife,
+    jackknife_mean,
+    leave_one_out,
+    leave_two_out,
+    mantel,
+    mantel_difference,
+    mantel_with_difference,
+)
 
 
 def pairs(occurrences):
@@ -160,6 +168,18 @@ def test_mantel_does_not_depend_on_its_chunks(monkeypatch):
     monkeypatch.setattr("analyses.statistics.resampling.CHUNK_ELEMENTS", 1000)
     np.testing.assert_array_equal(mantel(first, second, distance, values, seed=0).p, whole.p)
     assert whole.p.shape == (2, 3)
+
+
+def test_both_sides_and_their_difference_are_the_tests_of_each_alone():
+    generator = np.random.default_rng(12)
+    first, second = pairs(6)
+    distance, values = generator.normal(size=15), generator.normal(size=(2, 4, 15))
+    of_first, of_second, difference = mantel_with_difference(first, second, distance, *values, seed=0)
+    np.testing.assert_array_equal(of_first.p, mantel(first, second, distance, values[0], seed=0).p)
+    np.testing.assert_array_equal(of_second.p, mantel(first, second, distance, values[1], seed=0).p)
+    alone = mantel_difference(first, second, distance, *values, seed=0)
+    for name in ("difference", "standard_error", "p"):
+        np.testing.assert_array_equal(getattr(difference, name), getattr(alone, name))
 
 
 def test_mantel_takes_pairs_in_any_order():

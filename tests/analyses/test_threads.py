@@ -3,8 +3,7 @@ import time
 
 import pytest
 
-from analyses import machine
-from analyses.mutual_information import threads
+from analyses import machine, threads
 
 
 @pytest.fixture(params=[1, 2, 5])

@@ -12,28 +12,31 @@ SWITCH = "REPORTGEN_NUMBA"
 _HERE = Path(__file__).parent
 
 
-def kernels() -> ModuleType | None:
-    """The compiled kernels, or None where numba is missing, cannot be used here, or is switched off by REPORTGEN_NUMBA=0."""
-    return None if os.environ.get(SWITCH, "1") == "0" else _load()
+def kernels(package: str) -> ModuleType | None:
+    """The compiled kernels of a package here, such as ``statistics``.
+
+    None where numba is missing, cannot be used here, or is switched off by REPORTGEN_NUMBA=0.
+    """
+    return None if os.environ.get(SWITCH, "1") == "0" else _load(package)
 
 
 @cache
-def _load() -> ModuleType | None:
+def _load(package: str) -> ModuleType | None:
     try:
         numba = importlib.import_module("numba")
         elsewhere = numba.config.CACHE_DIR
         # Asked for while the kernels are defined, and nobody else's business.
-        numba.config.CACHE_DIR = str(compiled_folder(numba.__version__, elsewhere))
+        numba.config.CACHE_DIR = str(compiled_folder(numba.__version__, package, elsewhere))
         try:
-            return importlib.import_module("analyses.mutual_information.kernels")
+            return importlib.import_module(f"analyses.{package}.kernels")
         finally:
             numba.config.CACHE_DIR = elsewhere
     except (ImportError, RuntimeError):  # RuntimeError: numba finds no folder for its cache
         return None
 
 
-def compiled_folder(version: str, elsewhere: str = "") -> Path:
-    """Where numba of this version keeps what it compiled of this source code: beside the code, or in the user's cache.
+def compiled_folder(version: str, package: str, elsewhere: str = "") -> Path:
+    """Where numba of this version keeps what it compiled of a package's source code: beside the code, or in the user's cache.
 
     numba keeps the code of all versions under one name, and writes its list of what is up to date before the code itself. Of two
     processes that compile after an upgrade one could then read old code as new: another version, or another source, has another folder.
@@ -42,17 +45,20 @@ def compiled_folder(version: str, elsewhere: str = "") -> Path:
     ----------
     version
         numba's.
+    package
+        The folder here whose kernels they are.
     elsewhere
         The folder that the user chose for numba (``NUMBA_CACHE_DIR``), if any.
     """
+    folder = _HERE / package
     digest = hashlib.sha256(version.encode())
-    for file in sorted(_HERE.glob("*.py")):
+    for file in sorted(folder.glob("*.py")):
         digest.update(file.read_bytes())
     name = f"compiled-{digest.hexdigest()[:16]}"
     if elsewhere:
         return Path(elsewhere) / name
-    if os.access(_HERE, os.W_OK):
-        return _HERE / "__pycache__" / name
+    if os.access(folder, os.W_OK):
+        return folder / "__pycache__" / name
     from analyses.models.cache import cache_directory
 
     return cache_directory() / name

@@ -53,7 +53,7 @@ def _taken(items: deque[Job]) -> Iterator[Job]:
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Threads for all calls: to start them takes a quarter of the time of a whole study's histograms."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="mutual-information")
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="analyses")
 
 
 # A process that is copied from this one gets none of its threads.

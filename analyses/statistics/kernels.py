@@ -1,0 +1,170 @@
+"""The inner loops of Kendall's tau, compiled by numba and cached on disk; `numerators` has their NumPy twins.
+
+Rows come sorted; what is counted for each of their values is how many of those before it lie lower, and how many higher, on the other
+side (Knight 1966, Journal of the American Statistical Association 61, 436-439). The values met so far are bits in the order of the
+other side, and for every 64 of them there is a count of all that lie below: to count is to look at one word, and to add a value is to
+add 1 to the words above, which a processor does sixteen at a time. A counting tree (Fenwick 1994) takes twice as long.
+
+They hold no lock while running, so that several run at once on a thread pool.
+"""
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+
+# Counts are kept for so many words at once: two of the processor's widest registers.
+_TOGETHER = 16
+
+
+@intrinsic
+def _bits_set(typingctx, word):  # type: ignore[no-untyped-def]
+    """How many bits of a word are 1."""
+    del typingctx, word
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        del context, signature
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@numba.njit(cache=True, nogil=True)
+def _lower(bits, below, place):  # type: ignore[no-untyped-def]
+    """How many of the values met so far have a lower place."""
+    word = place >> 6
+    return np.int64(below[word]) + np.int64(_bits_set(bits[word] & ((np.uint64(1) << np.uint64(place & 63)) - np.uint64(1))))
+
+
+@numba.njit(cache=True, nogil=True)
+def _meet(bits, below, place):  # type: ignore[no-untyped-def]
+    word = np.int32(place >> 6)
+    bits[word] |= np.uint64(1) << np.uint64(place & 63)
+    for other in range(below.size):
+        below[other] += np.int32(np.int32(other) > word)
+
+
+@numba.njit(cache=True, nogil=True)
+def _room(count):  # type: ignore[no-untyped-def]
+    words = (count >> 6) + 1
+    return (words + _TOGETHER - 1) // _TOGETHER * _TOGETHER
+
+
+@numba.njit(cache=True, nogil=True)
+def _concordant_minus_discordant(order, starts_tie, start, end, place, bits, below):  # type: ignore[no-untyped-def]
+    """Tau's numerator of one sorted row, where either side may have ties.
+
+    order : the values' indices, ascending; starts_tie : False where a value equals the one before.
+    start, end, place : of every value the number of values that the other side has below it, not above it, and its own place there.
+    """
+    bits[:] = 0
+    below[:] = 0
+    count, total, here = order.size, 0, 0
+    while here < count:
+        there = here + 1
+        while there < count and not starts_tie[there]:
+            there += 1
+        for index in range(here, there):
+            value = order[index]
+            low = _lower(bits, below, start[value])
+            high = low if end[value] == start[value] + 1 else _lower(bits, below, end[value])
+            total += low + high - here
+        for index in range(here, there):
+            _meet(bits, below, place[order[index]])
+        here = there
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def _concordant(order, start, place, bits, below):  # type: ignore[no-untyped-def]
+    """How many pairs of a sorted row without ties have the same order on the other side."""
+    bits[:] = 0
+    below[:] = 0
+    total = 0
+    for value in order:
+        total += _lower(bits, below, start[value])
+        _meet(bits, below, place[value])
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def relabelled(orders, starts_tie, has_ties, start, end, place, untied, relabelling, result):  # type: ignore[no-untyped-def]
+    """Tau's numerators of rows against another side whose values are handed round.
+
+    Parameters
+    ----------
+    orders, starts_tie : (M, N) each row's indices, ascending, and whether a value is above the one before
+    has_ties : (M,)
+    start, end, place : (N,) of the other side, as above
+    untied : how many pairs of its values differ
+    relabelling : (R, N) whose value each index gets
+    result : (R, M), written to
+    """
+    count = start.size
+    own_start, own_end, own_place = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32)
+    bits, below = np.empty(_room(count), np.uint64), np.empty(_room(count), np.int32)
+    for r in range(relabelling.shape[0]):
+        for index in range(count):
+            value = relabelling[r, index]
+            own_start[index], own_end[index], own_place[index] = start[value], end[value], place[value]
+        for row in range(orders.shape[0]):
+            if has_ties[row]:
+                result[r, row] = _concordant_minus_discordant(orders[row], starts_tie[row], own_start, own_end, own_place, bits, below)
+            else:
+                result[r, row] = 2 * _concordant(orders[row], own_start, own_place, bits, below) - untied
+
+
+@numba.njit(cache=True, nogil=True)
+def without(ascending, orders, same, starts, ends, places, result, ties):  # type: ignore[no-untyped-def]
+    """Tau's numerators of rows against another side, several times with some of the values left out.
+
+    Parameters
+    ----------
+    ascending, orders : (M, N) the rows' values in ascending order, and their indices
+    same : differences up to this share of the largest in what is left of a row are ties
+    starts, ends, places : (K, N) of the other side with those values that are left, as above; places are -1 of the others
+    result : (K, M), written to
+    ties : (K, M) pairs of equal values in what is left of each row, written to
+    """
+    rows, count = orders.shape
+    order, starts_tie, left = np.empty(count, np.int32), np.empty(count, np.bool_), np.empty(count, np.float64)
+    bits, below = np.empty(_room(count), np.uint64), np.empty(_room(count), np.int32)
+    for k in range(places.shape[0]):
+        place = places[k]
+        for row in range(rows):
+            kept = 0
+            for index in range(count):
+                value = orders[row, index]
+                if place[value] >= 0:
+                    order[kept], left[kept] = value, ascending[row, index]
+                    kept += 1
+            largest = 0.0
+            for index in range(kept):
+                if np.isfinite(left[index]):
+                    largest = max(largest, abs(left[index]))
+                    break
+            for index in range(kept - 1, -1, -1):
+                if np.isfinite(left[index]):
+                    largest = max(largest, abs(left[index]))
+                    break
+            limit, tied, run = same * largest, 0, 0
+            for index in range(kept):
+                starts_tie[index] = index == 0 or left[index] - left[index - 1] > limit
+                run = 0 if starts_tie[index] else run + 1
+                tied += run
+            ties[k, row] = tied
+            result[k, row] = _concordant_minus_discordant(order[:kept], starts_tie[:kept], starts[k], ends[k], place, bits, below)
+
+
+@numba.njit(cache=True, nogil=True)
+def signs(ranks, begin, end, result):  # type: ignore[no-untyped-def]
+    """Signs of the differences of all pairs of ranks (M, N) whose first index is from `begin` to `end`, (M, pairs)."""
+    count = ranks.shape[1]
+    for row in range(ranks.shape[0]):
+        place = 0
+        for first in range(begin, end):
+            here = ranks[row, first]
+            for second in range(first + 1, count):
+                there = ranks[row, second]
+                result[row, place + second - first - 1] = np.float32(here > there) - np.float32(here < there)
+            place += count - first - 1
