@@ -335,10 +335,12 @@ def _follow_journal(folder: Path, root: Path) -> None:
 def _read_journal(file: Path) -> tuple[list[str], list[str]]:
     """What a journal says to put and to remove: of the root's own files alone, whoever wrote it."""
     journal = read_json(file, "journal")
-    found = [journal.get(key) if isinstance(journal, dict) else None for key in ("put", "remove")]
-    for names in found:
+    found: list[list[str]] = []
+    for key in ("put", "remove"):
+        names = journal.get(key) if isinstance(journal, dict) else None
         if not isinstance(names, list) or not all(isinstance(name, str) and is_inside(name) for name in names):
             raise InputError(f"{file} is no journal of a call that was interrupted; remove the folder {file.parent}")
+        found.append(names)
     return found[0], found[1]
 
 

@@ -21,7 +21,7 @@ def written_moment(label: str) -> str | None:
     ('2026-03-09T00:00:00Z', '2026-03-08T21:00:00Z', None)
     """
     moment = moment_of(label)
-    return moment and moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return None if moment is None else f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def feed(study: Study, entries: Sequence[Regeneration], pages: Pages, base_url: str | None) -> str | None:

@@ -95,7 +95,7 @@ class _Entry(pydantic.BaseModel):
     digest: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
     label: Annotated[str, pydantic.AfterValidator(checked_label)]
     verdicts: list[dict[str, Any]] | None = None
-    verdicts_of: str | None = None
+    verdicts_of: Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{12}(-[0-9]{1,7})?$")] | None = None
     languages: list[SiteName] = pydantic.Field(min_length=1)
     has_changes: bool
     nth: int = pydantic.Field(1, ge=1, le=_MOST_RETURNS)

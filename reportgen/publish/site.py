@@ -26,8 +26,11 @@ def _inside(path: str) -> str:
 
 def base_address(url: str) -> str:
     """The address of a site's root, ending in a slash; raises ValueError if it is none."""
-    # `urlsplit` itself leaves out characters that steer a terminal, and raises ValueError at a bracket too many.
-    parts = urlsplit(url) if url.isprintable() and len(url) <= _LONGEST_ADDRESS and not re.search(r"[\s\"<>]", url) else None
+    # `urlsplit` itself leaves out characters that steer a terminal.
+    try:
+        parts = urlsplit(url) if url.isprintable() and len(url) <= _LONGEST_ADDRESS and not re.search(r"[\s\"<>]", url) else None
+    except ValueError:  # It says why a host in brackets is none.
+        parts = None
     if not parts or parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise ValueError("expected the address of the site's root, such as https://example.org/course/")
     return url.rstrip("/") + "/"
@@ -62,7 +65,7 @@ class _Manifest(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
     format: Literal[1]
     files: dict[SitePath, _Hash]
-    kind: str | None = None
+    kind: Annotated[str, pydantic.Field(pattern="^[a-z]{1,20}$")] | None = None
     base_url: Annotated[str, pydantic.AfterValidator(_written_address)] | None = None
     under: SitePath | None = None
     studies: list[SiteName] | None = None

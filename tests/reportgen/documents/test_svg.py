@@ -147,7 +147,7 @@ def test_figures_of_one_document_share_no_identifier(documents: dict[str, Docume
         ({"colors": {"ink": {"light": "#000000"}}}, r"colors\.ink\.dark: Field required"),
         ({"colors": {"ink": {"light": "black", "dark": "#ffffff"}}}, r"colors\.ink\.light: "),
         ({"colors": {"ink": {"light": "#000000", "dark": "#fff;} body {"}}}, r"colors\.ink\.dark: "),
-        ({"colors": {"ink": {"light": "#000000", "dark": "#ffffff"}}}, "is missing; expected"),
+        ({"colors": {"ink": {"light": "#000000", "dark": "#ffffff"}}}, "colors: series:blue is missing; expected"),
         ({"cycle": ["no name"]}, "cycle: no name is no name in colors"),
         ({"cycle": []}, "cycle: "),
         ({"sequential": ["#000000"]}, "sequential: "),
