@@ -14,7 +14,7 @@ import stat
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from analyses.errors import InputError
@@ -28,6 +28,11 @@ MEGABYTE = 1_000_000
 TEXT_LIMIT = 64 * MEGABYTE
 JSON_LIMIT = 256 * MEGABYTE
 JSON_DEPTH = 100
+# Of more digits a whole number has no floating-point number beside it.
+JSON_DIGITS = 300
+_SHOWN = 40
+# Of a file's name, and of a path below a folder (systems allow 4,096 bytes with the folder's own).
+_NAME_LENGTH, _PATH_LENGTH = 255, 2000
 NETCDF3, NETCDF4 = b"CDF", b"\x89HDF\r\n\x1a\n"
 # What no line of text holds: control characters but tabs and breaks of lines and pages, halves of surrogate pairs, non-characters.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -48,6 +53,19 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path that a file names leads to something below its folder, is written in the shortest way, and can be a file's.
+
+    >>> is_inside("tables/layers.csv"), is_inside("../tables"), is_inside("/tables"), is_inside("./tables"), is_inside("")
+    (True, False, False, False, False)
+    """
+    if not path.isprintable() or "\\" in path or PureWindowsPath(path).drive:
+        return False
+    pure = PurePosixPath(path)
+    fits = len(path.encode()) <= _PATH_LENGTH and all(len(part.encode()) <= _NAME_LENGTH for part in pure.parts)
+    return fits and not pure.is_absolute() and ".." not in pure.parts and pure.as_posix() == path != "."
 
 
 def expanded(path: str | Path, where: str) -> Path:
@@ -121,14 +139,14 @@ def replace_unprintable(value: Any) -> Any:
 
 
 def read_json(file: Path, what: str = "JSON file", limit: int = JSON_LIMIT) -> Any:
-    """Return the data of a JSON file: finite numbers, no deeper than `JSON_DEPTH`."""
+    """Return the data of a JSON file: finite numbers of at most `JSON_DIGITS` digits, no key twice, no deeper than `JSON_DEPTH`."""
     return parse_json(read_text(file, what, limit), str(file))
 
 
 def parse_json(text: str, where: str) -> Any:
     """Return the data of JSON as `read_json` does; `where` names it in an error."""
     try:
-        value = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_without_twins)
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite, parse_int=_bounded, object_pairs_hook=_without_twins)
         check_depth(value, JSON_DEPTH)
         if "\\ud" in text.lower() and re.search("[\ud800-\udfff]", json.dumps(value, ensure_ascii=False)):
             raise ValueError("half a character")
@@ -242,15 +260,25 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is given twice")
+        raise ValueError(f"the key {_short(next(key for key in keys if keys.count(key) > 1))!r} is given twice")
     return found
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no finite number")
+        raise ValueError(f"{_short(text)} is no finite number")
     return value
+
+
+def _bounded(text: str) -> int:
+    if len(text) > JSON_DIGITS:
+        raise ValueError(f"{_short(text)} has more than {JSON_DIGITS} digits")
+    return int(text)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def mapping_at(value: Any, key: str, where: str) -> Mapping[str, Any]:

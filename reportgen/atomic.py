@@ -26,6 +26,9 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
+from analyses.errors import InputError
+from analyses.readers import is_inside, read_json
+
 try:
     import fcntl
 except ImportError:  # Windows: abandoned staging folders are then left for the user to remove
@@ -318,15 +321,27 @@ def _recover(root: Path) -> None:
 
 def _follow_journal(folder: Path, root: Path) -> None:
     """Rename what the journal names into place, as far as that was not done before; then the journal goes."""
-    journal = json.loads((folder / _JOURNAL).read_text(encoding="utf-8"))
-    for name in journal["put"]:
+    put, remove = _read_journal(folder / _JOURNAL)
+    for name in put:
         if (folder / "new" / name).exists():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             _put(folder / "new" / name, root / name)
-    for name in journal["remove"]:
+    for name in remove:
         (root / name).unlink(missing_ok=True)
         _remove_empty((root / name).parent, root)
     (folder / _JOURNAL).unlink()
+
+
+def _read_journal(file: Path) -> tuple[list[str], list[str]]:
+    """What a journal says to put and to remove: of the root's own files alone, whoever wrote it."""
+    journal = read_json(file, "journal")
+    found: list[list[str]] = []
+    for key in ("put", "remove"):
+        names = journal.get(key) if isinstance(journal, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) and is_inside(name) for name in names):
+            raise InputError(f"{file} is no journal of a call that was interrupted; remove the folder {file.parent}")
+        found.append(names)
+    return found[0], found[1]
 
 
 def _put(new: Path, place: Path) -> None:

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy
@@ -21,7 +21,7 @@ import numpy
 from analyses.errors import InputError
 from analyses.models.hashes import content_sha256
 from analyses.protocol import Analysis, Results
-from analyses.readers import MEGABYTE, is_file, is_folder, mapping_at, read_json, read_netcdf, read_text, replace_unprintable
+from analyses.readers import MEGABYTE, is_file, is_folder, is_inside, mapping_at, read_json, read_netcdf, read_text, replace_unprintable
 from reportgen.atomic import staging
 from reportgen.csv_files import csv_text
 
@@ -313,12 +313,7 @@ def _read_sums(file: Path) -> dict[str, str]:
     for number, line in enumerate(read_text(file, "list of hashes", _SUMS_LIMIT).splitlines(), start=1):
         match = _SUM_LINE.fullmatch(line)
         # A name that leads out of the bundle would make "verified" mean nothing.
-        if not match or not _is_inside(match[2]):
+        if not match or not is_inside(match[2]):
             raise InputError(f"{file}, line {number}: expected a SHA-256, two spaces and a file of the bundle; make the bundle again")
         sums[match[2]] = match[1]
     return sums
-
-
-def _is_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return name.isprintable() and "\\" not in name and not path.is_absolute() and ".." not in path.parts and path.as_posix() == name

@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pydantic
@@ -164,11 +164,16 @@ def _short(value: Any) -> str:
     return written if len(written) <= 40 else f"{written[:37]}..."
 
 
+# Of what no study measures the squares could not be added up.
+_Measured = Annotated[float, pydantic.Field(ge=-1e12, le=1e12)]
+_Layer = Annotated[int, pydantic.Field(ge=1, le=1_000_000)]
+
+
 class _Numbers(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(strict=True)
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
+    estimate: _Measured | None = None
+    low: _Measured | None = None
+    high: _Measured | None = None
 
 
 class _Part(_Numbers):
@@ -208,10 +213,16 @@ class _Study(pydantic.BaseModel):
     settings: _Settings
     provenance: _Provenance
     verdicts: list[_Row]
-    layer_numbers: list[int] = pydantic.Field(min_length=1)
-    layers_of_model: pydantic.PositiveInt
-    occurrences: pydantic.PositiveInt
+    layer_numbers: list[_Layer] = pydantic.Field(min_length=1)
+    layers_of_model: _Layer
+    occurrences: int = pydantic.Field(ge=2, le=1_000_000_000)
     bands: _Bands
+
+    @pydantic.model_validator(mode="after")
+    def _has_the_layers(self) -> Self:
+        if self.layer_numbers != sorted(set(self.layer_numbers)) or self.layer_numbers[-1] > self.layers_of_model:
+            raise ValueError("layer_numbers: expected layers of the model, each once, the first of them first")
+        return self
 
 
 def _plan(folder: Path) -> Mapping[str, Any]:
@@ -281,22 +292,23 @@ def _read_cell(file: Path, entry: Mapping[str, Any]) -> Cell:
                 f"{file} is no cell of a sweep ({' '.join(str(error).split())}); remove it and run `reportgen sweep` again"
             ) from None
     try:
-        said = parse_json(study.decode(), f"{file}: study.json")
-        if not isinstance(said, dict) or said.get("analysis") != "mi_distance":
+        found = parse_json(study.decode(), f"{file}: study.json")
+        if not isinstance(found, dict) or found.get("analysis") != "mi_distance":
             raise InputError(f"{file}: study.json: expected a study of mi_distance; remove the file and run `reportgen sweep` again")
-        _Study.model_validate(said)
+        _Study.model_validate(found)
         profiles = _profiles(results)
     except pydantic.ValidationError as error:
         problem = error.errors(include_url=False)[0]
         place = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{file}: study.json: {place}: {problem['msg']}; remove the file and run `reportgen sweep` again") from None
+        said = f"{place + ': ' if place else ''}{problem['msg'].removeprefix('Value error, ')}"
+        raise InputError(f"{file}: study.json: {said}; remove the file and run `reportgen sweep` again") from None
     except InputError:
         raise
     except Exception as error:  # scipy's reader raises whatever a damaged byte leads it to.
         raise InputError(f"{file} is damaged ({' '.join(str(error).split())[:120]}); remove it and run `reportgen sweep` again") from None
     text = entry["text"]
     language, counted = str(text.get("language") or ""), str(text.get("parallel") or text["name"])
-    return Cell(entry["key"], model_name(entry, said), counted, language, entry["word"], said, profiles, text["name"])
+    return Cell(entry["key"], model_name(entry, found), counted, language, entry["word"], found, profiles, text["name"])
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

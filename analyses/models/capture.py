@@ -15,7 +15,7 @@ from analyses.errors import InputError, MissingError
 from analyses.kept import forget, is_kept, kept
 from analyses.memory import keep_free_memory, return_free_memory
 from analyses.models.configuration import load_configuration
-from analyses.models.quiet import quiet_transformers
+from analyses.models.quiet import first_line, quiet_transformers
 from analyses.models.settings import ModelSettings
 from analyses.models.sources import ModelFolder, missing_library, provenance, resolve
 from analyses.models.tokens import tokenize_with
@@ -215,10 +215,8 @@ def _run(model: Any, ids: Any, name: str) -> Any:
     except InputError:
         raise
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, NotImplementedError, AssertionError) as error:
-        first_line = (str(error).strip().splitlines() or ["no message"])[0]
-        raise InputError(
-            f"model {name} ({type(model).__name__}) does not run on a text alone: {type(error).__name__}: {first_line}; use a model of text"
-        ) from error
+        said = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(f"model {name} ({type(model).__name__}) does not run on a text alone: {said}; use a model of text") from error
 
 
 def _checks(found: Any) -> tuple[LayerCheck, ...]:

@@ -1,10 +1,9 @@
 """A model's configuration: what can be said of it before its weights are read."""
 
-import json
 from typing import Any
 
 from analyses.errors import InputError
-from analyses.models.quiet import quiet_transformers
+from analyses.models.quiet import first_line, quiet_transformers
 from analyses.models.sources import ModelFolder, missing_library
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
@@ -27,10 +26,9 @@ def load_configuration(folder: ModelFolder) -> Any:
     try:
         with quiet_transformers():
             config = transformers.AutoConfig.from_pretrained(folder.path, trust_remote_code=False, local_files_only=True)
-    except (ValueError, KeyError, OSError, json.JSONDecodeError) as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except Exception as error:  # transformers raises whatever a value of another type leads it to.
         raise InputError(
-            f"model {folder.name}: its config.json cannot be read by transformers {transformers.__version__}: {first_line}"
+            f"model {folder.name}: its config.json cannot be read by transformers {transformers.__version__}: {first_line(error)}"
         ) from error
     if getattr(config, "is_encoder_decoder", False):
         raise InputError(

@@ -126,7 +126,7 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
     import transformers
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-    from analyses.models.quiet import quiet_transformers
+    from analyses.models.quiet import first_line, quiet_transformers
 
     header = read_header(file)
     try:
@@ -148,8 +148,7 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
     except InputError:
         raise
     except (ValueError, KeyError, OSError, RuntimeError, NotImplementedError) as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model {file.name}: transformers cannot read this GGUF file: {first_line}") from error
+        raise InputError(f"model {file.name}: transformers cannot read this GGUF file: {first_line(error)}") from error
     tensors = {name: tensor.contiguous() for name, tensor in read["tensors"].items()}
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     for name, tensor in tensors.items():

@@ -9,9 +9,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from analyses.errors import InputError
 from analyses.models.cache import cache_directory
+from analyses.readers import MEGABYTE, read_json
 
 _TICK = 2_000_000_000
+_MEMORY_LIMIT = 16 * MEGABYTE
 
 
 def sha256(file: Path) -> str:
@@ -26,7 +29,7 @@ def sha256(file: Path) -> str:
     mark = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
     key = str(file.resolve())
     known = _remembered().get(key)
-    if known and known[:-1] == mark:
+    if isinstance(known, list) and known[:-1] == mark:
         return str(known[-1])
     value = content_sha256(file)
     # A file that was written just now may be written again within the same tick of the clock.
@@ -52,10 +55,10 @@ def content_sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _remembered() -> dict[str, list[object]]:
+def _remembered() -> dict[str, object]:
     try:
-        content = json.loads(_memory().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(_memory(), limit=_MEMORY_LIMIT)
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from analyses.errors import MissingError
 from analyses.models.hashes import sha256
+from analyses.models.quiet import first_line
 
 # Seconds that the hub may take to say a word before it counts as silent.
 SILENCE = 30.0
@@ -46,7 +47,7 @@ def failure(name: str, error: BaseException, *, offline: bool) -> MissingError:
         return MissingError(
             f"model {name}: the hub cannot be reached; fetch it once online (reportgen models fetch {name}) or give a folder"
         )
-    return MissingError(f"model {name}: the hub's answer cannot be used ({_first_line(chain[0])}); run it again, or give a folder")
+    return MissingError(f"model {name}: the hub's answer cannot be used ({first_line(chain[0])}); run it again, or give a folder")
 
 
 def unreachable(name: str, revision: str | None) -> Exception | None:
@@ -99,7 +100,3 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _status(error: BaseException) -> int | None:
     code = getattr(getattr(error, "response", None), "status_code", None)
     return code if isinstance(code, int) else None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -7,7 +7,7 @@ from analyses.errors import InputError
 from analyses.installation import install_line
 from analyses.kept import kept
 from analyses.models.configuration import context_length, load_configuration
-from analyses.models.quiet import quiet_transformers
+from analyses.models.quiet import first_line, quiet_transformers
 from analyses.models.settings import ModelSettings
 from analyses.models.sources import ModelFolder, resolve
 
@@ -100,8 +100,7 @@ def _tokenizer_fault(folder: ModelFolder, error: Exception) -> str:
         return "it has no tokenizer beside it (tokenizer.json); copy that of the model it was made from into its folder"
     if "tokenizer.json" not in there and isinstance(error, ImportError | ValueError) and "sentencepiece" in str(error):
         return f"its tokenizer has to be converted first, which needs two more libraries: {install_line(['sentencepiece', 'tiktoken'])}"
-    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return f"its tokenizer cannot be loaded: {first_line}"
+    return f"its tokenizer cannot be loaded: {first_line(error)}"
 
 
 def _limit(config: Any, tokenizer_limit: float) -> int | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from analyses.errors import InputError, MissingError
+from analyses.readers import read_text
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -153,8 +154,9 @@ def _named_by_configuration(folder: Path) -> str | None:
 def _json(file: Path) -> dict[str, Any]:
     """A JSON object, or an empty one where the file holds none: what needs it says so with its own words."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        # Not `read_json`: some models' own files hold Infinity.
+        content = json.loads(read_text(file, "JSON file"))
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

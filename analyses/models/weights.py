@@ -20,7 +20,7 @@ from transformers.initialization import no_init_weights
 from analyses.errors import InputError
 from analyses.memory import return_free_memory
 from analyses.models.paging import MappedWeights
-from analyses.models.quiet import quiet_transformers
+from analyses.models.quiet import first_line, quiet_transformers
 from analyses.models.sources import ModelFolder
 from analyses.models.weight_files import FLOATS, StoredTensor, WeightHeaders, read_headers, refuse_scales
 
@@ -133,8 +133,7 @@ def _lacks_embedding_alone(model: Any, missing: Iterable[str]) -> bool:
 
 
 def _unreadable(folder: ModelFolder, error: Exception) -> InputError:
-    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return InputError(f"model {folder.name}: its weights cannot be loaded: {first_line}")
+    return InputError(f"model {folder.name}: its weights cannot be loaded: {first_line(error)}")
 
 
 def _refuse_unused(model: Any, wanted: Iterable[str], unused: Sequence[str], stored: WeightHeaders, name: str) -> None:
@@ -176,8 +175,11 @@ def _stored_precision(stored: WeightHeaders) -> torch.dtype:
 
 def without_weights(config: Any) -> nn.Module:
     """The base model in 32 bits with all its constants (buffers) but no memory for its weights."""
-    with quiet_transformers(), no_init_weights(), _weights_on_meta():
-        return transformers.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
+    try:
+        with quiet_transformers(), no_init_weights(), _weights_on_meta():
+            return transformers.AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
+    except Exception as error:  # An architecture's code raises whatever a value that makes no sense leads it to.
+        raise InputError(f"the model's config.json: no model can be built from it ({first_line(error)})") from error
 
 
 class _LargeOnesAreShapes(TorchFunctionMode):

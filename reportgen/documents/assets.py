@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pydantic
 from jinja2.loaders import split_template_path
 
 from analyses.errors import InputError
@@ -76,6 +77,16 @@ class Assets:
     def environment(self) -> TemplateEnvironment:
         """Jinja for these files: escaped, strict about undefined values, without access to anything of the program."""
         return TemplateEnvironment(_Loader(self))
+
+
+def fitting(kind: Any, data: Any, where: str) -> Any:
+    """Data as the type `kind` has it; raises InputError naming the first key that is wrong."""
+    try:
+        return pydantic.TypeAdapter(kind).validate_python(data)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise InputError(f"{where}: {place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}") from None
 
 
 class _Loader(jinja2.BaseLoader):

@@ -14,7 +14,8 @@ from markupsafe import Markup, escape
 from analyses.errors import InputError
 from analyses.protocol import FigureSpec
 from reportgen.csv_files import csv_text
-from reportgen.documents.assets import Assets
+from reportgen.documents.assets import Assets, fitting
+from reportgen.documents.formulas import FormulaSpec
 from reportgen.documents.languages import Labels, Language
 from reportgen.documents.references import Person, Reference, bibtex, entry, load_references, sort_key
 from reportgen.documents.svg import Palette, figure_style, letters, render_png, render_svg, stand_alone
@@ -206,7 +207,7 @@ class Document:
     sections: tuple[Section, ...]
     references: Mapping[str, tuple[tuple[str, Markup], ...]]
     bibliography: str
-    formulas: Mapping[str, Mapping[str, str]]
+    formulas: Mapping[str, FormulaSpec]
     edition: str
     alternates: Mapping[str, str]
     data: Mapping[str, str]
@@ -306,11 +307,8 @@ def title_block(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_spec(assets: Assets, folder: str) -> DocumentSpec:
     """``document.yaml`` of an analysis; raises InputError naming the key that is wrong."""
-    try:
-        return DocumentSpec.model_validate(assets.yaml(f"{folder}/document.yaml"))
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{folder}/document.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    spec: DocumentSpec = fitting(DocumentSpec, assets.yaml(f"{folder}/document.yaml"), f"{folder}/document.yaml")
+    return spec
 
 
 def files_of(assets: Assets, folder: str, edition: str) -> list[str]:
@@ -344,7 +342,8 @@ class _Builder:
         self.spec = read_spec(assets, folder)
         self.figures = {figure.id: figure for figure in figures}
         self.tables = tables
-        self.formulas: dict[str, dict[str, str]] = assets.yaml(f"{folder}/formulas.yaml", optional=True)
+        formulas = assets.yaml(f"{folder}/formulas.yaml", optional=True)
+        self.formulas: dict[str, FormulaSpec] = fitting(dict[str, FormulaSpec], formulas, f"{folder}/formulas.yaml")
         self.references = load_references(assets.yaml(f"{folder}/references.yaml", optional=True))
         self.numbers: dict[str, str] = {}
         self.texts = 0

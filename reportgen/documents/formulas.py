@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from functools import lru_cache
 
+import pydantic
 import ziamath
 from ziamath.tex import tex2mml
 
@@ -12,6 +13,13 @@ from analyses.errors import InputError
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
 NUMBER_WITH_POINT = re.compile(r"^(\d+)\.(\d+)$")
+
+
+class FormulaSpec(pydantic.BaseModel):
+    """What ``formulas.yaml`` says of one formula: LaTeX, and the key of the sentence that says it in words."""
+
+    latex: str
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ def typeset(latex: str, decimal_sign: str = ".", inline: bool = False, color: st
     try:
         drawing = ziamath.Math(mathml, size=size)
         svg = drawing.svg().replace('"black"', f'"{color}"')
+    except Exception as error:
+        raise InputError(f"formula {latex!r} cannot be drawn: {error!r}") from error
     finally:
         ziamath.config.svg2 = before
     root = ElementTree.fromstring(svg)

@@ -58,10 +58,10 @@ class _Press:
 
     def _formula(self, name: str, inline: bool, language: Language) -> Markup:
         formulas = self._document.formulas
-        made = typeset(formulas[name]["latex"], language.decimal_sign, inline, self._palette.light["ink"])
+        made = typeset(formulas[name].latex, language.decimal_sign, inline, self._palette.light["ink"])
         address = self._address(f"formula-{name}-{language.code}{'-inline' * inline}")
         self.pictures[address] = made.svg
-        alt = language.text(formulas[name]["alt"])
+        alt = language.text(formulas[name].alt)
         self.mathml[alt] = made.mathml
         place = f"width:{made.width:.4f}em;height:{made.height:.4f}em" + (f";vertical-align:{-made.depth:.4f}em" if inline else "")
         return Markup('<img class="formula" style="{}" src="{}" alt="{}">').format(place, address, FORMULA_MARK + alt)

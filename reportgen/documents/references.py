@@ -5,11 +5,13 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+import pydantic
 from markupsafe import Markup, escape
 
 from analyses.errors import InputError
+from reportgen.documents.assets import fitting
 from reportgen.documents.languages import Language
 
 BIBTEX_TYPES = {"article": "article", "book": "book", "chapter": "incollection", "misc": "misc"}
@@ -41,27 +43,37 @@ class Reference:
         return f"https://doi.org/{self.fields['doi']}" if "doi" in self.fields else self.fields.get("url")
 
 
+class _Entry(pydantic.BaseModel):
+    """What ``references.yaml`` says of one source."""
+
+    # A year or a volume is a number to YAML.
+    model_config = pydantic.ConfigDict(coerce_numbers_to_str=True, extra="allow")
+    type: str
+    title: str
+    year: str
+    authors: Annotated[list[str], pydantic.Field(min_length=1)]
+    editors: list[str] = []
+    language: str = "en"
+    __pydantic_extra__: dict[str, str] = pydantic.Field(init=False)
+
+
 def load_references(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Reference]:
     """References by key from the data of ``references.yaml``; raises InputError naming the key that is wrong."""
     references = {}
-    for key, entry in data.items():
-        try:
-            kind, title = str(entry["type"]), str(entry["title"])
-            year = str(entry["year"])
-            authors = tuple(entry["authors"])
-        except KeyError as error:
-            raise InputError(f"references.yaml: {key} lacks {error}") from None
-        unknown = entry.keys() - {"type", "title", "year", "authors", "editors", "language", *FIELDS}
-        if kind not in BIBTEX_TYPES or unknown:
+    entries: dict[str, _Entry] = fitting(dict[str, _Entry], data, "references.yaml")
+    for key, entry in entries.items():
+        given = entry.__pydantic_extra__
+        unknown = given.keys() - set(FIELDS)
+        if entry.type not in BIBTEX_TYPES or unknown:
             raise InputError(
                 f"references.yaml: {key}: type must be one of {', '.join(BIBTEX_TYPES)}; fields {', '.join(FIELDS)}; not {sorted(unknown)}"
             )
-        fields = {name: str(entry[name]) for name in FIELDS if name in entry}
+        fields = {name: given[name] for name in FIELDS if name in given}
         link = fields.get("url", "https://")
         if not link.startswith(("https://", "http://")):
             raise InputError(f"references.yaml: {key}: url must begin with https://")
         references[key] = Reference(
-            key, kind, authors, year, title, fields, tuple(entry.get("editors", ())), str(entry.get("language", "en"))
+            key, entry.type, tuple(entry.authors), entry.year, entry.title, fields, tuple(entry.editors), entry.language
         )
     return references
 

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import matplotlib
 import matplotlib.colors
 import matplotlib.font_manager
 import matplotlib.ticker
+import pydantic
 from cycler import cycler
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
@@ -22,8 +23,9 @@ from markupsafe import Markup
 
 from analyses.errors import InputError
 from analyses.protocol import Drawing
-from reportgen.documents.assets import Assets
+from reportgen.documents.assets import Assets, fitting
 from reportgen.documents.faces import font_faces
+from reportgen.yaml_files import read_yaml
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -46,6 +48,22 @@ _WORDS = {f"{{{SVG}}}{name}" for name in ("text", "tspan", "title", "style")}
 COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
 
 
+_Color = Annotated[str, pydantic.Field(pattern="^#[0-9a-fA-F]{6}$"), pydantic.AfterValidator(str.lower)]
+_Scale = Annotated[tuple[_Color, ...], pydantic.Field(min_length=2)]
+
+
+class _Shades(pydantic.BaseModel):
+    light: _Color
+    dark: _Color
+
+
+class _PaletteFile(pydantic.BaseModel):
+    colors: dict[str, _Shades]
+    cycle: Annotated[tuple[str, ...], pydantic.Field(min_length=1)]
+    sequential: _Scale
+    diverging: _Scale
+
+
 @dataclass(frozen=True)
 class Palette:
     """The report's colours.
@@ -64,21 +82,20 @@ class Palette:
 
     @classmethod
     def load(cls, assets: Assets) -> "Palette":
-        """Read ``styles/palette.yaml``; raises InputError when it lacks a part or two names share a light colour."""
-        data = assets.yaml("styles/palette.yaml")
-        try:
-            light = {name: shades["light"].lower() for name, shades in data["colors"].items()}
-            dark = {name: shades["dark"].lower() for name, shades in data["colors"].items()}
-            palette = cls(light, dark, tuple(data["cycle"]), tuple(data["sequential"]), tuple(data["diverging"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"templates/styles/palette.yaml: {error!r}; each colour needs light and dark, then cycle, sequential, diverging"
-            ) from error
+        """Read ``styles/palette.yaml``; raises InputError when it lacks a colour that is built in, or two names share a light colour."""
+        where = "templates/styles/palette.yaml"
+        given: _PaletteFile = fitting(_PaletteFile, assets.yaml("styles/palette.yaml"), where)
+        built_in: _PaletteFile = fitting(_PaletteFile, read_yaml(assets.directories[0] / "styles" / "palette.yaml").values, where)
+        # Figures and styles ask for them by name.
+        if lacking := [name for name in built_in.colors if name not in given.colors]:
+            raise InputError(f'{where}: colors: {lacking[0]} is missing; expected {{light: "#rrggbb", dark: "#rrggbb"}}')
+        if unknown := [name for name in given.cycle if name not in given.colors]:
+            raise InputError(f"{where}: cycle: {unknown[0]} is no name in colors")
+        light = {name: shades.light for name, shades in given.colors.items()}
+        dark = {name: shades.dark for name, shades in given.colors.items()}
         if len(set(light.values())) != len(light):
-            raise InputError(
-                "templates/styles/palette.yaml: two names have the same light colour; a figure could not be told how to turn dark"
-            )
-        return palette
+            raise InputError(f"{where}: two names have the same light colour; a figure could not be told how to turn dark")
+        return cls(light, dark, given.cycle, given.sequential, given.diverging)
 
     @staticmethod
     def property_name(name: str) -> str:

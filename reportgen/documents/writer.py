@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from analyses.errors import InputError
 from reportgen.documents.assets import Assets
-from reportgen.documents.formulas import typeset
+from reportgen.documents.formulas import FormulaSpec, typeset
 from reportgen.documents.languages import Labels, Language
 from reportgen.documents.references import Reference, short_authors
 from reportgen.documents.sandbox import PlainContext
@@ -94,7 +94,7 @@ class Writer:
     folder: str
     facts: Mapping[str, Any]
     references: Mapping[str, Reference]
-    formulas: Mapping[str, Mapping[str, str]]
+    formulas: Mapping[str, FormulaSpec]
     targets: Mapping[str, tuple[str, str]]
     edition: str = "report"
     cited: set[str] = field(default_factory=set)
@@ -245,7 +245,7 @@ class Writer:
 
 
 def fill_formulas(
-    html: str, language: Language, formulas: Mapping[str, Mapping[str, str]], drawn: Callable[[str, bool, Language], Markup] | None = None
+    html: str, language: Language, formulas: Mapping[str, FormulaSpec], drawn: Callable[[str, bool, Language], Markup] | None = None
 ) -> str:
     """Put the formulas in their places: MathML, or what `drawn` makes of (name, inline, language)."""
 
@@ -253,8 +253,8 @@ def fill_formulas(
         name, inline = match[1], match[2] is not None
         if drawn is not None:
             return drawn(name, inline, language)
-        alt = language.text(formulas[name]["alt"])
-        mathml = typeset(formulas[name]["latex"], language.decimal_sign, inline).mathml
+        alt = language.text(formulas[name].alt)
+        mathml = typeset(formulas[name].latex, language.decimal_sign, inline).mathml
         return mathml.replace("<math ", Markup('<math aria-label="{}" ').format(alt), 1)
 
     return FORMULA.sub(formula, html)

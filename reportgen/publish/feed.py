@@ -2,31 +2,26 @@
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from markupsafe import Markup
 
 from reportgen.documents.languages import in_one_line
 from reportgen.publish.description import Study
-from reportgen.publish.history import Regeneration
+from reportgen.publish.history import Regeneration, moment_of
 from reportgen.publish.pages import Pages
 
 ATOM = "http://www.w3.org/2005/Atom"
 NAME = "feed.xml"
 
 
-def moment_of(label: str) -> str | None:
+def written_moment(label: str) -> str | None:
     """The moment that a label names (``2026-03-09``, ``2026-03-09T04:00+07:00``) as Atom writes it; None where it names none.
 
-    >>> moment_of("2026-03-09"), moment_of("2026-03-09T04:00+07:00"), moment_of("week 9")
+    >>> written_moment("2026-03-09"), written_moment("2026-03-09T04:00+07:00"), written_moment("week 9")
     ('2026-03-09T00:00:00Z', '2026-03-08T21:00:00Z', None)
     """
-    try:
-        moment = datetime.fromisoformat(label)
-    except ValueError:
-        return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    moment = moment_of(label)
+    return None if moment is None else f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def feed(study: Study, entries: Sequence[Regeneration], pages: Pages, base_url: str | None) -> str | None:
@@ -34,7 +29,7 @@ def feed(study: Study, entries: Sequence[Regeneration], pages: Pages, base_url: 
 
     A feed needs addresses and moments, so there is one only with a base address, and of those regenerations whose labels are times.
     """
-    dated = [(moment, entry) for entry in reversed(entries) if (moment := moment_of(entry.label)) is not None]
+    dated = [(moment, entry) for entry in reversed(entries) if (moment := written_moment(entry.label)) is not None]
     if base_url is None or not dated:
         return None
     address = f"{base_url}{study.address}/history/"

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import tempfile
 import zipfile
@@ -9,20 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 from markupsafe import Markup
 
 from analyses.errors import InputError
-from analyses.readers import read_json
+from analyses.readers import read_json, replace_unprintable
 from reportgen.baseline import write_baseline
 from reportgen.publish.description import Study
 from reportgen.publish.pages import Pages
-from reportgen.publish.site import SitePath
+from reportgen.publish.site import SiteName
 
 NUMBERS = "numbers.zip"
 _KEPT = 12
+LABEL_LENGTH = 200
+# More often than a bundle that comes back every minute for a year.
+_MOST_RETURNS = 1_000_000
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -59,6 +63,27 @@ class Regeneration:
         return self.label or self.id
 
 
+def checked_label(label: str) -> str:
+    """A label as it is; raises ValueError unless it is one line, short enough for a table, of characters that are seen."""
+    if len(label) > LABEL_LENGTH or not label.isprintable():
+        shown = label if len(label) <= _KEPT else f"{label[:_KEPT]}..."
+        raise ValueError(f"expected one line of at most {LABEL_LENGTH} printable characters, found {shown!r}")
+    return label
+
+
+def moment_of(label: str) -> datetime | None:
+    """The moment that a label names, in UTC where it says its zone; None where it names none, or one before year 1 or after 9999.
+
+    >>> moment_of("2026-03-09T04:00+07:00"), moment_of("0001-01-01T00:00+07:00"), moment_of("week 9")
+    (datetime.datetime(2026, 3, 8, 21, 0, tzinfo=datetime.timezone.utc), None, None)
+    """
+    try:
+        moment = datetime.fromisoformat(label)
+        return moment if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 class _Verdict(pydantic.BaseModel):
     statement: str | int
     estimator: str
@@ -68,12 +93,12 @@ class _Verdict(pydantic.BaseModel):
 
 class _Entry(pydantic.BaseModel):
     digest: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
-    label: str
+    label: Annotated[str, pydantic.AfterValidator(checked_label)]
     verdicts: list[dict[str, Any]] | None = None
-    verdicts_of: str | None = None
-    languages: list[SitePath]
+    verdicts_of: Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{12}(-[0-9]{1,7})?$")] | None = None
+    languages: list[SiteName] = pydantic.Field(min_length=1)
     has_changes: bool
-    nth: int = pydantic.Field(1, ge=1)
+    nth: int = pydantic.Field(1, ge=1, le=_MOST_RETURNS)
 
     @pydantic.field_validator("verdicts")
     @classmethod
@@ -138,10 +163,11 @@ def packed_baseline(bundle: Path) -> bytes:
 
 def read_history(file: Path) -> list[Regeneration]:
     """The entries of an earlier publication; none where there is no such file."""
-    if not file.exists():
+    if not os.path.lexists(file):
         return []
     try:
-        return _History.model_validate(read_json(file, "history")).entries()
+        # No verdict that reportgen wrote holds characters that steer a terminal.
+        return _History.model_validate(replace_unprintable(read_json(file, "history"))).entries()
     except (pydantic.ValidationError, InputError) as error:
         problem = error.errors(include_url=False)[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error)
         raise InputError(f"{file} is damaged ({problem}); restore it, or remove it to begin a new history") from None
@@ -186,15 +212,11 @@ _Place = list[tuple[int, int, str]]
 
 
 def _natural(label: str) -> _Place:
-    try:
-        moment = datetime.fromisoformat(label)
-    except ValueError:
-        pass
-    else:
-        if moment.tzinfo is not None:
-            label = moment.astimezone(UTC).isoformat(timespec="microseconds")
-    parts = re.split(r"(\d+)", label)
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
+    moment = moment_of(label)
+    if moment is not None and moment.tzinfo is not None:
+        label = moment.isoformat(timespec="microseconds")
+    # Not `isdigit`, which takes a raised 2 for a digit: `int` does not.
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", label) if part]
 
 
 def timeline(entries: Sequence[Regeneration], pages: Pages) -> list[dict[str, Any]]:

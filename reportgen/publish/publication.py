@@ -1,6 +1,7 @@
 """One publication: bundles in, a site out."""
 
 import json
+import os
 import posixpath
 import re
 import tempfile
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
@@ -26,16 +26,27 @@ from reportgen.documents.languages import Language, in_one_line, load_languages
 from reportgen.publish.description import Study, describe
 from reportgen.publish.feed import NAME as FEED
 from reportgen.publish.feed import feed, feed_link
-from reportgen.publish.history import NUMBERS, Regeneration, history_json, packed_baseline, read_history, regeneration, timeline, with_entry
+from reportgen.publish.history import (
+    NUMBERS,
+    Regeneration,
+    checked_label,
+    history_json,
+    packed_baseline,
+    read_history,
+    regeneration,
+    timeline,
+    with_entry,
+)
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
 from reportgen.publish.metadata import about, citation_file, described, head, links, page_url, sitemap
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
-from reportgen.publish.site import Site, manifest_text, read_manifest, sha256
+from reportgen.publish.site import Site, base_address, manifest_text, names_study, read_manifest, sha256
 from reportgen.settings import site_folder
 
 _MANIFEST = "manifest.json"
 _SITE_MANIFEST = "reports/manifest.json"
+_OF_A_STUDY = ("title", "languages", "regenerations")
 _OF_THE_PAST = re.compile(r"history/([0-9a-f]+(-\d+)?/.+|style-[0-9a-f]+\.css)")
 # GitHub takes no larger file into a repository.
 _LARGEST = 100_000_000
@@ -90,7 +101,8 @@ def publish(
     under
         Folder of the site that the studies' folders are in, such as ``reports``; that of the last publication if not given.
     label
-        By which this regeneration is named and ordered in the history; the date in the settings if not given.
+        By which this regeneration is named and ordered in the history: one line of at most `LABEL_LENGTH` characters; the date in the
+        settings if not given.
     languages
         Codes of the pages of each report. A study that is there already keeps those that it has.
     remove
@@ -116,6 +128,11 @@ def publish(
     assets = Assets.default(templates)
     known = load_languages(*assets.directories)
     chosen(known, languages)
+    if label is not None:
+        try:
+            checked_label(label)
+        except ValueError as error:
+            raise InputError(f"--label: {error}") from None
     with alone(out):
         publication = _Publication(
             KINDS[kind],
@@ -143,14 +160,6 @@ def publish(
         return publication.finish(slugs)
 
 
-def checked_url(url: str) -> str:
-    """A base address that ends in a slash; raises InputError if it is none."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment or re.search(r"[\s\"<>]", url):
-        raise InputError(f"--base-url {url}: expected the address of the site's root, such as https://example.org/course/")
-    return url.rstrip("/") + "/"
-
-
 class _Publication:
     def __init__(
         self,
@@ -175,11 +184,11 @@ class _Publication:
         was = self.before.get("kind", kind.name)
         if was != kind.name:
             raise InputError(f"{root} was published as {was}; publish with --to {was}, or to another --out")
-        self.base_url = checked_url(base_url) if base_url else self.before.get("base_url")
+        self.base_url = _base_address(base_url) if base_url else self.before.get("base_url")
         self.under = self._parent(under)
         # The page that lists the studies: beside them, where it is not one of the site's own.
         self.index = f"{self.under}{kind.index}" if kind.makes_index else kind.index
-        self.manifests = {slug: read_manifest(self._place(slug, _MANIFEST), ("title", "languages")) for slug in self._studies()}
+        self.manifests = {slug: read_manifest(self._place(slug, _MANIFEST), _OF_A_STUDY) for slug in self._studies()}
         self.site = Site(root, self._published(), replace=replace)
         self.new: dict[str, dict[str, Any]] = {}
         self.fed: set[str] = set()
@@ -203,8 +212,12 @@ class _Publication:
     def _studies(self) -> list[str]:
         """The studies that the site has: those whose own folders say so, whatever another publication knew of them."""
         place = self.root / self.content / self.under
-        found = sorted(place.glob(f"*/{_MANIFEST}")) if place.is_dir() else []
-        return [file.parent.name for file in found if read_manifest(file).get("slug") == file.parent.name]
+        listed = [name for name in self.before.get("studies", ()) if os.path.lexists(place / name / _MANIFEST)]
+        for name in listed:
+            if read_manifest(place / name / _MANIFEST, ("slug",))["slug"] != name:
+                raise InputError(f"{place / name / _MANIFEST} is not the manifest of {name}; restore it, or publish to an empty folder")
+        others = place.glob(f"*/{_MANIFEST}") if place.is_dir() else ()
+        return sorted({*listed, *(file.parent.name for file in others if names_study(file))})
 
     def remove(self, slugs: Sequence[str]) -> None:
         """Leave out studies; their files are removed with what is no longer published."""
@@ -494,6 +507,13 @@ class _Publication:
             for slug, manifest in ordered.items()
         ]
         return pages.render("publish/index.html.j2", studies=rows, canonical=page_url(self.base_url, self.index))
+
+
+def _base_address(url: str) -> str:
+    try:
+        return base_address(url)
+    except ValueError as error:
+        raise InputError(f"--base-url {url}: {error}") from None
 
 
 def _place_of(rendered: Path, code: str) -> Path:

@@ -3,26 +3,55 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import pydantic
 
 from analyses.errors import InputError
-from analyses.readers import read_json
+from analyses.readers import is_inside, read_json, replace_unprintable
 from reportgen.atomic import ObstacleError, staging
+
+_LONGEST_ADDRESS = 2000
 
 
 def _inside(path: str) -> str:
-    """A path below the site's folder, and nothing else."""
-    parts = PurePosixPath(path).parts
-    if not path.isprintable() or "\\" in path or not parts or path.startswith("/") or ".." in parts:
-        raise ValueError(f"expected a path below the site's folder, found {path!r}")
+    if not is_inside(path):
+        raise ValueError(f"expected a path below the site's folder, found {path[:60]!r}")
     return path
 
 
+def base_address(url: str) -> str:
+    """The address of a site's root, ending in a slash; raises ValueError if it is none."""
+    # `urlsplit` itself leaves out characters that steer a terminal.
+    try:
+        parts = urlsplit(url) if url.isprintable() and len(url) <= _LONGEST_ADDRESS and not re.search(r"[\s\"<>]", url) else None
+    except ValueError:  # It says why a host in brackets is none.
+        parts = None
+    if not parts or parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("expected the address of the site's root, such as https://example.org/course/")
+    return url.rstrip("/") + "/"
+
+
+def _written_address(url: str) -> str:
+    if base_address(url) != url:
+        raise ValueError("expected an address that ends in one slash")
+    return url
+
+
+def _one_part(path: str) -> str:
+    if "/" in path:
+        raise ValueError(f"expected the name of a folder, found {path[:60]!r}")
+    return path
+
+
+# A path below the site's folder, and nothing else; the name of a folder in it.
 SitePath = Annotated[str, pydantic.AfterValidator(_inside)]
+SiteName = Annotated[SitePath, pydantic.AfterValidator(_one_part)]
+_Hash = Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def sha256(content: bytes) -> str:
@@ -35,26 +64,28 @@ class _Manifest(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
     format: Literal[1]
-    files: dict[SitePath, str]
-    kind: str | None = None
-    base_url: str | None = None
+    files: dict[SitePath, _Hash]
+    kind: Annotated[str, pydantic.Field(pattern="^[a-z]{1,20}$")] | None = None
+    base_url: Annotated[str, pydantic.AfterValidator(_written_address)] | None = None
     under: SitePath | None = None
-    studies: list[SitePath] | None = None
-    slug: SitePath | None = None
+    studies: list[SiteName] | None = None
+    slug: SiteName | None = None
     name: str | None = None
     title: dict[str, str] | None = None
     subtitle: dict[str, str] | None = None
     about: dict[str, str] | None = None
-    languages: list[SitePath] | None = None
+    languages: list[SiteName] | None = None
     bundle: str | None = None
-    regenerations: int | None = None
+    regenerations: pydantic.NonNegativeInt | None = None
 
 
 def read_manifest(file: Path, needs: Iterable[str] = ()) -> dict[str, Any]:
     """A manifest of an earlier publication, with the keys that it `needs`; empty where there is none."""
-    if not file.exists():
+    # A link that leads nowhere is something, too.
+    if not os.path.lexists(file):
         return {}
-    content = read_json(file, "manifest")
+    # No title or sentence that reportgen wrote holds characters that steer a terminal.
+    content = replace_unprintable(read_json(file, "manifest"))
     try:
         _Manifest.model_validate(content)
     except pydantic.ValidationError as error:
@@ -68,6 +99,15 @@ def read_manifest(file: Path, needs: Iterable[str] = ()) -> dict[str, Any]:
     if lacking:
         raise InputError(f"{file} lacks {lacking[0]}; restore it, or publish to an empty folder")
     return {key: value for key, value in content.items() if value is not None or key == "base_url"}
+
+
+def names_study(file: Path) -> bool:
+    """Whether a manifest.json calls itself that of the study in its folder: a site may have files of this name for its own ends."""
+    try:
+        content = read_json(file, "manifest")
+    except InputError:
+        return False
+    return isinstance(content, dict) and content.get("slug") == file.parent.name
 
 
 def manifest_text(content: Mapping[str, Any]) -> bytes:

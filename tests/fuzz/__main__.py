@@ -28,6 +28,18 @@ def json(data: bytes) -> None:
     read_json(_file("x.json", data))
 
 
+def site(data: bytes) -> None:
+    from reportgen.publish.history import history_json, read_history, with_entry
+    from reportgen.publish.site import names_study, read_manifest
+
+    names_study(_file("manifest.json", data))
+    if data.startswith(b"["):
+        entries = read_history(_file("history.json", b'{"regenerations": ' + data + b"}"))
+        history_json(with_entry(entries, entries[-1], None) if entries else [])
+    else:
+        read_manifest(_file("manifest.json", data))
+
+
 def npz(data: bytes) -> None:
     from analyses.readers import read_npz
 
@@ -49,7 +61,7 @@ def template(data: bytes) -> None:
     environment.render("page", {"a": "tea", "b": ["x", "y"]})
 
 
-TARGETS = {function.__name__: function for function in (yaml, study, json, npz, netcdf, template)}
+TARGETS = {function.__name__: function for function in (yaml, study, json, site, npz, netcdf, template)}
 _FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from analyses.errors import InputError
 from reportgen import atomic
 from reportgen.atomic import staging, staging_folder
 
@@ -160,6 +161,35 @@ def test_who_works_alone_reads_what_a_killed_process_began_to_put_in_place(tmp_p
     assert contents(root) == {"a": "new", "b": "old"}
     with atomic.alone(root):
         assert contents(root) == {"a": "new", "b": "new"}
+
+
+JOURNALS = {
+    "no JSON": "{",
+    "a list": "[]",
+    "nothing": "{}",
+    "names that are none": '{"put": [3], "remove": []}',
+    "a word": '{"put": "a", "remove": []}',
+    "out of the folder": '{"put": [], "remove": ["../mine"]}',
+    "out of the folder by its whole path": '{"put": [], "remove": ["/PLACE/mine"]}',
+    "into another folder": '{"put": ["../mine"], "remove": []}',
+    "deep": '{"put": ' + "[" * 100_000 + "]" * 100_000 + "}",
+}
+
+
+@pytest.mark.skipif(atomic.fcntl is None, reason="folders are locked where the system has flock")
+@pytest.mark.parametrize("case", JOURNALS)
+def test_a_journal_that_no_killed_process_wrote_moves_nothing(tmp_path, case):
+    """It could come with a folder that somebody else packed."""
+    root, left = tmp_path / "root", tmp_path / "root" / ".root.partial-x"
+    put(root, {"a": "1"})
+    (tmp_path / "mine").write_text("mine")
+    (left / "new").mkdir(parents=True)
+    (left / "mine").write_text("theirs")
+    (left / "journal.json").write_text(JOURNALS[case].replace("PLACE", str(tmp_path).strip("/")))
+    with pytest.raises(InputError, match=r"journal\.json is no(t valid JSON| journal of a call that was interrupted; remove the folder)"):
+        put(root, {"a": "2"})
+    assert (root / "a").read_text() == "1"
+    assert (tmp_path / "mine").read_text() == "mine"
 
 
 def test_permissions_follow_the_umask(tmp_path):

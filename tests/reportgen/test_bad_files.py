@@ -61,6 +61,9 @@ JSON = {
     "key twice": '{"a": 1, "a": 2}',
     "comment": "{} // x",
     "a number of a million digits": "1" * 1_000_000,
+    "a number of 301 digits": '{"a": ' + "9" * 301 + "}",
+    "a number that overflows in a million digits": "1" * 1_000_000 + ".5",
+    "a key of a million letters twice": '{"' + "a" * 1_000_000 + '": 1, "' + "a" * 1_000_000 + '": 1}',
     "minus alone": "-",
     "surrogate": '{"a": "\\ud800"}',
     "control character": '{"a": "\x1b"}',
@@ -74,6 +77,11 @@ def test_json(tmp_path, case):
     with pytest.raises(InputError, match=r"x\.json") as caught:
         readers.read_json(file)
     one_line(caught.value)
+
+
+def test_a_number_that_json_may_hold_has_a_floating_point_number_beside_it(tmp_path):
+    (tmp_path / "x.json").write_text(f"[{'9' * 300}, -{'9' * 299}, 0]")
+    assert [float(number) for number in readers.read_json(tmp_path / "x.json")] == [1e300, -1e299, 0.0]
 
 
 def raw(header, data=b"", version=b"\x01\x00"):

@@ -132,6 +132,21 @@ def test_a_mistake_in_the_order_is_named(build: Build, own: Path, old: str, new:
         build()
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("- a", r"formulas\.yaml: Input should be a valid dictionary"),
+        ("mutual_information: x^2", r"formulas\.yaml: mutual_information: "),
+        ("mutual_information: {latex: x^2}", r"formulas\.yaml: mutual_information\.alt: Field required"),
+        ("mutual_information: {latex: 3, alt: trial.title}", r"formulas\.yaml: mutual_information\.latex: "),
+    ],
+)
+def test_formulas_that_are_none(build: Build, own: Path, content: str, message: str) -> None:
+    (own / "trial/formulas.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        build()
+
+
 def test_facts_may_not_hide_a_function(build: Build) -> None:
     with pytest.raises(InputError, match="number are names of functions"):
         build(facts={"number": 3})

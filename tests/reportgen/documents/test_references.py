@@ -99,6 +99,24 @@ def test_a_wrong_entry_is_named(change: dict[str, object], message: str) -> None
     assert "angstrom1900" in str(error.value)
 
 
+@pytest.mark.parametrize("value", [None, 3, [], {}, [["x"]], "Cover, Thomas M."])
+@pytest.mark.parametrize("field", ["type", "title", "authors", "editors", "journal"])
+def test_a_value_of_another_type_is_named(field: str, value: object) -> None:
+    whole = DATA["angstrom1900"]
+    # What may stand there: nobody as editor, and words and numbers.
+    if (field == "editors" and value == []) or (field in ("title", "journal") and isinstance(value, int | str)):
+        assert load_references({"a": {**whole, field: value}})
+        return
+    with pytest.raises(InputError, match=rf"references\.yaml: a.*{field}"):
+        load_references({"a": {**whole, field: value}})
+
+
+@pytest.mark.parametrize("data", [[], ["x"], "x", 3, {"a": 3}, {"a": ["x"]}])
+def test_references_that_are_none(data: object) -> None:
+    with pytest.raises(InputError, match=r"references\.yaml: (a: )?Input should be a valid dictionary"):
+        load_references(data)  # type: ignore[arg-type]
+
+
 def test_what_is_unknown_of_a_source_is_left_out() -> None:
     title = "Thông tin tương hỗ"
     house = {"institution": "Trường Đại học A"}

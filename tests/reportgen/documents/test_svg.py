@@ -2,12 +2,14 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 from types import ModuleType
 
 import matplotlib
 import matplotlib.colors
 import matplotlib.pyplot as plt
 import pytest
+import yaml
 
 from analyses.errors import InputError
 from analyses.protocol import Drawing
@@ -134,3 +136,36 @@ def test_figures_of_one_document_share_no_identifier(documents: dict[str, Docume
     for document in documents.values():
         identifiers = [each for item in document.items() if item.kind == "figure" for each in re.findall(r' id="([^"]*)"', item.svg)]
         assert len(identifiers) == len(set(identifiers))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colors": None}, "colors: "),
+        ({"colors": []}, "colors: "),
+        ({"colors": {"ink": "#000000"}}, r"colors\.ink: "),
+        ({"colors": {"ink": {"light": "#000000"}}}, r"colors\.ink\.dark: Field required"),
+        ({"colors": {"ink": {"light": "black", "dark": "#ffffff"}}}, r"colors\.ink\.light: "),
+        ({"colors": {"ink": {"light": "#000000", "dark": "#fff;} body {"}}}, r"colors\.ink\.dark: "),
+        ({"colors": {"ink": {"light": "#000000", "dark": "#ffffff"}}}, "colors: series:blue is missing; expected"),
+        ({"cycle": ["no name"]}, "cycle: no name is no name in colors"),
+        ({"cycle": []}, "cycle: "),
+        ({"sequential": ["#000000"]}, "sequential: "),
+        ({"diverging": "#000000"}, "diverging: "),
+    ],
+)
+def test_a_palette_that_is_none(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    built_in = yaml.safe_load((Assets.default().directories[0] / "styles/palette.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles/palette.yaml").write_text(yaml.safe_dump({**built_in, **change}), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"palette\.yaml: {message}"):
+        Palette.load(Assets.default(tmp_path))
+
+
+def test_two_names_of_one_light_colour_are_refused(tmp_path: Path) -> None:
+    built_in = yaml.safe_load((Assets.default().directories[0] / "styles/palette.yaml").read_text(encoding="utf-8"))
+    built_in["colors"]["ink"]["light"] = built_in["colors"]["muted"]["light"].upper()
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles/palette.yaml").write_text(yaml.safe_dump(built_in), encoding="utf-8")
+    with pytest.raises(InputError, match="two names have the same light colour"):
+        Palette.load(Assets.default(tmp_path))
