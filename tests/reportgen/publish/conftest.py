@@ -85,9 +85,9 @@ def pages_of_site(bundle, tmp_path_factory):
     return folder_of
 
 
-@pytest.fixture
-def documents(monkeypatch, rendered, pages_of_site):
-    """Rendering takes seconds a document; what is rendered matters to no test of a site's files."""
+@pytest.fixture(scope="session")
+def borrowed(rendered, pages_of_site):
+    """The function that has documents borrowed, in a test or in what many tests share: rendering takes seconds a document."""
 
     def render(path, out, *, languages, **options):
         shutil.copytree(rendered, out, dirs_exist_ok=True)
@@ -99,15 +99,24 @@ def documents(monkeypatch, rendered, pages_of_site):
             html = file.read_text(encoding="utf-8").replace(HEAD, page.head).replace(WORDS, page.words)
             file.write_text(html, encoding="utf-8")
 
-    monkeypatch.setattr(pipeline, "render", render)
-    monkeypatch.setattr(pipeline, "render_site_pages", render_site_pages)
+    def borrow(monkeypatch):
+        monkeypatch.setattr(pipeline, "render", render)
+        monkeypatch.setattr(pipeline, "render_site_pages", render_site_pages)
+
+    return borrow
 
 
 @pytest.fixture
-def variant(computed, tmp_path):
+def documents(monkeypatch, borrowed):
+    """What is rendered matters to no test of a site's files."""
+    borrowed(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def write_variant(computed):
     """Write a bundle like the first one but for its name, date, other settings, or its first verdict."""
 
-    def write(folder, *, name="kettle", date="2026-03-02", verdict=None, title=None, settings=None):
+    def write(place, *, name="kettle", date="2026-03-02", verdict=None, title=None, settings=None):
         settings = {**computed.study["settings"], **(settings or {})}
         document = {**settings["document"], "date": date, "title": title or {}}
         first, *others = computed.study["verdicts"]
@@ -116,6 +125,12 @@ def variant(computed, tmp_path):
             "settings": {**settings, "name": name, "document": document},
             "verdicts": [{**first, "verdict": verdict or first["verdict"]}, *others],
         }
-        return write_bundle(Results(computed.dataset, computed.activations, study), analysis.tables, tmp_path / folder)
+        return write_bundle(Results(computed.dataset, computed.activations, study), analysis.tables, place)
 
     return write
+
+
+@pytest.fixture
+def variant(write_variant, tmp_path):
+    """Such a bundle in a folder of the test's own."""
+    return lambda folder, **changes: write_variant(tmp_path / folder, **changes)
