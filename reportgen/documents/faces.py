@@ -15,9 +15,12 @@ FACES = {
 
 
 def font_faces(address: Callable[[str], str], style_format: str, names: Iterable[str] = FACES) -> str:
-    """``@font-face`` rules for the report's fonts, or for some of them."""
+    """``@font-face`` rules for the report's fonts, or for some of them.
+
+    A diff shows three lines around each line that changed: the font itself, which may be 50 kB in one line, is the fourth of its rule.
+    """
     return "".join(
-        f'@font-face{{font-family:"{family}";font-weight:{weight};font-style:{style};'
+        f'@font-face{{font-family:"{family}";\nfont-weight:{weight};\nfont-style:{style};\n'
         f'src:url("{address(name)}") format("{style_format}")}}\n'
         for name, (family, weight, style) in ((name, FACES[name]) for name in names)
     )

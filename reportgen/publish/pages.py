@@ -85,10 +85,7 @@ def sentence(language: Language, key: str, values: Mapping[str, Any]) -> Markup:
 
 
 def _style(assets: Assets) -> str:
-    def address(name: str) -> str:
-        return data_uri(assets.bytes(f"fonts/{name}.woff2"), "font/woff2") if name in _FACES else ""
-
-    faces = "".join(line for line in font_faces(address, "woff2").splitlines(keepends=True) if 'url("")' not in line)
+    faces = font_faces(lambda name: data_uri(assets.bytes(f"fonts/{name}.woff2"), "font/woff2"), "woff2", _FACES)
     sheets = "\n".join(assets.text(f"styles/{name}.css") for name in ("report", "screen"))
     return faces + Palette.load(assets).screen_css() + sheets + assets.text("publish/pages.css")
 

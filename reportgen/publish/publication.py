@@ -389,12 +389,13 @@ class _Publication:
         self.site.add(f"{folder}index.html", self._timeline(study, entries, pages, style))
         self.new[study.slug] = {
             "name": study.results.study["settings"]["name"],
+            # What changes every time, away from the long lines of what was found.
+            "bundle": study.digest,
+            "regenerations": len(entries),
+            "languages": list(codes),
             "title": dict(study.title),
             "subtitle": dict(study.subtitle),
             "about": {language.code: about(study, study.languages[language.code]) for language in pages.languages},
-            "bundle": study.digest,
-            "languages": list(codes),
-            "regenerations": len(entries),
         }
 
     def _feed_link(self, study: Study, up: str) -> Markup:

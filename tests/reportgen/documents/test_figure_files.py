@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 import re
 import xml.etree.ElementTree as ElementTree
 from types import ModuleType
@@ -12,9 +13,10 @@ from fontTools.ttLib import TTFont
 
 from reportgen.documents import Assets, Document, build_document, load_languages
 from reportgen.documents.document import FigureItem
+from reportgen.documents.faces import FACES, font_faces
 from reportgen.documents.svg import SVG, Palette
 
-FACE = re.compile(r'font-weight:(\d+);font-style:(\w+);src:url\("data:font/woff2;base64,([^"]*)"\)')
+FACE = re.compile(r'font-weight:(\d+);\s*font-style:(\w+);\s*src:url\("data:font/woff2;base64,([^"]*)"\)')
 
 
 def figures(document: Document) -> list[FigureItem]:
@@ -43,6 +45,15 @@ def test_a_figure_alone_stands_on_paper_in_its_own_letters(documents: dict[str, 
         # The page's own figure has neither: there the page's fonts and paper are.
         assert "@font-face" not in figure.svg
         assert "<rect width" not in figure.svg
+
+
+def test_a_font_is_no_line_around_one_that_changed() -> None:
+    """A diff shows three lines before and after what changed, and a font is one of 50 kB."""
+    lines = ["<title>", *font_faces(lambda name: "data:" + 50_000 * "A", "woff2").splitlines(), "</style>"]
+    fonts = [number for number, line in enumerate(lines) if len(line) > 1000]
+    assert len(fonts) == len(FACES)
+    assert fonts[0] > 3
+    assert all(later - earlier == 4 for earlier, later in itertools.pairwise(fonts))
 
 
 def test_pixels_are_drawn_where_they_are_asked_for(trial_module: ModuleType, assets: Assets, documents: dict[str, Document]) -> None:

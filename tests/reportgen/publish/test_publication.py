@@ -353,6 +353,7 @@ def test_every_report_says_in_its_head_what_it_found_and_in_which_language(bundl
         article = json.loads(next(element.text for element in page.iter("script") if element.get("type") == "application/ld+json"))
         assert "Kendall" in article["abstract"]
         assert word in article["keywords"].lower()
+        assert "KSG" in article["keywords"]
         assert article["inLanguage"] == (code if "-" not in code else code.split("-"))
         assert page.get("lang") == code.partition("-")[0]
         assert next(element for element in page.iter("meta") if element.get("name") == "keywords").get("content") == article["keywords"]
