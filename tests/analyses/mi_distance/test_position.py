@@ -26,7 +26,7 @@ SETTINGS = StudySettings(name="planted", word="coffee", activations_file="plante
 SHAPE = (len(ESTIMATORS), 2, LAYERS, len(PAIRS))
 
 
-def measure(adjusted, pairs, _advance):
+def measure(adjusted, pairs, _advance=None):
     return measure_with_intervals(adjusted, pairs, bands_of(LAYERS, HypothesisSettings()), confidence=0.95, seed=0)
 
 

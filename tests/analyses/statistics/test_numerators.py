@@ -15,6 +15,7 @@ from analyses.statistics.relabelling import Relabelling
 def path(request, monkeypatch):
     """Every test runs with the compiled kernels, however little there is to do, and without."""
     monkeypatch.setattr(counting, "FEW", 0)
+    monkeypatch.setattr(counting, "_counting", lambda _: 0)
     if request.param == "numpy":
         monkeypatch.setenv(SWITCH, "0")
     elif kernels("statistics") is None:
