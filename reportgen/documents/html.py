@@ -215,7 +215,7 @@ def _item(item: Item, languages: Sequence[Language], target: str) -> dict[str, A
     """One item of a section as a template sees it."""
     seen = {field.name: getattr(item, field.name) for field in dataclasses.fields(item) if field.name not in ("grid", "png")}
     if isinstance(item, TableItem):
-        seen |= {"length": item.length, "grid": _grid(item.grid)}
+        seen |= {"length": item.length, "floats": item.floats, "grid": _grid(item.grid)}
         # Only a page has room for files beside what it shows.
         seen |= {"files": table_files(item, languages) if target == "html" else {}}
     return seen
