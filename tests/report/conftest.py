@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -112,20 +113,31 @@ class Report:
         return plain_text(self.html)
 
 
-def write_report(results: Results, code: str, *, drawn: bool) -> Report:
+def document_of(results: Results, codes: Sequence[str], edition: str = "report", *, drawn: bool = True) -> Document:
     figures = analysis.figures(results)
     if not drawn:
         figures = [replace(figure, draw=_blank) for figure in figures]
-    document = build_document(
-        "mi_distance", analysis.facts(results), figures, analysis.tables(results), [LANGUAGES[code]], assets=Assets.of(analysis)
+    languages = [LANGUAGES[code] for code in codes]
+    return build_document(
+        "mi_distance",
+        analysis.facts(results),
+        figures,
+        analysis.tables(results),
+        languages,
+        assets=Assets.of(analysis),
+        edition=edition,
     )
-    return Report(document, render_html(document))
 
 
 @pytest.fixture(scope="session")
 def report_of() -> Callable[[Results, str], Report]:
     """A report without drawings, which are tested on their own."""
-    return lambda results, code: write_report(results, code, drawn=False)
+
+    def report(results: Results, code: str) -> Report:
+        document = document_of(results, (code,), drawn=False)
+        return Report(document, render_html(document))
+
+    return report
 
 
 @dataclass(frozen=True)
@@ -150,16 +162,33 @@ def coffee(embedded_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Cof
 
 
 @pytest.fixture(scope="session")
-def coffee_reports(coffee: Coffee) -> Mapping[str, Report]:
-    return {code: write_report(coffee.results, code, drawn=True) for code in ("vi", "en")}
+def coffee_document(coffee: Coffee) -> Callable[..., Document]:
+    """The built-in study's document by its languages and its edition, each made once."""
+    return cache(lambda *codes, edition="report": document_of(coffee.results, codes, edition))
 
 
 @pytest.fixture(scope="session")
-def coffee_pdfs(coffee_reports: Mapping[str, Report], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+def coffee_reports(coffee_document: Callable[..., Document]) -> Mapping[str, Report]:
+    return {code: Report(coffee_document(code), render_html(coffee_document(code))) for code in ("vi", "en")}
+
+
+@pytest.fixture(scope="session")
+def coffee_pdf(coffee_document: Callable[..., Document], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """The same as PDF, each laid out once."""
     folder = tmp_path_factory.mktemp("pdf")
-    for code, report in coffee_reports.items():
-        (folder / f"{code}.pdf").write_bytes(render_pdf(report.document))
-    return {code: folder / f"{code}.pdf" for code in coffee_reports}
+
+    @cache
+    def file(*codes: str, edition: str = "report") -> Path:
+        path = folder / f"{'-'.join(codes)}-{edition}.pdf"
+        path.write_bytes(render_pdf(coffee_document(*codes, edition=edition)))
+        return path
+
+    return file
+
+
+@pytest.fixture(scope="session")
+def coffee_pdfs(coffee_pdf: Callable[..., Path]) -> Mapping[str, Path]:
+    return {code: coffee_pdf(code) for code in ("vi", "en")}
 
 
 # Planted effects

@@ -8,30 +8,18 @@ from html import unescape
 from pathlib import Path
 
 import outloud
+import pymupdf
 import pypdf
 import pytest
 
 from analyses.mi_distance import analysis
-from reportgen.documents import build_document, load_languages, render_html, render_pdf
+from reportgen.documents import load_languages, render_html
 from reportgen.documents.assets import Assets
 
 LANGUAGES = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 # At 30 layers: how many pages the report itself has, before its appendices.
 MOST_PAGES = {("vi",): 16, ("en",): 16, ("vi", "en"): 22}
 FIRST_PAGES = 2
-
-
-def document_of(results, codes, edition="report"):
-    languages = [LANGUAGES[code] for code in codes]
-    return build_document(
-        "mi_distance",
-        analysis.facts(results),
-        analysis.figures(results),
-        analysis.tables(results),
-        languages,
-        assets=Assets.of(analysis),
-        edition=edition,
-    )
 
 
 # What the check takes for running heads on three pages: titles within figures that stand at a page's top, and a table's heads, which
@@ -56,6 +44,21 @@ def first_page_of(pdf, heading):
     return next(pdf.get_destination_page_number(entry) + 1 for entry in walk(pdf.outline) if heading in entry.title)
 
 
+# In points: the margins of a page (22 mm and 24 mm), in which its running lines stand.
+HEAD, FOOT = 22 / 25.4 * 72, 24 / 25.4 * 72
+# A page is worth turning for a quarter of it; the last one ends where the report does.
+LEAST_FILLED = 0.25
+
+
+def filled(page):
+    """What share of a page, between its margins, lies above the lowest mark on it."""
+    foot = page.rect.height - FOOT
+    marks = [(top, bottom) for _, (_, top, _, bottom) in page.get_bboxlog() if top >= HEAD - 2 and bottom <= foot + 2]
+    # The paper's own colour is laid over all of it.
+    ends = [bottom for top, bottom in marks if bottom - top < foot - HEAD - 2]
+    return (max(ends, default=HEAD) - HEAD) / (foot - HEAD)
+
+
 def table_captions(html):
     """The captions of a page's tables in each language, without spaces and marks."""
     for caption in re.findall(r'class="table [^>]*>\s*<div class="parallel caption">(.*?)</div>\s*</div>', html, re.DOTALL):
@@ -64,11 +67,9 @@ def table_captions(html):
 
 
 @pytest.mark.parametrize("codes", MOST_PAGES, ids="-".join)
-def test_pages(coffee, codes, tmp_path):
-    document = document_of(coffee.results, codes)
+def test_pages(coffee, coffee_document, coffee_pdf, codes):
+    document, file = coffee_document(*codes), coffee_pdf(*codes)
     assert coffee.study["layers"] == 30
-    file = tmp_path / "report.pdf"
-    file.write_bytes(render_pdf(document))
     check_aloud(file)
     pdf = pypdf.PdfReader(file)
     appendix = next(section for section in document.sections if section.appendix)
@@ -82,35 +83,36 @@ def test_pages(coffee, codes, tmp_path):
     assert len(captions) >= 10 * len(codes)
     for caption in captions:
         assert any(caption[:24] in page and caption[-24:] in page for page in pages), caption
+    with pymupdf.open(file) as sheets:
+        shares = {number: round(filled(page), 2) for number, page in enumerate(sheets, 1)}
+    assert {number: share for number, share in shares.items() if share < LEAST_FILLED and number < len(shares)} == {}
+    assert max(shares.values()) > 0.9
     assert "mục lục" in pdf.pages[FIRST_PAGES].extract_text().lower() or "contents" in pdf.pages[FIRST_PAGES].extract_text().lower()
 
 
 @pytest.mark.parametrize("codes", MOST_PAGES, ids="-".join)
-def test_the_summary_is_the_first_pages(coffee, codes, tmp_path):
-    report, summary = document_of(coffee.results, codes), document_of(coffee.results, codes, "summary")
+def test_the_summary_is_the_first_pages(coffee_document, coffee_pdf, codes):
+    report, summary = coffee_document(*codes), coffee_document(*codes, edition="summary")
     assert [item.kind for item in summary.front] == ["text", "figure", "table", "text"]
     for mine, whole in zip(summary.front, report.front, strict=True):
         assert mine.kind == whole.kind
         if mine.kind == "text":
             assert mine.html == whole.html
     assert summary.sections == ()
-    file = tmp_path / "summary.pdf"
-    file.write_bytes(render_pdf(summary))
+    file = coffee_pdf(*codes, edition="summary")
     check_aloud(file)
     assert len(pypdf.PdfReader(file).pages) <= FIRST_PAGES
 
 
 @pytest.mark.parametrize("edition", ["handout", "handout-key"])
-def test_the_worksheet_says_all_of_itself_out_loud(coffee, edition, tmp_path):
-    file = tmp_path / f"{edition}.pdf"
-    file.write_bytes(render_pdf(document_of(coffee.results, ("vi", "en"), edition)))
-    check_aloud(file)
+def test_the_worksheet_says_all_of_itself_out_loud(coffee_pdf, edition):
+    check_aloud(coffee_pdf("vi", "en", edition=edition))
 
 
 @pytest.mark.parametrize(("code", "point"), [("vi", ","), ("en", ".")])
-def test_the_key_answers_of_what_the_figure_shows(coffee, words_of, code, point):
+def test_the_key_answers_of_what_the_figure_shows(coffee, coffee_document, words_of, code, point):
     """The worksheet's first figures show plain MI: so do its answers, and the layers that are open are those of the intervals."""
-    document = document_of(coffee.results, (code,), "handout-key")
+    document = coffee_document(code, edition="handout-key")
     answers = {section.id: words_of("".join(str(item.html[code]) for item in section.items if item.kind == "text"))
                for section in document.sections[0].sections}  # fmt: skip
     for section, name, digits in (("question-profile", "early_layers", 3), ("question-tau", "tau_separation", 2)):
@@ -125,6 +127,16 @@ def test_the_key_answers_of_what_the_figure_shows(coffee, words_of, code, point)
     ranges = re.findall(r"(\d+)(?:–(\d+))?", re.search(told, answers["question-profile"])[1])
     listed = {layer for first, last in ranges for layer in range(int(first), int(last or first) + 1)}
     assert listed == {layer + 1 for layer in is_open.nonzero()[0]}
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_the_key_denies_nothing_that_the_report_does(coffee, coffee_document, words_of, code):
+    """Where position was looked at, distance is told from it: what stays apart from neither is the context, as the limitations say."""
+    assert coffee.study["controls"]["prefix"]
+    section = coffee_document(code, edition="handout-key").sections[-1]
+    answers = words_of("".join(str(item.html[code]) for item in section.items if item.kind == "text"))
+    assert {"vi": "khoảng cách khỏi ngữ cảnh", "en": "distance from context"}[code] in answers
+    assert {"vi": "vị trí trong văn bản", "en": "position in the text"}[code] not in answers
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])
@@ -203,6 +215,9 @@ STRUCK = {
         "không kiểm định được nhận định",
         "bảng trước",
         "đúng như đánh giá chung dựa vào",
+        "nằm trên ở",
+        "nằm dưới ở",
+        "P cặp điểm, C cặp",
     ],
     "en": [
         "0 and 0",
@@ -232,6 +247,9 @@ STRUCK = {
         "the table before",
         "as the conclusions rest on them",
         "exceeds 4.0",
+        "it is found that",
+        "tau of MI excess",
+        "taus of MI excess",
     ],
 }
 BOTH = [
@@ -352,8 +370,8 @@ def test_the_tokens_of_a_caption_are_the_words_own(coffee, coffee_reports, code)
         assert text[start:end].strip() == "coffee", tokens[number - 1]
 
 
-def test_html_of_the_summary_stands_alone(coffee):
-    page = render_html(document_of(coffee.results, ("vi",), "summary"))
+def test_html_of_the_summary_stands_alone(coffee_document):
+    page = render_html(coffee_document("vi", edition="summary"))
     assert (
         "http"
         not in re.sub(r'(?:xmlns(?::\w+)?="[^"]*")|data:[^"]*|https://doi[^"<]*', "", page.partition("<body")[2]).partition("colophon")[0]
