@@ -24,7 +24,7 @@ def written(results, folder):
 @pytest.fixture(scope="module")
 def before(worlds, tmp_path_factory):
     """Words, languages and models enough that everything is there that a pooled bundle may hold, and a cell that failed."""
-    results = worlds.results(worlds.holds, texts=6, models=tuple("abcde"), languages=("en", "vi"), failed=1)
+    results = worlds.results(worlds.holds, texts=4, models=tuple("abcde"), languages=("en", "vi"), failed=1)
     return results, written(results, tmp_path_factory.mktemp("before") / "bundle")
 
 
