@@ -45,6 +45,10 @@ DEFAULT_TOLERANCES: Mapping[str, Tolerance] = {
 _OF_A_VERDICT = ("statement", "name", "estimator", "control", "verdict")
 _COMPARED_ELSEWHERE = ("format_version", "analysis", "settings", "provenance", "verdicts")
 Place = tuple[tuple[str, str], ...]
+# A word or a number within lists and mappings, and its place in the lists.
+_Leaf = tuple[Place, Any]
+# Statement, estimator and control of a verdict.
+_Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def compare_bundles(old: Path, new: Path, tolerances: Mapping[str, Tolerance] | 
     formats = (int(before.study["format_version"]), int(after.study["format_version"]))
     analysis = registry.analysis_named(after.study["analysis"], f"{new}/study.json")
     renamed = _renamed(analysis, *formats)
-    pairs = [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after, renamed), *_tables(one, other)]
+    pairs = _pairs(one, other, renamed)
     own, defaults = dict(tolerances or {}), _defaults(analysis)
     _check_patterns(own, [*(pair.name for pair in pairs), *one.left_out], origin)
     numbers = [movement for pair in pairs if pair.old is not None for movement in pair.movements(_tolerance(pair.name, own, defaults))]
@@ -248,6 +252,12 @@ class _Pair:
             yield Movement(self.shown, "moved", moved, far.size, where, place, _plain(old[index]), _plain(new[index]))
 
 
+def _pairs(old: Side, new: Side, renamed: Mapping[str, str]) -> list[_Pair]:
+    """Every quantity that either side has."""
+    before, after = old.results, new.results
+    return [*_datasets(before, after), *_of_verdicts(before, after), *_of_study(before, after, renamed), *_tables(old, new)]
+
+
 def _datasets(before: Results, after: Results) -> Iterator[_Pair]:
     for prefix, one, other in (("", before.dataset, after.dataset), ("activations: ", before.activations, after.activations)):
         names = [name for name in {**one.variables, **other.variables} if not prefix or name not in before.dataset.variables]
@@ -285,29 +295,36 @@ def _label(variable: xarray.DataArray, dimension: Hashable, index: int) -> str:
 
 
 def _of_verdicts(before: Results, after: Results) -> Iterator[_Pair]:
-    """What the verdicts rest on: each number that a verdict has is a quantity, its values are those of all verdicts."""
+    """What the verdicts rest on: each number that a verdict or one of its parts has is a quantity, its values are those of all verdicts."""
     old, new = ({_verdict_key(row): row for row in results.study["verdicts"]} for results in (before, after))
     shared = [key for key in old if key in new]
-    names = dict.fromkeys(name for rows in (old, new) for key in shared for name in rows[key] if name not in _OF_A_VERDICT)
-    for name in names:
-        sides = [_listed([rows[key].get(name) for key in shared], shared) if any(name in rows[key] for key in shared) else None
-                 for rows in (old, new)]  # fmt: skip
-        yield _Pair(f"verdict.{name}", f"verdicts: {name}", *sides)
+    one, other = ({key: _leaves(_rests_on(rows[key])) for key in shared} for rows in (old, new))
+    for name in dict.fromkeys(name for found in (one, other) for key in shared for name in found[key]):
+        yield _Pair(f"verdict.{name}", f"verdicts: {name}", *(_listed(name, found, shared) for found in (one, other)))
 
 
-def _listed(values: Sequence[Any], keys: Sequence[tuple[str, str, str]]) -> _Values:
-    def place(index: tuple[Any, ...]) -> Place:
-        statement, estimator, control = keys[int(index[0])]
-        return (("statement", statement), ("estimator", estimator), *((("control", control),) if control != "none" else ()))
+def _rests_on(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _OF_A_VERDICT}
 
-    return _Values(_as_array(values), f"{len(keys)} verdicts", place)
+
+def _listed(name: str, found: Mapping[_Key, Mapping[str, list[_Leaf]]], shared: Sequence[_Key]) -> _Values | None:
+    """A quantity's values in those verdicts that have any, each at its verdict; one that has none there has no value, in all others."""
+    if not any(name in found[key] for key in shared):
+        return None
+    leaves = []
+    for key in shared:
+        statement, estimator, control = key
+        verdict = (("statement", statement), ("estimator", estimator), *((("control", control),) if control != "none" else ()))
+        leaves += [((*verdict, *place), value) for place, value in found[key].get(name, [((), None)])]
+    values = _as_array([value for _, value in leaves])
+    return _Values(values, f"{len(leaves)} values", lambda index: leaves[int(index[0])][0])
 
 
 def _as_array(values: Sequence[Any]) -> numpy.ndarray:
-    """Numbers as numbers (None is no number), everything else as its text."""
+    """Numbers as numbers (None is no number), everything else as it is."""
     if all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
         return numpy.array([math.nan if value is None else value for value in values], dtype=numpy.float64)
-    words = [value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False) for value in values]
+    words = [value if value is None or isinstance(value, str | bool) else json.dumps(value) for value in values]
     return numpy.array(words, dtype=object)
 
 
@@ -320,31 +337,40 @@ def _of_study(before: Results, after: Results, renamed: Mapping[str, str]) -> It
         yield _Pair(f"study.{name}", f"study.json: {name}", *(_of_leaves(leaves.get(name)) for leaves in (one, other)))
 
 
-def _leaves(value: Any, path: str = "", index: tuple[int, ...] = ()) -> dict[str, list[tuple[tuple[int, ...], Any]]]:
+def _leaves(value: Any, path: str = "", place: Place = ()) -> dict[str, list[_Leaf]]:
     """The words and numbers within lists and mappings: by the keys that lead there, with their places in lists."""
-    found: dict[str, list[tuple[tuple[int, ...], Any]]] = {}
+    found: dict[str, list[_Leaf]] = {}
     if isinstance(value, dict):
-        parts = [_leaves(item, f"{path}.{key}" if path else str(key), index) for key, item in value.items()]
+        parts = [_leaves(item, f"{path}.{key}" if path else str(key), place) for key, item in value.items()]
     elif isinstance(value, list):
-        parts = [_leaves(item, path, (*index, number)) for number, item in enumerate(value, 1)]
+        parts = [_leaves(item, path, (*place, *_entry(item, number))) for number, item in enumerate(value, 1)]
     else:
-        return {path: [(index, value)]}
+        return {path: [(place, value)]}
     for part in parts:
         for name, leaves in part.items():
             found.setdefault(name, []).extend(leaves)
     return found
 
 
-def _of_leaves(leaves: list[tuple[tuple[int, ...], Any]] | None) -> _Values | None:
+def _entry(item: Any, number: int) -> Place:
+    """What tells an entry of a list from the others: the words that it begins with, before its verdict; else its number, from 1."""
+    words: list[tuple[str, str]] = []
+    for name, value in item.items() if isinstance(item, dict) else ():
+        if name == "statement":
+            words.append((name, f"{value} {item['name']}" if "name" in item else str(value)))
+        elif name == "verdict" or not (value is None or isinstance(value, str)):
+            break
+        elif value is not None and not (name == "name" and "statement" in item):
+            words.append((name, value))
+    return tuple(words) or (("entry", str(number)),)
+
+
+def _of_leaves(leaves: list[_Leaf] | None) -> _Values | None:
     if leaves is None:
         return None
-
-    def place(index: tuple[Any, ...]) -> Place:
-        numbers = leaves[int(index[0])][0]
-        return (("entry", ".".join(map(str, numbers))),) if numbers else ()
-
     single = len(leaves) == 1 and not leaves[0][0]
-    return _Values(_as_array([value for _, value in leaves]), "a single value" if single else f"{len(leaves)} entries", place)
+    values = _as_array([value for _, value in leaves])
+    return _Values(values, "a single value" if single else f"{len(leaves)} entries", lambda index: leaves[int(index[0])][0])
 
 
 def _tables(old: Side, new: Side) -> Iterator[_Pair]:

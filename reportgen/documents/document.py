@@ -24,6 +24,8 @@ from reportgen.documents.writer import Writer
 
 # Up to how many lines of rows a table is whole on a page, and up to how many it need not be set as close as can be.
 SHORT_TABLE, LONG_TABLE = 20, 36
+# A page cuts a table only between sets of this many rows; the style sheet for paper says the same.
+LEAST_ROWS = 6
 PARTICULARS = ("course", "lecturer", "institution", "authors", "date", "version", "licence")
 
 
@@ -142,6 +144,11 @@ class TableItem:
     def whole(self) -> bool:
         """Whether the table is short enough to stand on one page."""
         return self.length == "short"
+
+    @property
+    def floats(self) -> bool:
+        """Whether the table is set as a figure is, on one page: it is short, and has too few rows to be cut."""
+        return self.whole and len(self.grid.rows) < 2 * LEAST_ROWS
 
     @property
     def length(self) -> str:

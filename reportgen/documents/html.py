@@ -218,7 +218,7 @@ def _item(item: Item, tables: Mapping[str, Mapping[str, str]] | None) -> dict[st
     """One item of a section as a template sees it."""
     seen = {field.name: getattr(item, field.name) for field in dataclasses.fields(item) if field.name not in ("grid", "png")}
     if isinstance(item, TableItem):
-        seen |= {"length": item.length, "grid": _grid(item.grid)}
+        seen |= {"length": item.length, "floats": item.floats, "grid": _grid(item.grid)}
         # Only a page has room for files beside what it shows.
         seen |= {"files": tables[item.id] if tables else {}}
     return seen

@@ -26,6 +26,8 @@ VOID = ("br", "img", "wbr")
 SMALLEST, SMALL = 0.78, 0.85
 # Shares of a page: an empty foot that nobody minds; what must follow a heading; the least piece of a text or table.
 NEGLIGIBLE, AFTER_HEADING, LEAST_PIECE = 0.13, 0.08, 0.08
+# Up to which share a page was not worth turning, though the next one has to begin anew.
+NEARLY_EMPTY = 0.25
 # How far off (in shares of a page) the estimate of a place may be without the figure falling off the page.
 MARGIN_OF_ERROR = 0.012
 # What is as bad as how much of an empty page, all squared: a figure so many pages after its text, and one drawn smaller by a share.
@@ -116,7 +118,9 @@ class _Setting:
         self.number, self.y = self.number + 1, 0.0
 
     def begin(self) -> None:
-        """Begin a page that has to begin here, whatever is left empty."""
+        """Begin a page that has to begin here: what is left empty of the one before counts only where it is nearly all of it."""
+        if 0 < self.y < NEARLY_EMPTY * self.page:
+            self.cost += (1 - self.y / self.page) ** 2
         self.number, self.y, self.after, self.last = self.number + 1, 0.0, 0.0, None
 
     def advance(self, unit: Unit, height: float, least: float, after: float = 0.0) -> None:
@@ -275,7 +279,7 @@ def _key(item: Item) -> str:
 
 
 def _floats(item: Item) -> bool:
-    return isinstance(item, FigureItem) or (isinstance(item, TableItem) and item.whole)
+    return isinstance(item, FigureItem) or (isinstance(item, TableItem) and item.floats)
 
 
 def rearranged(document: Document, arrangement: Arrangement) -> Document:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot
-import numpy
-from markupsafe import Markup
 
 from analyses.errors import InputError
 from analyses.protocol import Analysis, Compared, Results
@@ -16,10 +14,11 @@ from reportgen.baseline import alike, read_side
 from reportgen.bundle import asking
 from reportgen.compare import Comparison, Movement, Tolerance, compare_bundles
 from reportgen.documents.assets import Assets
-from reportgen.documents.languages import Labels, Language, load_languages
+from reportgen.documents.languages import Labels, load_languages
 from reportgen.documents.svg import Palette, compact, figure_style, follow_scheme, in_page, render_svg
 from reportgen.publish.description import describe
 from reportgen.publish.pages import Pages
+from reportgen.publish.quantities import place_words, quantity_words, shape_words, value_words
 
 _LONG = 120
 
@@ -84,8 +83,8 @@ def comparison_page(
         verdicts=list(_verdict_rows(comparison, pages)),
         figures=list(_figures(before, after, study.analysis, comparison, pages)),
         numbers=[_number_row(movement, pages) for movement in comparison.numbers],
-        renamed=comparison.renamed,
-        added=comparison.added,
+        renamed=[(_named(was, pages), _named(now, pages)) for was, now in comparison.renamed],
+        added=[_named(name, pages) for name in comparison.added],
         settings=_difference_rows(comparison.settings),
         provenance=_difference_rows(comparison.provenance),
     )
@@ -104,14 +103,19 @@ def _verdict_rows(comparison: Comparison, pages: Pages) -> Iterator[dict[str, An
         }
 
 
+def _named(quantity: str, pages: Pages) -> dict[str, Any]:
+    """A quantity as the file has it, and in words."""
+    return {"quantity": quantity, "words": quantity_words(quantity, pages)}
+
+
 def _number_row(movement: Movement, pages: Pages) -> dict[str, Any]:
-    named = {"quantity": movement.quantity, "words": _quantity(movement.quantity, pages)}
+    named = _named(movement.quantity, pages)
     if movement.reason == "no longer there":
         return {**named, "reason": pages.both("compare.gone")}
     shapes = re.fullmatch(r"another shape: (.*) before, (.*) now", movement.reason)
     if shapes:
         said = {
-            language.code: language.text("compare.shape", old=_shape(shapes[1], language), new=_shape(shapes[2], language))
+            language.code: language.text("compare.shape", old=shape_words(shapes[1], language), new=shape_words(shapes[2], language))
             for language in pages.languages
         }
         return {**named, "reason": pages.each(said)}
@@ -119,64 +123,10 @@ def _number_row(movement: Movement, pages: Pages) -> dict[str, Any]:
         **named,
         "reason": None,
         "moved": pages.both("compare.moved_count", moved=movement.moved, total=movement.total),
-        "where": _place(movement.place, pages),
-        "old": _value(movement.old, pages),
-        "new": _value(movement.new, pages),
+        "where": place_words(movement.place, pages),
+        "old": value_words(movement.old, movement.quantity, pages),
+        "new": value_words(movement.new, movement.quantity, pages),
     }
-
-
-def _quantity(name: str, pages: Pages) -> Markup | None:
-    """What a quantity is called in every language; None where some language has no words for it."""
-    words = {language.code: _words(name.removeprefix("activations: "), language) for language in pages.languages}
-    return pages.each({code: each for code, each in words.items() if each}) if all(words.values()) else None
-
-
-def _words(name: str, language: Language) -> str | None:
-    """A quantity in words: its own, or those of what is left when a beginning or an end that the catalogue knows is taken from its name."""
-    if f"compare.quantity.{name}" in language.catalogue:
-        return language.text(f"compare.quantity.{name}")
-    parts = name.split("_")
-    for count in range(1, len(parts)):
-        end, beginning = "_".join(parts[-count:]), "_".join(parts[:count])
-        for key, rest in ((f"compare.suffix.{end}", parts[:-count]), (f"compare.prefix.{beginning}", parts[count:])):
-            inner = _words("_".join(rest), language) if key in language.catalogue else None
-            if inner:
-                return language.text(key, quantity=inner)
-    return None
-
-
-def _shape(shape: str, language: Language) -> str:
-    """``2 branch x 30 layer`` in words; a single value is said to be one."""
-    sizes = re.findall(r"(\d+) (\w+)", shape)
-    if not sizes:
-        return language.text("compare.scalar")
-    return " × ".join(
-        f"{size} {language.catalogue.get(f'compare.place.{name}', name.replace('_', ' ')).rstrip(':')}" for size, name in sizes
-    )
-
-
-def _place(place: Sequence[tuple[str, str]], pages: Pages) -> Markup:
-    """Where a value stands, in every language of the page: ``tầng 25``, ``layer 25``."""
-
-    def words(language: Language) -> str:
-        parts = []
-        for name, label in place:
-            number, _, statement = label.partition(" ")
-            keys = (f"{name}.{label}", f"{name}.{label}.short", f"{name}.{statement or number}.short")
-            said = next((language.catalogue[key] for key in keys if key in language.catalogue), label.replace("_", " "))
-            parts.append(f"{language.catalogue.get(f'compare.place.{name}', name.replace('_', ' '))} {said}")
-        return ", ".join(parts)
-
-    return pages.each({language.code: words(language) for language in pages.languages})
-
-
-def _value(value: float | str | bool | None, pages: Pages) -> Markup:
-    if value is None:
-        return pages.both("compare.no_value")
-    if isinstance(value, bool | str) or value == 0:
-        return Markup("{}").format(value)
-    digits = max(0, 3 - int(numpy.floor(numpy.log10(abs(value)))))
-    return Markup("{}").format(pages.languages[0].number(value, min(digits, 12)))
 
 
 def _difference_rows(differences: Sequence[Any]) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from html import unescape
 from pathlib import Path
 
 import outloud
+import pymupdf
 import pypdf
 import pytest
 
@@ -43,6 +44,21 @@ def first_page_of(pdf, heading):
     return next(pdf.get_destination_page_number(entry) + 1 for entry in walk(pdf.outline) if heading in entry.title)
 
 
+# In points: the margins of a page (22 mm and 24 mm), in which its running lines stand.
+HEAD, FOOT = 22 / 25.4 * 72, 24 / 25.4 * 72
+# A page is worth turning for a quarter of it; the last one ends where the report does.
+LEAST_FILLED = 0.25
+
+
+def filled(page):
+    """What share of a page, between its margins, lies above the lowest mark on it."""
+    foot = page.rect.height - FOOT
+    marks = [(top, bottom) for _, (_, top, _, bottom) in page.get_bboxlog() if top >= HEAD - 2 and bottom <= foot + 2]
+    # The paper's own colour is laid over all of it.
+    ends = [bottom for top, bottom in marks if bottom - top < foot - HEAD - 2]
+    return (max(ends, default=HEAD) - HEAD) / (foot - HEAD)
+
+
 def table_captions(html):
     """The captions of a page's tables in each language, without spaces and marks."""
     for caption in re.findall(r'class="table [^>]*>\s*<div class="parallel caption">(.*?)</div>\s*</div>', html, re.DOTALL):
@@ -67,6 +83,10 @@ def test_pages(coffee, coffee_documents, codes):
     assert len(captions) >= 10 * len(codes)
     for caption in captions:
         assert any(caption[:24] in page and caption[-24:] in page for page in pages), caption
+    with pymupdf.open(file) as sheets:
+        shares = {number: round(filled(page), 2) for number, page in enumerate(sheets, 1)}
+    assert {number: share for number, share in shares.items() if share < LEAST_FILLED and number < len(shares)} == {}
+    assert max(shares.values()) > 0.9
     assert "mục lục" in pdf.pages[FIRST_PAGES].extract_text().lower() or "contents" in pdf.pages[FIRST_PAGES].extract_text().lower()
 
 
@@ -107,6 +127,16 @@ def test_the_key_answers_of_what_the_figure_shows(coffee, coffee_documents, word
     ranges = re.findall(r"(\d+)(?:–(\d+))?", re.search(told, answers["question-profile"])[1])
     listed = {layer for first, last in ranges for layer in range(int(first), int(last or first) + 1)}
     assert listed == {layer + 1 for layer in is_open.nonzero()[0]}
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_the_key_denies_nothing_that_the_report_does(coffee, coffee_documents, words_of, code):
+    """Where position was looked at, distance is told from it: what stays apart from neither is the context, as the limitations say."""
+    assert coffee.study["controls"]["prefix"]
+    section = coffee_documents.document((code,), "handout-key").sections[-1]
+    answers = words_of("".join(str(item.html[code]) for item in section.items if item.kind == "text"))
+    assert {"vi": "khoảng cách khỏi ngữ cảnh", "en": "distance from context"}[code] in answers
+    assert {"vi": "vị trí trong văn bản", "en": "position in the text"}[code] not in answers
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])
@@ -185,6 +215,9 @@ STRUCK = {
         "không kiểm định được nhận định",
         "bảng trước",
         "đúng như đánh giá chung dựa vào",
+        "nằm trên ở",
+        "nằm dưới ở",
+        "P cặp điểm, C cặp",
     ],
     "en": [
         "0 and 0",
@@ -214,6 +247,9 @@ STRUCK = {
         "the table before",
         "as the conclusions rest on them",
         "exceeds 4.0",
+        "it is found that",
+        "tau of MI excess",
+        "taus of MI excess",
     ],
 }
 BOTH = [

@@ -221,6 +221,23 @@ def test_the_numbers_and_words_of_a_verdict_are_compared(bundle, results, change
     ]
 
 
+def test_the_parts_of_a_verdict_are_compared_number_by_number(results, letters, tmp_path):
+    def written(name, **changes):
+        first, second = results.study["verdicts"]
+        rise = {"measure": "rise", "verdict": "supported", "low": 0.1, "firm": False, "wide": None}
+        parts = [rise, {"measure": "fall", "verdict": "supported", "low": 0.3, "firm": False, "wide": None} | changes]
+        study = {**results.study, "verdicts": [{**first, "parts": parts}, second]}
+        return write_bundle(Results(results.dataset, results.activations, study), letters.tables, tmp_path / name)
+
+    old = written("old")
+    assert not compare_bundles(old, written("within", low=0.3001)).changed
+    (moved,) = compare_bundles(old, written("beyond", low=0.5)).numbers
+    assert (moved.quantity, moved.where) == ("verdicts: parts.low", "statement long_words, estimator histogram, measure fall")
+    assert (moved.old, moved.new) == (0.3, 0.5)
+    (moved,) = compare_bundles(old, written("firm", firm=True)).numbers
+    assert (moved.quantity, moved.old, moved.new) == ("verdicts: parts.firm", False, True)
+
+
 def test_tables_are_compared(bundle, tmp_path, summed):
     new = tmp_path / "new"
     shutil.copytree(bundle, new)

@@ -28,6 +28,7 @@ from analyses.mi_distance.shown import (
 )
 from analyses.occurrences.branches import ATTENTION, BRANCHES, MLP
 from analyses.occurrences.facts.counts import counted, in_how_many
+from analyses.occurrences.facts.description import in_syllables
 from analyses.occurrences.layer_numbers import detail_layer, places
 from analyses.protocol import Results
 from analyses.statistics.relabelling import EXACT_OCCURRENCES, UNTESTABLE_OCCURRENCES
@@ -327,7 +328,7 @@ def _control_profile(results: Results) -> Values:
     deviation = int(provenance["largest_distance_deviation"])
     values: Values = {
         "control_pairs": int(provenance["pairs"]),
-        "words": int(provenance["words"]),
+        "others": counted("other_syllables" if in_syllables(results.study) else "other_words", int(provenance["words"])),
         "matching": key("figure.control_profile.matched")
         if deviation == 0
         else key("figure.control_profile.nearly_matched", deviation=deviation),

@@ -46,15 +46,17 @@ def linear_facts(results: Results) -> dict[str, Any] | None:
 
 
 def _lowest(by_depth: pd.DataFrame) -> dict[str, Any] | None:
-    """Where by depth the share is lowest, and whether that is shown to be less than all; None where there is nothing to choose from."""
+    """Where by depth the share is lowest, and whether that is shown to be less than all; None where the table shows no single lowest."""
     rows = by_depth[by_depth["linear_share_low"].map(is_number)]
-    if len(rows) < 2:
+    # As printed: of two that are written alike neither is seen to be the lower.
+    printed = rows["linear_share"].astype(float).round(2)
+    if len(rows) < 2 or (printed == printed.min()).sum() > 1:
         return None
     row = rows.loc[rows["linear_share"].idxmin()]
     values = {"depth": key(f"linear.depth.{row['depth']}"), "branch": key(f"branch.named.{row['branch']}")}
     values["whole"] = percent(1)
     values |= {name: percent(row[column]) for name, column in zip(("share", "share_low", "share_high"), SHARE, strict=True)}
-    # As printed: an end that is written as 100% does not lie below it.
+    # So too an end that is written as 100% does not lie below it.
     below = round(float(row["linear_share_high"]), 2) < 1
     led = {"share": {"table": "linear", "row": f"{row['depth']}-{row['branch']}"}}
     return {"key": "linear.lowest.below" if below else "linear.lowest.open", "values": values, "rows": led}

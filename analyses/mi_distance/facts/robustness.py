@@ -222,6 +222,7 @@ def _independence(results: Results) -> dict[str, Any]:
         item = {"test": key(f"simulated.{name}"), "rate": found["rates"][name]}
         found[place].append({"key": "simulated.item", "as": "key", "values": item})
     t = table.loc["independent_t"]
+    found["t_too_often"] = bool(t["type_one_error_low"] > alpha * (1 + TOLERANCE) + 1e-12)
     found["independent_t_interval"] = interval(100 * t["type_one_error_low"], 100 * t["type_one_error_high"], 1)
     for place in ("within", "above", "below"):
         found[place] = listed(found[place]) if found[place] else None

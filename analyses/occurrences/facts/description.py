@@ -70,9 +70,13 @@ def text_segments(study: Study) -> dict[str, Any] | None:
         "tokens_per_word": max(len(split["pieces"]) for split in splits),
         "mean_tokens_per_word": number(tokens / words, 1) if tokens and words and not _SPACELESS.search(text) else None,
         "characters_per_token": number(len(text) / tokens, 1) if tokens else None,
-        # Spaces part the words of most languages, but the syllables of Vietnamese.
-        "syllables": (study["settings"]["document"].get("text_language") or "").split("-")[0] == "vi",
+        "syllables": in_syllables(study),
     }
+
+
+def in_syllables(study: Study) -> bool:
+    """Whether spaces part the text's syllables: they part the words of most languages, but not those of Vietnamese."""
+    return (study["settings"]["document"].get("text_language") or "").split("-")[0] == "vi"
 
 
 def _splits(study: Study) -> list[dict[str, Any]]:

@@ -76,7 +76,7 @@ def test_spellings_are_listed_with_their_counts():
             "A tea tea or tea trees",
             {"except_in": ("tea trees",)},
             "once in an expression that the settings exclude (“tea trees”)",
-            "1 lần trong cụm từ mà cài đặt đã loại ra (“tea trees”)",
+            "1 lần trong cụm từ mà thiết lập đã loại ra (“tea trees”)",
         ),
         (
             "wider_token",

@@ -579,6 +579,19 @@ def test_tokens_are_counted_from_1_where_people_read_them(results):
     assert (data["second_token_position"] - data["first_token_position"] == data["token_distance"]).all()
 
 
+@pytest.mark.parametrize(
+    ("language", "english", "vietnamese"), [("en", "other words", "từ khác"), ("vi", "other syllables", "tiếng (âm tiết) khác")]
+)
+def test_what_spaces_part_is_counted_as_what_it_is(results, language, english, vietnamese):
+    """The words of the control are the syllables of a Vietnamese text."""
+    document = {**results.study["settings"]["document"], "text_language": language}
+    study = {**results.study, "settings": {**results.study["settings"], "document": document}}
+    caption = facts(Results(results.dataset, results.activations, study))["captions"]["control_profile"]
+    count = study["controls"]["different_word"]["words"]
+    assert LANGUAGES["en"].format(caption["others"]) == f"{count} {english}"
+    assert LANGUAGES["vi"].format(caption["others"]) == f"{count} {vietnamese}"
+
+
 def test_what_was_set_is_written_as_it_was_set(results):
     """A range or a margin is no measurement: it has the digits that it was given, no more and no fewer."""
     study = copy.deepcopy(results.study)

@@ -163,3 +163,7 @@ def test_the_depth_with_the_lowest_share_is_named(results_of, high, key):
     assert (said["values"]["depth"]["key"], said["values"]["branch"]["key"]) == ("linear.depth.middle", "branch.named.mlp")
     assert [said["values"][name]["value"] for name in ("share", "share_low", "share_high")] == [0.85, 0.8, high]
     assert said["rows"]["share"] == {"table": "linear", "row": "middle-mlp"}
+    # Of two that the table writes alike no reader sees which is the lower.
+    share[1 - place, row] = 0.8532
+    alike = dataset.assign(depth_linear_share=(("branch", "depth"), share))
+    assert linear_facts(Results(alike, results.activations, results.study))["lowest"] is None

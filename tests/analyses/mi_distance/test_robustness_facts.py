@@ -98,6 +98,18 @@ def test_a_test_misses_its_level_when_its_interval_leaves_three_to_seven_per_cen
     assert (found["band"]["low"]["value"], found["band"]["high"]["value"]) == pytest.approx((0.03, 0.07))
 
 
+@pytest.mark.parametrize(("low", "often"), [(0.0, False), (0.04, False), (0.0699, False), (0.08, True)])
+def test_the_t_test_is_said_to_reject_too_often_only_where_it_does(results, low, often):
+    """In a study whose occurrences share no variance it keeps its level: then the first pages do not say that sharing spoils it."""
+
+    def everywhere(value):
+        return ("simulated_test",), np.full(results.dataset.sizes["simulated_test"], value)
+
+    ends = {"type_one_error_low": everywhere(low), "type_one_error": everywhere(low + 0.02), "type_one_error_high": everywhere(low + 0.04)}
+    found = robustness_facts(Results(results.dataset.assign(ends), results.activations, results.study))["independence"]
+    assert found["t_too_often"] is often
+
+
 def test_calibration_gives_estimate_minus_truth(results):
     dataset = results.dataset
     found = robustness_facts(results)["calibration"]["related"]

@@ -73,6 +73,16 @@ def test_a_figure_never_leaves_its_chapter() -> None:
     assert order(parts, arrange(laid_out(*parts), PAGE, Arrangement())) == ["a", "b", "f", "h", "c"]
 
 
+def test_a_page_is_not_turned_for_a_few_lines_before_one_that_begins_anew() -> None:
+    """A figure that is drawn smaller takes them in; where more is left than it can take in, the page stays."""
+    for rest, scaled in ((5, True), (60, False)):
+        parts = (("h", "chapter", 5), ("f", "figure", 80), ("a", "text", 15 + rest), ("b", "break", 5), ("c", "text", 50))
+        found = arrange(laid_out(*parts), PAGE, Arrangement())
+        assert ("f" in found.scales) == scaled
+        if scaled:
+            assert 5 + 80 - 0.8 * 80 * (1 - found.scales["f"]) + 15 + rest <= PAGE
+
+
 def test_a_small_empty_foot_is_left() -> None:
     parts = (("a", "text", 90), ("f", "figure", 80), ("b", "text", 50))
     assert arrange(laid_out(*parts), PAGE, Arrangement()) == Arrangement()

@@ -12,7 +12,8 @@ from reportgen.cli import app
 from reportgen.documents import Assets, load_languages
 from reportgen.documents.languages import Labels
 from reportgen.documents.svg import compact, figure_style, render_svg
-from reportgen.publish.comparison import _shape, _words, comparison_page
+from reportgen.publish.comparison import comparison_page
+from reportgen.publish.quantities import shape_words, words_of
 
 
 @pytest.fixture
@@ -121,10 +122,10 @@ def test_every_quantity_has_words_in_every_language(computed):
     assets = Assets.of(mi_distance.analysis)
     languages = load_languages(*assets.directories, analysis="mi_distance")
     for code, language in languages.items():
-        said = {name: _words(name, language) for name in map(str, computed.dataset.data_vars)}
+        said = {name: words_of(name, language) for name in map(str, computed.dataset.data_vars)}
         assert [name for name, words in said.items() if words is None] == []
         assert [words for words in said.values() if "_" in words or "%(" in words] == []
         assert len(set(said.values())) > 0.9 * len(said)
         shape = {"vi": "2 nhánh × 30 tầng", "en": "2 branch × 30 layer"}[code]
-        assert _shape("2 branch x 30 layer", language) == shape
-        assert _shape("a single value", language) == {"vi": "một giá trị", "en": "a single value"}[code]
+        assert shape_words("2 branch x 30 layer", language) == shape
+        assert shape_words("a single value", language) == {"vi": "một giá trị", "en": "a single value"}[code]
