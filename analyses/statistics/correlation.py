@@ -92,7 +92,9 @@ def kendall_tau_without(distance: npt.ArrayLike, values: npt.ArrayLike, kept: np
     Parameters
     ----------
     distance : (N,) array_like
+        Token distances.
     values : (..., N) array_like
+        For example mutual information in nats.
     kept : (K, N) bool
         What stays each time.
 
