@@ -92,9 +92,9 @@ def kendall_tau_without(distance: npt.ArrayLike, values: npt.ArrayLike, kept: np
     Parameters
     ----------
     distance : (N,) array_like
-        As `kendall_tau` takes them.
+        Token distances.
     values : (..., N) array_like
-        Rows, as `kendall_tau` takes them.
+        For example mutual information in nats.
     kept : (K, N) bool
         What stays each time.
 
