@@ -19,8 +19,6 @@ from weasyprint.text.constants import LST_TO_ISO, PANGO_DIRECTION
 from weasyprint.text.ffi import FROM_UNITS, ffi, gobject, pango, unicode_to_char_p
 from weasyprint.text.fonts import font_features, get_font_description
 
-from reportgen.documents import remembered_drawings
-
 # Everything that `weasyprint.text.line_break` asks a style for.
 _FACE = (
     *("font_family", "font_style", "font_stretch", "font_weight", "font_size", "font_variation_settings", "font_language_override"),
@@ -256,5 +254,4 @@ _REPLACED: tuple[tuple[Any, str, Any], ...] = (
     *((module, "resolve_percentages", resolve_percentages) for module in (block, inline, table)),
     (boxes.Box, "is_in_normal_flow", is_in_normal_flow),
     (boxes.ParentBox, "page_values", page_values),
-    *remembered_drawings.REPLACED,
 )
