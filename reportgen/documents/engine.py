@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
 from reportgen.documents.assets import Assets
-from reportgen.documents.remembered import remembering
 
 SCHEME = "reportgen:"
 
@@ -55,14 +54,14 @@ def complaints_of_layout() -> Iterator[list[str]]:
 
 @contextmanager
 def laying_out() -> Iterator[None]:
-    """What any use of the layout engine needs: its complaints are errors, and no time goes into looking for garbage, or for lines twice.
+    """What any use of the layout engine needs: its complaints are errors, and no time goes into looking for garbage.
 
     A layout makes millions of objects and drops few before its end: the collector finds nothing and takes a sixth of the time.
     """
     collecting = gc.isenabled()
     gc.disable()
     try:
-        with complaints_of_layout() as complaints, remembering():
+        with complaints_of_layout() as complaints:
             yield
     except FatalURLFetchingError as error:
         raise RuntimeError(str(error)) from error

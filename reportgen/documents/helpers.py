@@ -1,8 +1,8 @@
 """Several PDFs at once: documents know nothing of each other, so other processes lay some of them out.
 
-A document is one task: what its drafts have found out of its lines its printing need not find out again. A helper is a plain Python
-process that is given documents over its standard input. Unlike `multiprocessing`, it never runs the user's main module again, so that
-a script or a notebook may render without a guard around it.
+Each document is two tasks, finding its figures' places and printing it, which keeps two processors busy to the end. A helper is a
+plain Python process that is given tasks over its standard input. Unlike `multiprocessing`, it never runs the user's main module
+again, so that a script or a notebook may render without a guard around it.
 """
 
 import ctypes
@@ -16,7 +16,8 @@ import subprocess
 import sys
 import threading
 import traceback
-from concurrent.futures import Future, wait
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -28,21 +29,24 @@ from reportgen.documents.document import Document
 _PR_SET_PDEATHSIG = 1
 
 
-def perform(document: Document) -> bytes:
-    """Print a document; the layout engine is loaded now, because a report without PDF does without it."""
-    from reportgen.documents.pdf import render_pdf
+def perform(name: str, *arguments: Any) -> Any:
+    """Do the task ``plan`` or ``print``; the layout engine is loaded now, because a report without PDF does without it."""
+    from reportgen.documents.pdf import plan_pdf, render_pdf
 
-    return render_pdf(document)
+    tasks: dict[str, Callable[..., Any]] = {"plan": plan_pdf, "print": render_pdf}
+    return tasks[name](*arguments)
 
 
 @dataclass(frozen=True)
 class _Task:
-    document: Document
-    pdf: Future[bytes]
+    name: str
+    arguments: tuple[Any, ...]
+    done: Callable[[Any], None]
+    failed: Callable[[BaseException], None]
 
 
 def serve() -> None:
-    """Be a helper: read documents from standard input and answer each with its PDF, or with what went wrong, until there are no more."""
+    """Be a helper: read tasks from standard input and answer each with what it gives, or with what went wrong, until there are no more."""
     # Whoever started the helper decides what Ctrl-C ends; the terminal sends it to both.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _end_with_parent()
@@ -52,14 +56,14 @@ def serve() -> None:
     gc.disable()
     for earlier in itertools.count():
         try:
-            document = pickle.load(sys.stdin.buffer)
+            name, document, *rest = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         if earlier:
             gc.collect()
         answer: Any
         try:
-            answer = perform(document)
+            answer = perform(name, document, *rest)
         except Exception as error:
             answer = _portable(error)
         try:
@@ -95,11 +99,11 @@ class Helpers:
     """
 
     def __init__(self, documents: int) -> None:
+        # Not a SimpleQueue: with one reader that waits and one that waits only so long, CPython's can stop for ever.
         self._waiting: queue.Queue[_Task | None] = queue.Queue()
         self._unfinished: list[Future[bytes]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
-        # One more at work than there are processors: documents are of unequal length, and none of these is idle while the last is made.
-        count = min(documents, processors() + 1) - 1 if sys.executable and processors() > 1 else 0
+        count = min(documents, processors()) - 1 if sys.executable else 0
         for _ in range(count):
             self._start()
 
@@ -119,38 +123,42 @@ class Helpers:
             try:
                 assert process.stdin is not None
                 assert process.stdout is not None
-                pickle.dump(task.document, process.stdin)
+                pickle.dump((task.name, *task.arguments), process.stdin)
                 process.stdin.flush()
                 answer = pickle.load(process.stdout)
             except Exception as error:
-                task.pdf.set_exception(RuntimeError(f"PDF: the process that laid it out ended early ({type(error).__name__})"))
+                task.failed(RuntimeError(f"PDF: the process that laid it out ended early ({type(error).__name__})"))
                 return
             if isinstance(answer, Exception):
-                task.pdf.set_exception(answer)
+                task.failed(answer)
             else:
-                task.pdf.set_result(answer)
+                task.done(answer)
 
     def add(self, document: Document) -> "Future[bytes]":
         """Hand in a document; its PDF will be the future's result, as `render_pdf` gives it."""
         future: Future[bytes] = Future()
+
+        def planned(arrangement: Any) -> None:
+            self._waiting.put(_Task("print", (document, arrangement), future.set_result, future.set_exception))
+
         self._unfinished.append(future)
-        self._waiting.put(_Task(document, future))
+        self._waiting.put(_Task("plan", (document,), planned, future.set_exception))
         return future
 
     def work(self) -> None:
         """Do here what no helper has begun; returns when every document is done or has failed."""
-        while True:
+        while not all(future.done() for future in self._unfinished):
             try:
-                task = self._waiting.get_nowait()
+                # A helper may be busy with a document's plan, after which there is its printing to do.
+                task = self._waiting.get(timeout=0.05)
             except queue.Empty:
-                break
+                continue
             if task is None:
-                break
+                return
             try:
-                task.pdf.set_result(perform(task.document))
+                task.done(perform(task.name, *task.arguments))
             except Exception as error:
-                task.pdf.set_exception(error)
-        wait(self._unfinished)
+                task.failed(error)
 
     def __enter__(self) -> "Helpers":
         return self

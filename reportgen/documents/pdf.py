@@ -45,7 +45,6 @@ class _Press:
         self._css = fonts + self._palette.paper_css() + style_sheet(document, "report", "paper")
         self.fonts: dict[str, bytes] = {}
         self.mathml: dict[str, str] = {}
-        self._configurations: dict[tuple[bytes, ...], FontConfiguration] = {}
         self.pictures = {self._address(item.id): item.svg for item in document.items() if isinstance(item, FigureItem)}
 
     @staticmethod
@@ -89,11 +88,7 @@ class _Press:
         """The source on pages; figures are empty in a short one."""
         pictures = {address: _emptied(svg) if short else svg for address, svg in self.pictures.items()}
         fetcher = OwnAssetsOnly(self._document.assets, pictures, self.fonts)
-        # Fonts of the same address may be other ones in a draft, which has fewer characters.
-        fonts = tuple(self.fonts.values())
-        if fonts not in self._configurations:
-            self._configurations[fonts] = FontConfiguration()
-        return weasyprint.HTML(string=source, url_fetcher=fetcher).render(font_config=self._configurations[fonts])
+        return weasyprint.HTML(string=source, url_fetcher=fetcher).render(font_config=FontConfiguration())
 
     def arrangement(self) -> Arrangement:
         """Where the figures go, found on drafts."""
@@ -130,17 +125,29 @@ def _midnight(document: Document) -> datetime.datetime:
     return datetime.datetime.combine(document.date, datetime.time()) if document.date else UNDATED
 
 
-def render_pdf(document: Document) -> bytes:
+def plan_pdf(document: Document) -> Arrangement:
+    """Where the figures go on paper; raises RuntimeError as `render_pdf` does."""
+    with laying_out():
+        return _Press(document).arrangement()
+
+
+def render_pdf(document: Document, arrangement: Arrangement | None = None) -> bytes:
     """The document as PDF/A-3a with tags for screen readers; the same document gives the same bytes.
+
+    Parameters
+    ----------
+    arrangement
+        Where the figures go, when `plan_pdf` has said so already.
 
     Raises
     ------
     RuntimeError
         When the layout engine complains: of a rule that it does not know, a picture that it cannot draw.
     """
+    arrangement = plan_pdf(document) if arrangement is None else arrangement
     with laying_out():
         press = _Press(document)
-        source = press.page(press.arrangement())
+        source = press.page(arrangement)
         target = BytesIO()
         identifier = hashlib.sha256(
             "\0".join([source, *press.pictures.values(), *document.data.values(), *document.texts.values()]).encode()
