@@ -1,8 +1,9 @@
 """Sweeps: a cell against the loop that a user would write, two processes against one, plan and store, and what a large grid would cost.
 
-    python -m benchmarks.sweep
+    python -m benchmarks.sweep            all of it: half an hour
+    python -m benchmarks.sweep workers    two processes against one, anew; the other figures stay
 
-writes benchmarks/results/sweep.json and prints its tables. Cells are those of the built-in corpus, on the embedded model.
+write benchmarks/results/sweep.json and print its tables. Cells are those of the built-in corpus, on the embedded model.
 """
 
 import json
@@ -42,8 +43,8 @@ RESULTS = Path(__file__).parent / "results" / "sweep.json"
 _EVERY_LAYER = 6
 # Grids on which the cost model is checked, in cells.
 _SIZES = (2, 4, 8)
-# Cells of the comparison of two processes with one: half of the corpus.
-_WORKERS_CELLS = 24
+# Cells of the comparison of two processes with one: all of the corpus. A few seconds in which one works alone weigh little then.
+_WORKERS_CELLS = 48
 _LARGE = {"models": 10, "texts": 1000, "words": 10}
 
 
@@ -220,8 +221,15 @@ def _overhead(measured: Sequence[tuple[Measured, Results]], planned: Plan, plann
     }
 
 
+def measure_workers(cells: Sequence[Cell], folder: Path) -> dict[str, float]:
+    """The same cells by one process and by two, one after the other; leaves both stores in the folder."""
+    grid = _grid_of(cells[:_WORKERS_CELLS], folder)
+    single, double = _command(folder / "one", grid, 1), _command(folder / "two", grid, 2)
+    return {"cells": _WORKERS_CELLS, "one": single, "two": double, "ratio": single / double}
+
+
 def measure() -> dict[str, Any]:
-    """All figures; some ten minutes on two cores."""
+    """All figures; half an hour on two cores."""
     file = grid_file("corpus")
     start = time.perf_counter()
     planned = plan(load_grid(file), file, SilentProgress())
@@ -240,10 +248,9 @@ def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "empty").mkdir()
-        grid = _grid_of(cells[:_WORKERS_CELLS], folder)
-        single, double = _command(folder / "one", grid, 1), _command(folder / "two", grid, 2)
+        workers = measure_workers(cells, folder)
         # Everything is there: what a call takes beside its cells.
-        idle = _command(folder / "one", grid, 1)
+        idle = _command(folder / "one", _grid_of(cells[:_WORKERS_CELLS], folder), 1)
         sizes = {size: _command(folder / f"size{size}", _grid_of(cells[-size:], folder), 1) for size in _SIZES}
     token = sum(each.capture for each, _ in parts) / sum(each.tokens for each, _ in parts)
     pair = sum(each.estimation for each, _ in parts) / sum(each.pairs for each, _ in parts)
@@ -268,7 +275,7 @@ def measure() -> dict[str, Any]:
     return {
         "machine": machine({}),
         "loop": loop,
-        "two_workers": {"cells": _WORKERS_CELLS, "one": single, "two": double, "ratio": single / double},
+        "two_workers": workers,
         "overhead": overhead,
         "model": model,
         "large": _large(overhead, model, tokens, statistics.mean(each.pairs for each, _ in parts)),
@@ -322,7 +329,13 @@ def kept() -> str:
 
 
 def main() -> None:
-    found = measure()
+    if sys.argv[1:] == ["workers"]:
+        file = grid_file("corpus")
+        with tempfile.TemporaryDirectory() as folder:
+            workers = measure_workers(plan(load_grid(file), file, SilentProgress()).cells, Path(folder))
+        found = json.loads(RESULTS.read_text(encoding="utf-8")) | {"two_workers": workers}
+    else:
+        found = measure()
     RESULTS.write_text(json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
     sys.stdout.write(kept() + "\n")
 
