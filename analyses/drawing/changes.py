@@ -1,12 +1,16 @@
 """A quantity of two bundles over each other: what moved between them, over the layers."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas
 import xarray as xr
 
 from analyses.drawing.marks import BRANCH_STYLE
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 from analyses.value_specs import key
+
+# As a share of the largest value: less than the width of a line in a panel, and more than what another processor rounds differently.
+_SEEN = 1e-3
 
 
 def changes(before: Results, after: Results, quantity: str, panels: str) -> list[FigureSpec]:
@@ -23,9 +27,22 @@ def changes(before: Results, after: Results, quantity: str, panels: str) -> list
     return [FigureSpec(quantity, draw, pandas.concat(frames, names=["bundle"]).reset_index(level="bundle"))]
 
 
+def _moved(before: xr.DataArray, after: xr.DataArray, panels: str) -> list[str]:
+    """The entries of `panels` in which a reader sees a difference; all that both have, where there is none in any."""
+    shared = [str(each) for each in before[panels].values if each in after[panels].values]
+    old, new = xr.align(before, after, join="outer")
+    spread = float(max(abs(old).max(), abs(new).max()))
+    moved = [
+        each
+        for each in shared
+        if not np.allclose(old.sel({panels: each}), new.sel({panels: each}), rtol=0, atol=_SEEN * spread, equal_nan=True)
+    ]
+    return moved or shared
+
+
 def _overlay(before: xr.DataArray, after: xr.DataArray, quantity: str, panels: str, labels: Labels) -> Drawing:
-    """A panel for each entry of `panels` that both have, a colour for each branch, dashed before, solid after."""
-    shown = [str(each) for each in before[panels].values if each in after[panels].values]
+    """A panel for each entry of `panels` in which something moved, a colour for each branch, dashed before, solid after."""
+    shown = _moved(before, after, panels)
     figure, rows = plt.subplots(len(shown), 1, figsize=(6.7, 1.1 + 1.9 * len(shown)), sharex=True, squeeze=False)
     figure.subplots_adjust(left=0.1, right=0.98, bottom=0.5 / figure.get_figheight(), top=1 - 1.05 / figure.get_figheight(), hspace=0.32)
     for axes, each in zip(rows[:, 0], shown, strict=True):

@@ -42,7 +42,7 @@ _FACES_IN_SVG = {
 PNG_DPI = 200
 LOCAL_REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _PATH = re.compile(r'(?<= d=")[^"]*')
-_FRACTION = re.compile(r"-?\d+\.\d{3,}")
+_FRACTION = re.compile(r"-?\d+\.\d{2,}")
 _COORDINATES = {"d", "x", "y", "transform"}
 _WORDS = {f"{{{SVG}}}{name}" for name in ("text", "tspan", "title", "style")}
 COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
@@ -345,7 +345,7 @@ def _break_lines(element: ElementTree.Element) -> None:
 
 
 def compact(svg: str, figure_id: str) -> str:
-    """The same picture in fewer words: hundredths of a point, a class for looks that return, no names that nothing refers to, and no
+    """The same picture in fewer words: tenths of a point, a class for looks that return, no names that nothing refers to, and no
     groups that say nothing. Classes begin with the figure's id.
     """
     root = ElementTree.fromstring(svg)
@@ -357,7 +357,7 @@ def compact(svg: str, figure_id: str) -> str:
         if element.get("transform", "").startswith("rotate(-0 "):
             del element.attrib["transform"]
         for name in _COORDINATES & element.attrib.keys():
-            element.set(name, _FRACTION.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), element.attrib[name]))
+            element.set(name, _FRACTION.sub(lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), element.attrib[name]))
     _unwrap(root)
     _share_looks(root, figure_id)
     ElementTree.register_namespace("", SVG)
