@@ -345,8 +345,8 @@ def _break_lines(element: ElementTree.Element) -> None:
 
 
 def compact(svg: str, figure_id: str) -> str:
-    """The same picture in fewer words: tenths of a point, a class for looks that return, no names that nothing refers to, and no
-    groups that say nothing. Classes begin with the figure's id.
+    """The same picture in fewer words: tenths of a point, lines that are named once, a class for looks that return, no names that
+    nothing refers to, and no groups that say nothing. Classes begin with the figure's id.
     """
     root = ElementTree.fromstring(svg)
     used = set(LOCAL_REFERENCE.findall(svg)) | set(re.findall(r'href="#([^"]+)"', svg))
@@ -364,7 +364,12 @@ def compact(svg: str, figure_id: str) -> str:
     ElementTree.register_namespace("xlink", XLINK)
     _trim(root)
     _break_lines(root)
-    return _PATH.sub(lambda path: path[0].replace("\n", " "), ElementTree.tostring(root, encoding="unicode"))
+    return _PATH.sub(lambda path: _straight(path[0].replace("\n", " ")), ElementTree.tostring(root, encoding="unicode"))
+
+
+def _straight(path: str) -> str:
+    """A path of straight lines alone says so once: points after the first one are their ends."""
+    return path if set(path) & set("CQ") else path.replace(" L ", " ")
 
 
 def _share_looks(root: ElementTree.Element, prefix: str) -> None:
