@@ -55,7 +55,7 @@ SiteName = Annotated[SitePath, pydantic.AfterValidator(_one_part)]
 # twice. Earlier versions wrote all of it.
 _HASH_LENGTH = 16
 _Hash = Annotated[str, pydantic.Field(pattern=rf"^[0-9a-f]{{{_HASH_LENGTH}}}([0-9a-f]{{48}})?$")]
-_HASH_OF_A_FILE = re.compile(rf'(?m)(?<=^  ".*"): (?="[0-9a-f]{{{_HASH_LENGTH}}}",?$)')
+_HASH_OF_A_FILE = re.compile(rf'(?m)^(  ".*"): ("[0-9a-f]{{{_HASH_LENGTH}}}",?)$')
 
 
 def sha256(content: bytes) -> str:
@@ -117,7 +117,7 @@ def names_study(file: Path) -> bool:
 def manifest_text(content: Mapping[str, Any]) -> bytes:
     """A manifest as a file; each hash is a line of its own, so that a difference does not repeat the paths of what changed."""
     text = json.dumps({"format": 1, **content}, ensure_ascii=False, indent=1) + "\n"
-    return _HASH_OF_A_FILE.sub(":\n   ", text).encode()
+    return _HASH_OF_A_FILE.sub("\\1:\n   \\2", text).encode()
 
 
 class Site:
