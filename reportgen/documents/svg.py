@@ -6,7 +6,7 @@ import io
 import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, cast
@@ -42,7 +42,7 @@ _FACES_IN_SVG = {
 PNG_DPI = 200
 LOCAL_REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _PATH = re.compile(r'(?<= d=")[^"]*')
-_FRACTION = re.compile(r"-?\d+\.\d{2,}")
+_FRACTION = re.compile(r"-?\d+\.\d+")
 _COORDINATES = {"d", "x", "y", "transform"}
 _WORDS = {f"{{{SVG}}}{name}" for name in ("text", "tspan", "title", "style")}
 COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
@@ -283,6 +283,9 @@ def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str
     ElementTree.register_namespace("xlink", XLINK)
     _trim(root)
     _break_lines(root)
+    for element in root.iter():
+        # Hundredths of a point, 4 µm on paper, where matplotlib writes millionths.
+        _round(element, {"d", "x", "y"}, 2)
     # Matplotlib ends each step of a path with a line, which XML reads as a space: a line each again, so that a point that moved is one.
     return _PATH.sub(lambda path: path[0].strip().replace("  ", "\n"), ElementTree.tostring(root, encoding="unicode"))
 
@@ -356,8 +359,7 @@ def compact(svg: str, figure_id: str) -> str:
         # Matplotlib turns upright text by nothing.
         if element.get("transform", "").startswith("rotate(-0 "):
             del element.attrib["transform"]
-        for name in _COORDINATES & element.attrib.keys():
-            element.set(name, _FRACTION.sub(lambda found: f"{float(found[0]):.1f}".removesuffix(".0"), element.attrib[name]))
+        _round(element, _COORDINATES, 1)
     _unwrap(root)
     _share_looks(root, figure_id)
     ElementTree.register_namespace("", SVG)
@@ -365,6 +367,13 @@ def compact(svg: str, figure_id: str) -> str:
     _trim(root)
     _break_lines(root)
     return _PATH.sub(lambda path: _straight(path[0].replace("\n", " ")), ElementTree.tostring(root, encoding="unicode"))
+
+
+def _round(element: ElementTree.Element, names: Set[str], digits: int) -> None:
+    """Write coordinates to so many digits of a point."""
+    for name in names & element.attrib.keys():
+        short = _FRACTION.sub(lambda found: f"{float(found[0]):.{digits}f}".rstrip("0").rstrip("."), element.attrib[name])
+        element.set(name, short)
 
 
 def _straight(path: str) -> str:
