@@ -348,8 +348,8 @@ def _break_lines(element: ElementTree.Element) -> None:
 
 
 def compact(svg: str, figure_id: str) -> str:
-    """The same picture in fewer words: tenths of a point, lines that are named once, a class for looks that return, no names that
-    nothing refers to, and no groups that say nothing. Classes begin with the figure's id.
+    """The same picture in fewer words: tenths of a point, lines that are named once, a class for looks that return, numbers
+    for what is referred to, and no groups that say nothing. Classes and identifiers begin with the figure's id.
     """
     root = ElementTree.fromstring(svg)
     used = set(LOCAL_REFERENCE.findall(svg)) | set(re.findall(r'href="#([^"]+)"', svg))
@@ -361,6 +361,7 @@ def compact(svg: str, figure_id: str) -> str:
             del element.attrib["transform"]
         _round(element, _COORDINATES, 1)
     _unwrap(root)
+    _number_identifiers(root, figure_id)
     _share_looks(root, figure_id)
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
@@ -381,10 +382,24 @@ def _straight(path: str) -> str:
     return path if set(path) & set("CQ") else path.replace(" L ", " ")
 
 
+def _number_identifiers(root: ElementTree.Element, prefix: str) -> None:
+    """Matplotlib names what is referred to by a hash; a number is as good."""
+    names = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+    short = {name: f"{prefix}-{number}" for number, name in enumerate(names)}
+    for element in root.iter():
+        for attribute, value in element.attrib.items():
+            if attribute == "id":
+                element.set(attribute, short[value])
+            elif attribute in (f"{{{XLINK}}}href", "href") and value.startswith("#"):
+                element.set(attribute, f"#{short[value[1:]]}")
+            elif "url(#" in value:
+                element.set(attribute, LOCAL_REFERENCE.sub(lambda found: f"url(#{short[found[1]]})", value))
+
+
 def _share_looks(root: ElementTree.Element, prefix: str) -> None:
     """Name the styles that several elements have, in one style sheet."""
     counts = Counter(element.get("style", "") for element in root.iter() if element is not root)
-    names = {style: f"{prefix}-look-{number}" for number, (style, count) in enumerate(counts.items()) if style and count > 1}
+    names = {style: f"{prefix}-{number}" for number, (style, count) in enumerate(counts.items()) if style and count > 1}
     for element in root.iter():
         if element.get("style") in names:
             element.set("class", names[element.attrib.pop("style")])

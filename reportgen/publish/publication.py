@@ -38,7 +38,7 @@ from reportgen.publish.history import (
     with_entry,
 )
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
-from reportgen.publish.lines import short_lines
+from reportgen.publish.lines import short_lines, short_rows
 from reportgen.publish.metadata import about, citation_file, described, head, links, page_url, sitemap
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
@@ -326,9 +326,10 @@ class _Publication:
         self.site.add(f"{folder}index.html", short_lines(self._chooser(study, data, codes, pages)))
 
     def _add_page(self, path: str, file: Path) -> None:
-        """A file as it was rendered, but for the lines of what a browser shows."""
+        """A file as it was rendered, but for its lines."""
         content = file.read_bytes()
-        self.site.add(path, short_lines(content.decode()) if file.suffix in (".html", ".svg") else content)
+        shorter = {".html": short_lines, ".svg": short_lines, ".tex": short_rows}.get(file.suffix)
+        self.site.add(path, shorter(content.decode()) if shorter else content)
 
     def _check_address(self, address: str, what: str) -> None:
         """Raise InputError where a page of the site's own has the address of a folder that is to be published."""

@@ -4,7 +4,7 @@ import difflib
 import re
 from html.parser import HTMLParser
 
-from reportgen.publish.lines import short_lines
+from reportgen.publish.lines import short_lines, short_rows
 
 CELLS = "".join(f'<td class="numeric" data-value="0.{digit}">0,{digit}</td>' for digit in range(10))
 WORDS = "Tầng 1: tau = 0,4; tầng 2: tau = 0,5. "
@@ -68,3 +68,8 @@ def test_what_changed_is_a_short_line():
         changed = [line for line in lines if line[0] in "+-" and line[:3] not in ("+++", "---")]
         assert len(changed) == 2, changed
         assert max(map(len, changed)) < 90, changed
+
+
+def test_a_cell_of_a_latex_table_is_a_line():
+    table = "% a & b\n1 & 5\\% & \\& \\\\\n2 & 3 % a & b\n"
+    assert short_rows(table) == "% a & b\n1 &\n5\\% &\n\\& \\\\\n2 & 3 % a & b\n"
