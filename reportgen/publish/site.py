@@ -53,8 +53,8 @@ SitePath = Annotated[str, pydantic.AfterValidator(_inside)]
 SiteName = Annotated[SitePath, pydantic.AfterValidator(_one_part)]
 # As much of a SHA-256 as tells a file that was changed from one that was not: of every file that a value is in, a difference shows it
 # twice. Earlier versions wrote all of it.
-_HASH_LENGTH = 16
-_Hash = Annotated[str, pydantic.Field(pattern=rf"^[0-9a-f]{{{_HASH_LENGTH}}}([0-9a-f]{{48}})?$")]
+_HASH_LENGTH = 12
+_Hash = Annotated[str, pydantic.Field(pattern=rf"^[0-9a-f]{{{_HASH_LENGTH}}}([0-9a-f]{{{64 - _HASH_LENGTH}}})?$")]
 _HASH_OF_A_FILE = re.compile(rf'(?m)^(  ".*"): ("[0-9a-f]{{{_HASH_LENGTH}}}",?)$')
 
 
