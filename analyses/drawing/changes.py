@@ -8,6 +8,9 @@ from analyses.drawing.marks import BRANCH_STYLE
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 from analyses.value_specs import key
 
+# As a share of the largest value: less than the width of a line in a panel, and more than what another processor rounds differently.
+_SEEN = 1e-3
+
 
 def changes(before: Results, after: Results, quantity: str, panels: str) -> list[FigureSpec]:
     """The figure of a quantity that both bundles have over `panels`, branch and layer; the catalogue names it ``compare.<quantity>``."""
@@ -23,14 +26,25 @@ def changes(before: Results, after: Results, quantity: str, panels: str) -> list
     return [FigureSpec(quantity, draw, pandas.concat(frames, names=["bundle"]).reset_index(level="bundle"))]
 
 
+def _seen(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
+    """Where a reader sees a difference; a value that only one of them has is one."""
+    old, new = xr.align(before, after, join="outer")
+    spread = max(abs(old).max(), abs(new).max())
+    return (abs(new - old) > _SEEN * spread) | (old.isnull() != new.isnull())
+
+
 def _overlay(before: xr.DataArray, after: xr.DataArray, quantity: str, panels: str, labels: Labels) -> Drawing:
-    """A panel for each entry of `panels` that both have, a colour for each branch, dashed before, solid after."""
-    shown = [str(each) for each in before[panels].values if each in after[panels].values]
+    """A panel for each entry of `panels` in which something moved, a colour for each branch, solid after, dashed before if that differs."""
+    moved = _seen(before, after).any("layer")
+    shared = [str(each) for each in before[panels].values if each in after[panels].values]
+    shown = [each for each in shared if moved.sel({panels: each}).any()] or shared
     figure, rows = plt.subplots(len(shown), 1, figsize=(6.7, 1.1 + 1.9 * len(shown)), sharex=True, squeeze=False)
     figure.subplots_adjust(left=0.1, right=0.98, bottom=0.5 / figure.get_figheight(), top=1 - 1.05 / figure.get_figheight(), hspace=0.32)
     for axes, each in zip(rows[:, 0], shown, strict=True):
         for profile, moment, style in ((before, "old", (0, (4, 2))), (after, "new", "solid")):
             for branch in map(str, profile.branch.values):
+                if moment == "old" and not moved.sel({panels: each, "branch": branch}):
+                    continue
                 values = profile.sel({panels: each, "branch": branch})
                 # Arrays count layers from 0, people from 1.
                 layers = profile.layer.values + 1
@@ -38,9 +52,23 @@ def _overlay(before: xr.DataArray, after: xr.DataArray, quantity: str, panels: s
                 look = {"color": BRANCH_STYLE[branch].color, "linestyle": style, "linewidth": 1.6 if moment == "new" else 1.2}
                 axes.plot(layers, values.values, label=label, **look)
         axes.set_title(labels("compare.panel", panel=key(f"estimator.{each}")))
-        axes.set_xticks([1, *range(5, int(max(before.layer.max(), after.layer.max())) + 2, 5)])
+        last = int(max(before.layer.max(), after.layer.max())) + 1
+        step = 5 if last <= 20 else 10
+        axes.set_xticks([1, *range(step, last + 1, step)])
+        axes.patch.set_visible(False)
+        # The grid alone says where the numbers are, and lies within the panel anyway.
+        axes.tick_params(bottom=False, left=False)
+        plt.setp([*axes.get_xgridlines(), *axes.get_ygridlines()], clip_on=False)
     rows[-1, 0].set_xlabel(labels("figure.layer"))
     figure.text(0.1, 1 - 0.1 / figure.get_figheight(), labels(f"compare.{quantity}"), va="top")
-    handles, words = rows[0, 0].get_legend_handles_labels()
-    figure.legend(handles, words, loc="upper left", bbox_to_anchor=(0.09, 1 - 0.25 / figure.get_figheight()), ncols=2, borderaxespad=0)
+    figure.patch.set_visible(False)
+    handles = {word: line for axes in rows[:, 0] for line, word in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="upper left",
+        bbox_to_anchor=(0.09, 1 - 0.25 / figure.get_figheight()),
+        ncols=2,
+        borderaxespad=0,
+    )
     return Drawing(figure)

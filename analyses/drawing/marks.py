@@ -178,15 +178,25 @@ def branch_labels(words: Words, ends: Mapping[str, float]) -> list[EndLabel]:
 
 
 def limits(axes: Axes, *values: Any, floor: float | None = None, ceiling: float | None = None, pad: float = 0.06) -> None:
-    """Vertical limits around all finite values; the same values give the same limits in neighbouring panels."""
+    """Vertical limits around all finite values; the same values give the same limits in neighbouring panels.
+
+    They are round numbers: an outermost value that moves a little leaves the limits, and so what else is drawn, where they were.
+    """
     flat = np.concatenate([np.ravel(np.asarray(value, dtype=float)) for value in values])
     flat = flat[np.isfinite(flat)]
     low, high = (float(flat.min()), float(flat.max())) if len(flat) else (0.0, 1.0)
     if high - low < 1e-9:
         low, high = low - 0.05, high + 0.05
     margin = pad * (high - low)
-    low, high = low - margin, high + margin
+    step = round_step((high - low) / 16)
+    low, high = step * math.floor((low - margin) / step), step * math.ceil((high + margin) / step)
     axes.set_ylim(low if floor is None else max(low, floor), high if ceiling is None else min(high, ceiling))
+
+
+def round_step(size: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above `size` (positive)."""
+    power = 10.0 ** math.floor(math.log10(size))
+    return power * max(factor for factor in (1, 2, 5) if factor * power <= size * (1 + 1e-9))
 
 
 def last_finite(values: np.ndarray) -> float:

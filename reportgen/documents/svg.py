@@ -6,7 +6,7 @@ import io
 import re
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, cast
@@ -42,7 +42,7 @@ _FACES_IN_SVG = {
 PNG_DPI = 200
 LOCAL_REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _PATH = re.compile(r'(?<= d=")[^"]*')
-_FRACTION = re.compile(r"-?\d+\.\d{3,}")
+_FRACTION = re.compile(r"-?\d+\.\d+")
 _COORDINATES = {"d", "x", "y", "transform"}
 _WORDS = {f"{{{SVG}}}{name}" for name in ("text", "tspan", "title", "style")}
 COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
@@ -283,6 +283,9 @@ def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str
     ElementTree.register_namespace("xlink", XLINK)
     _trim(root)
     _break_lines(root)
+    for element in root.iter():
+        # Hundredths of a point, 4 µm on paper, where matplotlib writes millionths.
+        _round(element, {"d", "x", "y"}, 2)
     # Matplotlib ends each step of a path with a line, which XML reads as a space: a line each again, so that a point that moved is one.
     return _PATH.sub(lambda path: path[0].strip().replace("  ", "\n"), ElementTree.tostring(root, encoding="unicode"))
 
@@ -345,8 +348,8 @@ def _break_lines(element: ElementTree.Element) -> None:
 
 
 def compact(svg: str, figure_id: str) -> str:
-    """The same picture in fewer words: hundredths of a point, a class for looks that return, no names that nothing refers to, and no
-    groups that say nothing. Classes begin with the figure's id.
+    """The same picture in fewer words: tenths of a point, lines that are named once, a class for looks that return, numbers
+    for what is referred to, and no groups that say nothing. Classes and identifiers begin with the figure's id.
     """
     root = ElementTree.fromstring(svg)
     used = set(LOCAL_REFERENCE.findall(svg)) | set(re.findall(r'href="#([^"]+)"', svg))
@@ -356,21 +359,47 @@ def compact(svg: str, figure_id: str) -> str:
         # Matplotlib turns upright text by nothing.
         if element.get("transform", "").startswith("rotate(-0 "):
             del element.attrib["transform"]
-        for name in _COORDINATES & element.attrib.keys():
-            element.set(name, _FRACTION.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), element.attrib[name]))
+        _round(element, _COORDINATES, 1)
     _unwrap(root)
+    _number_identifiers(root, figure_id)
     _share_looks(root, figure_id)
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
     _trim(root)
     _break_lines(root)
-    return _PATH.sub(lambda path: path[0].replace("\n", " "), ElementTree.tostring(root, encoding="unicode"))
+    return _PATH.sub(lambda path: _straight(path[0].replace("\n", " ")), ElementTree.tostring(root, encoding="unicode"))
+
+
+def _round(element: ElementTree.Element, names: Set[str], digits: int) -> None:
+    """Write coordinates to so many digits of a point."""
+    for name in names & element.attrib.keys():
+        short = _FRACTION.sub(lambda found: f"{float(found[0]):.{digits}f}".rstrip("0").rstrip("."), element.attrib[name])
+        element.set(name, short)
+
+
+def _straight(path: str) -> str:
+    """A path of straight lines alone says so once: points after the first one are their ends."""
+    return path if set(path) & set("CQ") else path.replace(" L ", " ")
+
+
+def _number_identifiers(root: ElementTree.Element, prefix: str) -> None:
+    """Matplotlib names what is referred to by a hash; a number is as good."""
+    names = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
+    short = {name: f"{prefix}-{number}" for number, name in enumerate(names)}
+    for element in root.iter():
+        for attribute, value in element.attrib.items():
+            if attribute == "id":
+                element.set(attribute, short[value])
+            elif attribute in (f"{{{XLINK}}}href", "href") and value.startswith("#"):
+                element.set(attribute, f"#{short[value[1:]]}")
+            elif "url(#" in value:
+                element.set(attribute, LOCAL_REFERENCE.sub(lambda found: f"url(#{short[found[1]]})", value))
 
 
 def _share_looks(root: ElementTree.Element, prefix: str) -> None:
     """Name the styles that several elements have, in one style sheet."""
     counts = Counter(element.get("style", "") for element in root.iter() if element is not root)
-    names = {style: f"{prefix}-look-{number}" for number, (style, count) in enumerate(counts.items()) if style and count > 1}
+    names = {style: f"{prefix}-{number}" for number, (style, count) in enumerate(counts.items()) if style and count > 1}
     for element in root.iter():
         if element.get("style") in names:
             element.set("class", names[element.attrib.pop("style")])

@@ -38,6 +38,7 @@ from reportgen.publish.history import (
     with_entry,
 )
 from reportgen.publish.kinds import KINDS, Entry, Kind, link_words
+from reportgen.publish.lines import short_lines, short_rows
 from reportgen.publish.metadata import about, citation_file, described, head, links, page_url, sitemap
 from reportgen.publish.pages import Pages, chosen, sentence
 from reportgen.publish.preview import SIZE, preview_png
@@ -309,20 +310,26 @@ class _Publication:
             for code in codes:
                 place = _place_of(rendered, code)
                 own = [study.languages[language.code] for language in chosen(self.known, [code])]
-                self.site.add(f"{folder}{code}/index.html", (of_site / code / "index.html").read_bytes())
+                self._add_page(f"{folder}{code}/index.html", of_site / code / "index.html")
                 self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, study.assets))
                 self.site.add(f"{folder}{code}/report.pdf", (place / "report.pdf").read_bytes())
                 for figure in sorted((place / "figures").glob("*.svg")):
-                    self.site.add(f"{folder}{code}/figures/{figure.name}", figure.read_bytes())
+                    self._add_page(f"{folder}{code}/figures/{figure.name}", figure)
                 for file in sorted((*(of_site / code).glob("figures/*"), *(of_site / code).glob("tables/*"))):
-                    self.site.add(f"{folder}{code}/{file.relative_to(of_site / code).as_posix()}", file.read_bytes())
+                    self._add_page(f"{folder}{code}/{file.relative_to(of_site / code).as_posix()}", file)
             self._history(study, label, rendered, codes, pages)
         data = verify_bundle(study.bundle)
         for name in (*data, "SHA256SUMS"):
             self.site.add(f"{folder}data/{name}", (study.bundle / name).read_bytes())
         message = " / ".join(language.text("publish.citation_message") for language in pages.languages)
         self.site.add(f"{folder}CITATION.cff", citation_file(study, message, self.base_url))
-        self.site.add(f"{folder}index.html", self._chooser(study, data, codes, pages))
+        self.site.add(f"{folder}index.html", short_lines(self._chooser(study, data, codes, pages)))
+
+    def _add_page(self, path: str, file: Path) -> None:
+        """A file as it was rendered, but for its lines."""
+        content = file.read_bytes()
+        shorter = {".html": short_lines, ".svg": short_lines, ".tex": short_rows}.get(file.suffix)
+        self.site.add(path, shorter(content.decode()) if shorter else content)
 
     def _check_address(self, address: str, what: str) -> None:
         """Raise InputError where a page of the site's own has the address of a folder that is to be published."""
@@ -386,7 +393,7 @@ class _Publication:
         if (text := feed(study, entries, pages, self.base_url)) is not None:
             self.site.add(f"{folder}{FEED}", text)
             self.fed.add(study.slug)
-        self.site.add(f"{folder}index.html", self._timeline(study, entries, pages, style))
+        self.site.add(f"{folder}index.html", short_lines(self._timeline(study, entries, pages, style)))
         self.new[study.slug] = {
             "name": study.results.study["settings"]["name"],
             # What changes every time, away from the long lines of what was found.
@@ -480,7 +487,7 @@ class _Publication:
         ]
         files = {f"{self.prefix}{path}": text for path, text in self.kind.extras().items()}
         if self.kind.makes_index:
-            files[f"{self.prefix}{self.index}"] = self._index(ordered, pages)
+            files[f"{self.prefix}{self.index}"] = short_lines(self._index(ordered, pages))
         files |= self.kind.stub(self.root, entries, pages.languages)
         if self.base_url is not None:
             codes = {f"{self.under}{slug}": manifest["languages"] for slug, manifest in ordered.items()}

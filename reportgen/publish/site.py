@@ -51,7 +51,11 @@ def _one_part(path: str) -> str:
 # A path below the site's folder, and nothing else; the name of a folder in it.
 SitePath = Annotated[str, pydantic.AfterValidator(_inside)]
 SiteName = Annotated[SitePath, pydantic.AfterValidator(_one_part)]
-_Hash = Annotated[str, pydantic.Field(pattern=r"^[0-9a-f]{64}$")]
+# As much of a SHA-256 as tells a file that was changed from one that was not: of every file that a value is in, a difference shows it
+# twice. Earlier versions wrote all of it.
+_HASH_LENGTH = 12
+_Hash = Annotated[str, pydantic.Field(pattern=rf"^[0-9a-f]{{{_HASH_LENGTH}}}([0-9a-f]{{{64 - _HASH_LENGTH}}})?$")]
+_HASH_OF_A_FILE = re.compile(rf'(?m)^(  ".*"): ("[0-9a-f]{{{_HASH_LENGTH}}}",?)$')
 
 
 def sha256(content: bytes) -> str:
@@ -111,8 +115,9 @@ def names_study(file: Path) -> bool:
 
 
 def manifest_text(content: Mapping[str, Any]) -> bytes:
-    """A manifest as a file."""
-    return (json.dumps({"format": 1, **content}, ensure_ascii=False, indent=1) + "\n").encode()
+    """A manifest as a file; each hash is a line of its own, so that a difference does not repeat the paths of what changed."""
+    text = json.dumps({"format": 1, **content}, ensure_ascii=False, indent=1) + "\n"
+    return _HASH_OF_A_FILE.sub("\\1:\n   \\2", text).encode()
 
 
 class Site:
@@ -123,7 +128,7 @@ class Site:
     root
         The site's folder.
     published
-        Path -> SHA-256 of what earlier publications put there.
+        Path -> SHA-256 of what earlier publications put there, or its beginning.
     replace
         Whether files that were changed by hand since may be replaced.
     """
@@ -143,8 +148,9 @@ class Site:
         return path in self._files
 
     def hashes(self, prefix: str = "") -> dict[str, str]:
-        """Path below `prefix` -> SHA-256 of the files that were added there."""
-        return {path.removeprefix(prefix): sha256(self._files[path]) for path in sorted(self._files) if path.startswith(prefix)}
+        """Path below `prefix` -> beginning of the SHA-256 of the files that were added there."""
+        added = [path for path in sorted(self._files) if path.startswith(prefix)]
+        return {path.removeprefix(prefix): sha256(self._files[path])[:_HASH_LENGTH] for path in added}
 
     def check(self, own: Iterable[str] = ()) -> None:
         """Raise InputError if a file that no publication made is in the way; the files `own` may be any."""
@@ -182,6 +188,6 @@ class Site:
         return sorted(written, key=lambda path: order[path]), [self.root / path for path in gone]
 
     def _is_as_published(self, path: str, digest: str) -> bool:
-        # A file that somebody changed since is theirs; a manifest, which has no hash, is reportgen's own.
+        # A file that somebody changed since is theirs; a manifest, which has an empty hash, is reportgen's own.
         place = self.root / path
-        return place.is_file() and digest in ("", sha256(place.read_bytes()))
+        return place.is_file() and sha256(place.read_bytes()).startswith(digest)
