@@ -30,6 +30,8 @@ HOSTILE = (
     "\n```\n```{include} /etc/passwd\n\n.. include:: /etc/passwd\n\n---\nlayout: evil\n---\n# heading\n"
     "[x](javascript:alert(1)) &lt; &amp; %s %(x)s =1+1"
 )
+# A label is one line of at most 200 characters: the first of the above and the last.
+HOSTILE_LABEL = HOSTILE.splitlines()[0][:140] + HOSTILE.splitlines()[-1]
 SCHEMES = {"", "http", "https", "data", "mailto"}
 
 
@@ -130,7 +132,7 @@ def test_sites(hostile, pages, tmp_path, monkeypatch, kind):
             (place / "report.pdf").write_bytes(b"%PDF-")
 
     monkeypatch.setattr(pipeline, "render", render)
-    publish([hostile], kind, tmp_path / "site", base_url="https://example.org/", languages=["vi-en", "en"], label=HOSTILE)
+    publish([hostile], kind, tmp_path / "site", base_url="https://example.org/", languages=["vi-en", "en"], label=HOSTILE_LABEL)
     site = tmp_path / "site"
     names = [path.relative_to(site).as_posix() for path in site.rglob("*")]
     assert all(re.fullmatch(r"[A-Za-z0-9_./-]+", name) for name in names)

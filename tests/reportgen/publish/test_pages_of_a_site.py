@@ -55,7 +55,12 @@ def test_what_can_be_downloaded_lies_beside_the_page_as_the_report_has_it(bundle
             assert address == "../refs.bib"
             continue
         assert address in (f"figures/{name}", f"tables/{name}")
-        assert (place / address).read_bytes() == base64.b64decode(inside[name].partition(",")[2])
+        offered = base64.b64decode(inside[name].partition(",")[2])
+        if address.endswith((".html", ".svg", ".tex")):
+            # In shorter lines, so that one value is one line of a difference.
+            assert b"".join((place / address).read_bytes().split()) == b"".join(offered.split())
+        else:
+            assert (place / address).read_bytes() == offered
     assert (place / "index.html").stat().st_size < 0.7 * (rendered / "en" / "report.html").stat().st_size
     publish([bundle], "plain", tmp_path / "alone", languages=["en"], self_contained=True)
     alone = {link.get("download"): link.get("href") for link in parsed(tmp_path / "alone" / "kettle" / "en" / "index.html").iter("a")}
