@@ -1,6 +1,6 @@
 """What a page calls the quantities of a bundle, the places where their values stand, and the values, in every language.
 
-A quantity has a name in a file: a variable of ``results.nc`` (``mean_mutual_information``), a number of the verdicts
+A quantity has a name in a file: a variable of ``results.nc`` (``word_length``), a number of the verdicts
 (``verdicts: estimate``), what lies at the end of keys in ``study.json`` (``study.json: bands.early``), a column of a table
 (``table pairs: token_distance``). The catalogues have words for its parts, of which these are put together.
 """
