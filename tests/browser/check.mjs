@@ -107,8 +107,12 @@ async function lively (file) {
     if (!CSS.supports('selector(:target-current)')) return true
     const section = document.querySelector('section section')
     section.scrollIntoView()
-    await new Promise(resolve => setTimeout(resolve, 500))
-    return document.querySelector('.contents a:target-current')?.hash === `#${section.id}`
+    // The browser marks it when it next draws, which on a busy machine may be a while.
+    for (let tries = 0; tries < 100; tries++) {
+      if (document.querySelector('.contents a:target-current')?.hash === `#${section.id}`) return true
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+    return false
   })
   if (!marked) say(file, 'contents do not mark the section in view')
   await page.close()
