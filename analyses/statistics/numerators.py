@@ -168,7 +168,7 @@ def _compiled(rows: Rows, times: int) -> ModuleType | None:
 
 
 def _counting(values: int) -> int:
-    """Processor cycles, as measured, that one row's numerator takes to count."""
+    """About how many processor cycles one row's numerator takes to count; only how fast the answer comes depends on it."""
     return 300 + 8 * values
 
 
@@ -254,7 +254,7 @@ def _summed_by_counting(side: Rows, rows: Rows, weights: Array, relabelling: Rel
 
 
 def _products_are_cheaper(side: Rows, relabellings: int, rows: int, members: Sequence[npt.NDArray[np.floating]]) -> bool:
-    """Whether a product of signs for the sums takes less than counting in each row; in processor cycles a relabelling, as measured."""
+    """Whether a product of signs for the sums takes less than counting in each row; in processor cycles a relabelling, about."""
     if _compiled(side, relabellings * rows) is None:
         return True
     values = side.order.shape[1]
