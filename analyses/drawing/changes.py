@@ -1,5 +1,7 @@
 """A quantity of two bundles over each other: what moved between them, over the layers."""
 
+from collections.abc import Sequence
+
 import matplotlib.pyplot as plt
 import pandas
 import xarray as xr
@@ -13,14 +15,21 @@ _SEEN = 1e-3
 
 
 def changes(before: Results, after: Results, quantity: str, panels: str) -> list[FigureSpec]:
-    """The figure of a quantity that both bundles have over `panels`, branch and layer; the catalogue names it ``compare.<quantity>``."""
+    """The figure of a quantity that both bundles have over `panels`, branch and layer; the catalogue names it ``compare.<quantity>``.
+
+    Its panels are those in which a difference is seen; where none is, there is no figure, for it would show that something moved.
+    """
     both = (before.dataset, after.dataset)
     if not all(quantity in dataset and set(dataset[quantity].dims) == {panels, "branch", "layer"} for dataset in both):
         return []
     old, new = (dataset[quantity] for dataset in both)
+    moved = _seen(old, new).any("layer")
+    shown = [str(each) for each in old[panels].values if each in new[panels].values and moved.sel({panels: each}).any()]
+    if not shown:
+        return []
 
     def draw(labels: Labels) -> Drawing:
-        return _overlay(old, new, quantity, panels, labels)
+        return _overlay(old, new, moved, shown, quantity, panels, labels)
 
     frames = {moment: values.to_dataframe()[[quantity]].reset_index() for moment, values in (("before", old), ("after", new))}
     return [FigureSpec(quantity, draw, pandas.concat(frames, names=["bundle"]).reset_index(level="bundle"))]
@@ -33,11 +42,16 @@ def _seen(before: xr.DataArray, after: xr.DataArray) -> xr.DataArray:
     return (abs(new - old) > _SEEN * spread) | (old.isnull() != new.isnull())
 
 
-def _overlay(before: xr.DataArray, after: xr.DataArray, quantity: str, panels: str, labels: Labels) -> Drawing:
-    """A panel for each entry of `panels` in which something moved, a colour for each branch, solid after, dashed before if that differs."""
-    moved = _seen(before, after).any("layer")
-    shared = [str(each) for each in before[panels].values if each in after[panels].values]
-    shown = [each for each in shared if moved.sel({panels: each}).any()] or shared
+def _overlay(
+    before: xr.DataArray,
+    after: xr.DataArray,
+    moved: xr.DataArray,
+    shown: Sequence[str],
+    quantity: str,
+    panels: str,
+    labels: Labels,
+) -> Drawing:
+    """A panel for each of `shown`, a colour for each branch, solid after, dashed before where the branch `moved`."""
     figure, rows = plt.subplots(len(shown), 1, figsize=(6.7, 1.1 + 1.9 * len(shown)), sharex=True, squeeze=False)
     figure.subplots_adjust(left=0.1, right=0.98, bottom=0.5 / figure.get_figheight(), top=1 - 1.05 / figure.get_figheight(), hspace=0.32)
     for axes, each in zip(rows[:, 0], shown, strict=True):
