@@ -22,7 +22,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -73,11 +73,12 @@ class Staging:
             os.replace(folder / name, self.new / name)
         return names
 
-    def commit(self, remove: Collection[str] = ()) -> list[Path]:
-        """Put every file of `new` in place and remove the files `remove` (paths below the root); return what was written.
+    def commit(self, remove: Callable[[], Collection[str]] = tuple) -> list[Path]:
+        """Put every file of `new` in place and remove the files of `remove` (paths below the root); return what was written.
 
         Files that are there already with the same bytes are left alone, and where nothing differs nothing is touched. Everything
-        else in the root stays.
+        else in the root stays. `remove` is asked when no other process can change the root any more, for what it would have said
+        before may be of a state that is gone; what it raises leaves the root as it is.
 
         Raises
         ------
@@ -90,7 +91,7 @@ class Staging:
         with _locked(self.root):
             _check_places(self.root, names)
             changed = [name for name in names if not _same(self.new / name, self.root / name)]
-            gone = [name for name in sorted(set(remove) - set(names)) if os.path.lexists(self.root / name)]
+            gone = [name for name in sorted(set(remove()) - set(names)) if os.path.lexists(self.root / name)]
             if changed or gone:
                 _sync_files(self.new, changed)
                 if not self._exchanged(changed, set(gone)):

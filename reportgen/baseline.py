@@ -164,7 +164,7 @@ def write_baseline(source: Path, path: Path) -> bool:
             else:
                 _write_files(side, staged.new)
             (staged.new / ".gitattributes").write_text(_ATTRIBUTES, encoding="ascii")
-            return bool(staged.commit(remove=files_of(path)))
+            return bool(staged.commit(remove=lambda: files_of(path)))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
 

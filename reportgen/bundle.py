@@ -86,7 +86,7 @@ def write_bundle(results: Results, tables: Callable[[Results], Mapping[str, pand
     try:
         with staging(path) as staged:
             write_files(results, tables, staged.new)
-            staged.commit(remove=files_of(path))
+            staged.commit(remove=lambda: files_of(path))
     except OSError as error:
         raise InputError(f"{path}: the bundle cannot be written ({error.strerror or error}); choose another --out") from error
     return path

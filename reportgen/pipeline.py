@@ -268,7 +268,7 @@ def render(
     progress = progress or SilentProgress()
     if isinstance(bundle, Results):
         rendering.check()
-        documents = _whole(bundle, out, rendering, progress, cache)
+        documents, _ = _whole(bundle, out, rendering, progress, cache)
         rendering.check_complete(documents, _foreign(bundle.study))
         return documents
     path = Path(bundle)
@@ -294,12 +294,20 @@ def render_site_pages(
 def _rendered(path: Path, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
     """Render the bundle at `path` into the folder `out`, all of it or nothing."""
     verify_bundle(path)
+    digest = bundle_digest(path)
+
+    def nothing() -> tuple[str, ...]:
+        # Another process may have put its bundle there; these documents would contradict it.
+        if bundle_digest(path) != digest:
+            raise InputError(f"{path} became another bundle while it was rendered; render it again")
+        return ()
+
     with _writable(out, rendering), staging(out) as staged:
         try:
             names = _render(path, staged, rendering, progress, cache)
         except IncompleteResultsError as error:
             raise InputError(f"{path}: {error}") from error
-        staged.commit()
+        staged.commit(remove=nothing)
     return tuple(out / name for name in names)
 
 
@@ -330,8 +338,8 @@ def run(
     if rendering.possible(characters) != rendering:  # known now, not after minutes of computing
         warn(f"{obstacle(characters)}. The rest will be made.")
     results = analyze(settings, progress, cache)
-    documents = _whole(results, out, rendering, progress or SilentProgress(), cache)
-    outcome = Outcome(out / "bundle", documents, read_bundle(out / "bundle"))
+    documents, results = _whole(results, out, rendering, progress or SilentProgress(), cache)
+    outcome = Outcome(out / "bundle", documents, results)
     rendering.check_complete(documents, _foreign(outcome.results.study), outcome)
     return outcome
 
@@ -343,8 +351,8 @@ def _foreign(values: Mapping[str, Any]) -> frozenset[str]:
     return characters_of(values)
 
 
-def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[Path, ...]:
-    """Write results and their documents into the folder `out`, both or neither."""
+def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[tuple[Path, ...], Results]:
+    """Write results and their documents into the folder `out`, both or neither; return the documents, and the results as written."""
     analysis = registry.analysis_named(results.study.get("analysis"), "results")
     place = out / "bundle"
     check_replaceable(place)
@@ -353,19 +361,27 @@ def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress
         path.mkdir()
         with _step("writing the bundle"):
             write_files(results, analysis.tables, path)
-        older = [f"bundle/{name}" for name in files_of(place)]
-        differs = not (place / "SHA256SUMS").is_file() or bundle_digest(place) != bundle_digest(path)
-        outdated = _documents_in(out, rendering.templates)
+        # Read here: a moment later another process may have put its own bundle in place.
+        written = read_bundle(path)
+        digest = bundle_digest(path)
+
+        def of_an_older_bundle() -> list[str]:
+            return [f"bundle/{name}" for name in files_of(place)]
+
+        def older() -> list[str]:
+            differs = not (place / "SHA256SUMS").is_file() or bundle_digest(place) != digest
+            return [*of_an_older_bundle(), *(_documents_in(out, rendering.templates) if differs else ())]
+
         try:
             names = _render(path, staged, rendering, progress, cache)
         except Exception as error:
-            if not outdated:
-                staged.commit(older)
+            if not _documents_in(out, rendering.templates):
+                staged.commit(of_an_older_bundle)
             if isinstance(error, IncompleteResultsError):  # What was computed just now should have it.
                 raise StepError(f"the rendering failed: {_line(error)}") from error
             raise
-        staged.commit([*older, *(outdated if differs else ())])
-    return tuple(out / name for name in names)
+        staged.commit(older)
+    return tuple(out / name for name in names), written
 
 
 def analyze_to(

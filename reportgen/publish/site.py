@@ -179,7 +179,7 @@ class Site:
                     if not (place.is_file() and place.read_bytes() == content):
                         (staged.new / path).parent.mkdir(parents=True, exist_ok=True)
                         (staged.new / path).write_bytes(content)
-                written = staged.commit(remove=gone)
+                written = staged.commit(remove=lambda: gone)
         except OSError as error:
             where = f"{self.root}: {error.filename}" if isinstance(error, ObstacleError) else str(self.root)
             raise InputError(f"{where}: cannot be written ({error.strerror or error}); publish to another --out") from error

@@ -173,7 +173,7 @@ def texts_of(grid: GridSettings, file: Path) -> list[Text]:
     elif settings.file is not None:
         found = list(_of_table(_at(file, settings.file, "texts.file"), f"{file}: texts.file"))
     else:
-        found = [_of_entry(entry, file) for entry in settings.list or ()]
+        found = [_of_entry(entry, file, number) for number, entry in enumerate(settings.list or ())]
     found = [replace(text, language=text.language or settings.language) for text in found]
     counts = Counter(text.name for text in found)
     if twice := [name for name, count in counts.items() if count > 1]:
@@ -232,8 +232,16 @@ def _at(file: Path, path: str, key: str) -> Path:
     return file.parent / expanded(path, f"{file}: {key}")
 
 
-def _of_entry(entry: TextEntry, file: Path) -> Text:
-    text = entry.text if entry.text is not None else read_text(_at(file, entry.text_file or "", "texts.list"))
+def _text_at(place: Path, where: str) -> str:
+    try:
+        return read_text(place)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _of_entry(entry: TextEntry, file: Path, number: int) -> Text:
+    key = f"texts.list.{number}.text_file"
+    text = entry.text if entry.text is not None else _text_at(_at(file, entry.text_file or "", key), f"{file}: {key}")
     return Text(entry.name, text.strip(), entry.language, entry.word, entry.parallel)
 
 
@@ -243,12 +251,12 @@ def _of_folder(folder: Path, where: str) -> Iterator[Text]:
     for file in sorted(folder.glob("*.txt")):
         if found := unprintable(file.stem):
             raise InputError(f"{where}: the name of {file} holds the character {found[1]}, which is not for reading; rename the file")
-        yield Text(_one_line(file.stem, where), read_text(file).strip(), None, ())
+        yield Text(_one_line(file.stem, where), _text_at(file, where).strip(), None, ())
 
 
 def _of_table(file: Path, where: str) -> Iterator[Text]:
     for place, row in rows_of(file, where):
-        text = row["text"] if row["text"] is not None else read_text(file.parent / row["file"])
+        text = row["text"] if row["text"] is not None else _text_at(file.parent / row["file"], place)
         yield Text(_one_line(row["name"], place), text.strip(), row["language"], row["word"], row["parallel"])
 
 

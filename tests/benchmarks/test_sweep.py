@@ -18,6 +18,11 @@ def test_a_cell_is_fast_and_plan_and_store_are_little_of_it():
     assert FOUND["overhead"]["share"] < 0.05
 
 
+def test_two_processes_do_the_work_of_two():
+    found = FOUND["two_workers"]
+    assert found["ratio"] == found["one"] / found["two"] >= 1.85
+
+
 def test_the_cost_model_predicts_what_was_measured():
     for row in FOUND["model"]["checked"]:
         assert 0.75 <= row["predicted"] / row["measured"] <= 1.33, row

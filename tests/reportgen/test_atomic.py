@@ -45,7 +45,7 @@ def put(root, files, remove=()):
         for name, content in files.items():
             (staged.new / name).parent.mkdir(parents=True, exist_ok=True)
             (staged.new / name).write_text(content)
-        return [path.relative_to(os.path.realpath(root)).as_posix() for path in staged.commit(remove)]
+        return [path.relative_to(os.path.realpath(root)).as_posix() for path in staged.commit(lambda: remove)]
 
 
 def contents(root):

@@ -32,9 +32,16 @@ detail_layer: 1
 """
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """What runs keep for later ones, as on a desk: most tests here make the same two reports, of one text and of another."""
+    return tmp_path_factory.mktemp("kept")
+
+
 @pytest.fixture
-def repository(tmp_path, tiny_gpt2_folder):
+def repository(tmp_path, tiny_gpt2_folder, kept, monkeypatch):
     """A git repository with a study, its text and nothing else."""
+    monkeypatch.setenv("REPORTGEN_CACHE", str(kept))
     folder = tmp_path / "repository"
     folder.mkdir()
     (folder / "study.yaml").write_text(STUDY.format(model=tiny_gpt2_folder))
@@ -56,21 +63,23 @@ def commit(folder):
     git(folder, "commit", "--quiet", "--allow-empty", "--message", "State")
 
 
-def environment(folder):
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REPORTGEN")}
-    return {**inherited, "REPORTGEN": REPORTGEN, "REPORTGEN_CACHE": str(folder.parent / "cache"), "PYTHONPATH": str(ROOT)}
+def environment():
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("REPORTGEN") or name == "REPORTGEN_CACHE"}
+    return {**inherited, "REPORTGEN": REPORTGEN, "PYTHONPATH": str(ROOT)}
 
 
 def regenerate(folder, *arguments, **variables):
     command = [str(SCRIPT), "--study", "study.yaml", "--baseline", "baseline", "--languages", "vi", "--formats", "html", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**environment(folder), **variables})
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**environment(), **variables})
 
 
 def snapshot(folder):
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_first_generation_no_change_and_a_changed_text(repository, tmp_path):
+def test_first_generation_no_change_and_a_changed_text(repository, tmp_path, monkeypatch):
+    # As on the first machine that ever runs it: nothing is kept there.
+    monkeypatch.setenv("REPORTGEN_CACHE", str(tmp_path / "cache"))
     first = regenerate(repository)
     assert first.returncode == 0, first.stderr
     assert git(repository, "status", "--porcelain") == "?? baseline/\n"
@@ -121,7 +130,7 @@ def test_regenerated_reports_on_every_kind_of_site(repository, tmp_path, dead_li
         for kind in ("mkdocs", "sphinx", "jekyll") if published else ():
             options = ["--to", kind, "--out", str(tmp_path / kind), "--base-url", base, "--label", label, "--lang", "vi", "--lang", "en"]
             command = [REPORTGEN, "publish", "out/bundle", "--revised", *options]
-            subprocess.run(command, cwd=repository, check=True, capture_output=True, env=environment(repository))
+            subprocess.run(command, cwd=repository, check=True, capture_output=True, env=environment())
     for kind in ("plain", "mkdocs", "sphinx", "jekyll"):
         built = tmp_path / kind
         if kind in ("mkdocs", "sphinx"):
@@ -295,7 +304,7 @@ def test_what_is_published_is_what_was_accepted(repository, tmp_path, run):
     output.write_text("")
     variables = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}", "RUN": run, "GITHUB_OUTPUT": str(output)}
     command = ["bash", "-e", "-o", "pipefail", "-c", step_of("pages.yml", "The accepted bundle")["run"]]
-    subprocess.run(command, cwd=repository, check=True, env={**environment(repository), "GITHUB_REPOSITORY": "o/r", **variables})
+    subprocess.run(command, cwd=repository, check=True, env={**environment(), "GITHUB_REPOSITORY": "o/r", **variables})
     asked = (repository / "asked").read_text()
     assert f"actions/artifacts?name=report-{digest} " in asked
     # Without it the study is made again and held against the baseline.
@@ -443,7 +452,7 @@ def in_a_folder_of_its_own(repository, line, **variables):
     (repository / "scripts").mkdir(exist_ok=True)
     (repository / "scripts" / "regenerate.sh").write_bytes(SCRIPT.read_bytes())
     (repository / "scripts" / "regenerate.sh").chmod(0o755)
-    return subprocess.run(["sh", "-c", line], cwd=repository, capture_output=True, text=True, env={**environment(repository), **variables})
+    return subprocess.run(["sh", "-c", line], cwd=repository, capture_output=True, text=True, env={**environment(), **variables})
 
 
 def test_the_example_for_gitlab(repository):
@@ -471,7 +480,7 @@ def test_the_example_for_cron(repository):
     (home / ".local" / "bin").mkdir(parents=True)
     (home / ".local" / "bin" / "reportgen").symlink_to(REPORTGEN)
     # cron starts in the home folder, with hardly a variable.
-    bare = {name: value for name, value in environment(repository).items() if name in ("REPORTGEN_CACHE", "PYTHONPATH")}
+    bare = {name: value for name, value in environment().items() if name in ("REPORTGEN_CACHE", "PYTHONPATH")}
     for state in ("first", "unchanged"):
         in_a_folder_of_its_own(home / "course", "true")
         done = subprocess.run(["sh", "-c", command], cwd=home, env={**bare, "HOME": str(home), "PATH": "/usr/bin:/bin"}, check=False)
