@@ -26,6 +26,7 @@ from reportgen.resources import language_codes
 from reportgen.settings import load_study
 from reportgen.sweep.grid import GridSettings, load_grid, texts_of
 
+pytestmark = pytest.mark.slow
 VALUES: dict[str, Any] = {
     "null": None,
     "a truth value": True,
@@ -148,7 +149,6 @@ def test_study_files(tmp_path, captured, analysis, place):
     assert sorted(each.name for each in tmp_path.iterdir()) == ["captured.npz", "study.yaml"]
 
 
-@pytest.mark.slow
 def test_what_a_study_may_say_is_computed_or_refused(tmp_path, captured):
     """Ready vectors: no model is asked for, and what its section says does not matter."""
     analysis = registry.DEFAULT
@@ -219,7 +219,6 @@ def json_places(content: Any, above: Place = ()) -> Iterator[Place]:
         yield from json_places(content[0], (*above, 0))
 
 
-@pytest.mark.slow
 def test_baselines(tmp_path, captured):
     file = written(tmp_path / "study.yaml", study_of(registry.DEFAULT))
     results = analyze(file)
