@@ -8,7 +8,7 @@ _BEGIN, _END = 300, 60
 
 
 class _OneLineError(Exception):
-    """An error whose words are one line, whatever of the user's own they quote: printable, and nothing in it of any length."""
+    """An error whose words are one line, whatever of the user's own they quote: printable, and no word in it longer than 400 letters."""
 
     def __init__(self, message: object = "") -> None:
         super().__init__(_in_one_line(str(message)))

@@ -298,8 +298,8 @@ def _rendered(path: Path, out: Path, rendering: Rendering, progress: Progress, c
 
     def nothing() -> tuple[str, ...]:
         # Another process may have put its bundle there; these documents would contradict it.
-        if bundle_digest(path) != digest:
-            raise InputError(f"{path} became another bundle while it was rendered; render it again")
+        if not _holds(path, digest):
+            raise InputError(f"{path} was replaced or removed while it was rendered; render it again")
         return ()
 
     with _writable(out, rendering), staging(out) as staged:
@@ -351,6 +351,11 @@ def _foreign(values: Mapping[str, Any]) -> frozenset[str]:
     return characters_of(values)
 
 
+def _holds(place: Path, digest: str) -> bool:
+    """Whether the bundle of this digest is at a place."""
+    return (place / "SHA256SUMS").is_file() and bundle_digest(place) == digest
+
+
 def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress, cache: Cache | None) -> tuple[tuple[Path, ...], Results]:
     """Write results and their documents into the folder `out`, both or neither; return the documents, and the results as written."""
     analysis = registry.analysis_named(results.study.get("analysis"), "results")
@@ -369,8 +374,8 @@ def _whole(results: Results, out: Path, rendering: Rendering, progress: Progress
             return [f"bundle/{name}" for name in files_of(place)]
 
         def older() -> list[str]:
-            differs = not (place / "SHA256SUMS").is_file() or bundle_digest(place) != digest
-            return [*of_an_older_bundle(), *(_documents_in(out, rendering.templates) if differs else ())]
+            outdated = () if _holds(place, digest) else _documents_in(out, rendering.templates)
+            return [*of_an_older_bundle(), *outdated]
 
         try:
             names = _render(path, staged, rendering, progress, cache)

@@ -68,7 +68,7 @@ def test_a_bundle_that_was_replaced_while_it_was_rendered_gets_no_documents_of_t
     out = tmp_path / "out"
     run(settings["one"], out, "vi", "en")
     drawing.append(lambda: run(settings["two"], out, "vi"))
-    with pytest.raises(InputError, match="bundle became another bundle while it was rendered; render it again"):
+    with pytest.raises(InputError, match="bundle was replaced or removed while it was rendered; render it again"):
         pipeline.render(out / "bundle", out, languages=["en"], formats=["html"])
     assert names_in(out) == {"two"}
     assert not (out / "en" / "report.html").exists()
@@ -79,7 +79,7 @@ def test_a_bundle_that_is_gone_while_it_is_rendered_is_one_line(settings, drawin
     run(settings["one"], out, "vi")
     drawing.append(lambda: (out / "bundle" / "SHA256SUMS").unlink())
     before = (out / "vi" / "report.html").read_bytes()
-    with pytest.raises(InputError, match="bundle"):
+    with pytest.raises(InputError, match="bundle was replaced or removed while it was rendered"):
         pipeline.render(out / "bundle", out, languages=["vi"], formats=["html"])
     assert (out / "vi" / "report.html").read_bytes() == before
 
