@@ -4,7 +4,7 @@ import datetime
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import matplotlib.pyplot
 import pandas
@@ -17,9 +17,10 @@ from reportgen.csv_files import csv_text
 from reportgen.documents.assets import Assets, fitting
 from reportgen.documents.formulas import FormulaSpec
 from reportgen.documents.languages import Labels, Language
+from reportgen.documents.outline import FigureSettings, FileSettings, ItemSpec, SectionSpec, read_spec
 from reportgen.documents.references import Person, Reference, bibtex, entry, load_references, sort_key
 from reportgen.documents.svg import Palette, figure_style, letters, render_png, render_svg, stand_alone
-from reportgen.documents.tables import Grid, TableSpec, build_grid
+from reportgen.documents.tables import Grid, build_grid
 from reportgen.documents.writer import Writer
 
 # Up to how many lines of rows a table is whole on a page, and up to how many it need not be set as close as can be.
@@ -27,76 +28,6 @@ SHORT_TABLE, LONG_TABLE = 20, 36
 # A page cuts a table only between sets of this many rows; the style sheet for paper says the same.
 LEAST_ROWS = 6
 PARTICULARS = ("course", "lecturer", "institution", "authors", "date", "version", "licence")
-
-
-class _Spec(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-
-class ItemSpec(_Spec):
-    """One thing in a section: exactly one of prose, component, figure, table."""
-
-    prose: str | None = None
-    component: str | None = None
-    figure: str | None = None
-    table: str | None = None
-    css: str = pydantic.Field("", alias="class", pattern=r"^[a-z -]*$")
-    when: str | None = None
-    unless: str | None = None
-    editions: list[str] | None = None
-
-    @pydantic.model_validator(mode="after")
-    def _one_kind(self) -> "ItemSpec":
-        if sum(value is not None for value in (self.prose, self.component, self.figure, self.table)) != 1:
-            raise ValueError("an item is exactly one of prose, component, figure, table")
-        return self
-
-
-class SectionSpec(_Spec):
-    """A section, with its subsections after its own content."""
-
-    id: str = pydantic.Field(pattern=r"^[a-z][a-z0-9-]*$")
-    heading: str
-    appendix: bool = False
-    when: str | None = None
-    unless: str | None = None
-    editions: list[str] | None = None
-    content: list[ItemSpec] = []
-    sections: list["SectionSpec"] = []
-
-
-class FigureSettings(_Spec):
-    """What ``document.yaml`` may say of a figure."""
-
-    values: str | None = None
-    how_to_read: bool = True
-    width: Literal["text", "wide"] = "wide"
-
-
-class FileSettings(_Spec):
-    """One file of an edition: whether it lists its `contents` on paper, and whether the `data` behind it are attached to the PDF."""
-
-    edition: str
-    subtitle: str | None = None
-    contents: bool = True
-    data: bool = True
-
-
-class DocumentSpec(_Spec):
-    """``document.yaml``: the order of a report, without a word of any language in it.
-
-    `files` are what editions consist of, by the file's name; items and sections name the files that they are in under ``editions``.
-    """
-
-    title: str
-    subtitle: str | None = None
-    running_title: str | None = None
-    keywords: str | None = None
-    files: dict[Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9-]*$")], FileSettings] = {"report": FileSettings(edition="report")}
-    front: list[ItemSpec] = []
-    sections: list[SectionSpec]
-    figures: dict[str, FigureSettings] = {}
-    tables: dict[str, TableSpec] = {}
 
 
 @dataclass(frozen=True)
@@ -310,21 +241,6 @@ def title_block(facts: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(block.get("authors"), str):
         block["authors"] = [block["authors"]]
     return block
-
-
-def read_spec(assets: Assets, folder: str) -> DocumentSpec:
-    """``document.yaml`` of an analysis; raises InputError naming the key that is wrong."""
-    spec: DocumentSpec = fitting(DocumentSpec, assets.yaml(f"{folder}/document.yaml"), f"{folder}/document.yaml")
-    return spec
-
-
-def files_of(assets: Assets, folder: str, edition: str) -> list[str]:
-    """Names of the files that an edition consists of; raises InputError when there is no such edition."""
-    files = read_spec(assets, folder).files
-    names = [name for name, file in files.items() if file.edition == edition]
-    if not names:
-        raise InputError(f"edition {edition!r}: choose from {', '.join(dict.fromkeys(file.edition for file in files.values()))}")
-    return names
 
 
 def _person(author: str, language: Language) -> str:

@@ -350,3 +350,12 @@ def load_languages(*templates_directories: Path, analysis: str | None = None) ->
 def _language(code: str, sentences: Mapping[str, str | Plural]) -> Language:
     plurals = {key: sentence for key, sentence in sentences.items() if isinstance(sentence, Plural)}
     return Language(code, {key: each.forms[-1] if isinstance(each, Plural) else each for key, each in sentences.items()}, plurals)
+
+
+def members(code: str, languages: Mapping[str, Language]) -> list[Language]:
+    """The languages of a document: ``vi`` is one, ``vi-en`` two beside each other; raises InputError when there is no such language."""
+    codes = [code] if code in languages else code.split("-")
+    unknown = [each for each in codes if each not in languages]
+    if unknown:
+        raise InputError(f"language {code!r}: there are {', '.join(languages)}; join two with a hyphen for a bilingual document")
+    return [languages[each] for each in codes]

@@ -5,53 +5,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
-from typing import Any, Literal
+from typing import Any
 
 import pandas
-import pydantic
 from markupsafe import Markup, escape
 
 from analyses.errors import InputError
 from reportgen.documents.languages import Labels, Language, in_one_line
+from reportgen.documents.outline import NUMERIC, ColumnSpec, RowGroupSpec, TableSpec
 from reportgen.documents.writer import inline_markup, row_anchor, side_by_side, verdict_in
-
-NUMERIC = ("integer", "number", "percent", "p", "interval")
-Format = Literal["integer", "number", "percent", "p", "interval", "verdict", "key", "sentence", "value", "text"]
-
-
-class ColumnSpec(pydantic.BaseModel):
-    """One column as written in ``document.yaml``.
-
-    A field that is a ``sentence`` or a ``value`` holds a value spec, written in each language or in the first alone; `note` names
-    the field of one that goes on after the column's own words.
-    """
-
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-    field: str
-    heading: str
-    format: Format
-    high: str | None = None
-    note: str | None = None
-    digits: int = 2
-    unit: bool = False
-    prefix: str = ""
-    row_heading: bool = False
-    group: str | None = None
-    width: str | float | None = None
-    align: Literal["left", "right"] | None = None
-
-    @pydantic.field_validator("width")
-    @classmethod
-    def _share(cls, width: str | float | None) -> str | float | None:
-        if isinstance(width, str) and not re.fullmatch(r"[1-9]\d?%", width):
-            raise ValueError("a width is a weight such as 1.5 or a share such as 36%")
-        return width
-
-    @property
-    def numeric(self) -> bool:
-        """Whether the column is set flush right in tabular figures."""
-        return self.align == "right" or (self.align is None and self.format in NUMERIC)
 
 
 def column_widths(columns: Sequence[ColumnSpec]) -> tuple[float, ...]:
@@ -64,30 +26,6 @@ def column_widths(columns: Sequence[ColumnSpec]) -> tuple[float, ...]:
         raise InputError("document.yaml: the widths of a table's columns add up to more than 100%")
     shares = [share if share is not None else rest * weight / total for share, weight in zip(fixed, weights, strict=True)]
     return tuple(share / sum(shares) for share in shares)
-
-
-class RowGroupSpec(pydantic.BaseModel):
-    """Adjacent rows with the same value of a field stand under a heading of their own: the sentence of the key ``prefix + value``."""
-
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-    field: str
-    prefix: str
-
-
-class TableSpec(pydantic.BaseModel):
-    """One table as written in ``document.yaml``."""
-
-    model_config = pydantic.ConfigDict(extra="forbid")
-
-    rows: str
-    columns: list[ColumnSpec]
-    where: dict[str, str | int | float | bool] = {}
-    values: str | None = None
-    note: bool = False
-    row_id: list[str] = []
-    row_groups: RowGroupSpec | None = None
-    sortable: bool = False
 
 
 @dataclass(frozen=True)

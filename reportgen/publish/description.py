@@ -12,8 +12,9 @@ from reportgen import registry
 from reportgen.baseline import Side
 from reportgen.bundle import IncompleteResultsError, asking, bundle_digest, read_bundle
 from reportgen.documents.assets import Assets
-from reportgen.documents.document import DocumentSpec, read_spec, title_block
+from reportgen.documents.document import title_block
 from reportgen.documents.languages import Language, load_languages
+from reportgen.documents.outline import DocumentSpec, read_spec
 from reportgen.settings import RESERVED_NAMES, site_folder
 
 _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")

@@ -11,8 +11,8 @@ import numpy
 
 from analyses.protocol import FigureSpec
 from reportgen.documents.assets import Assets
-from reportgen.documents.document import DocumentSpec, SectionSpec
 from reportgen.documents.languages import Labels, Language
+from reportgen.documents.outline import DocumentSpec, SectionSpec
 from reportgen.documents.svg import figure_style, localise_ticks
 from reportgen.publish.description import Study
 

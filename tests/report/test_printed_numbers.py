@@ -174,7 +174,7 @@ def csv_rows(coffee):
 def columns_of(name):
     from analyses.mi_distance import analysis
     from reportgen.documents import Assets
-    from reportgen.documents.document import read_spec
+    from reportgen.documents.outline import read_spec
 
     return read_spec(Assets.of(analysis), analysis.templates).tables[name].columns
 

@@ -35,6 +35,21 @@ print(sorted({"numpy", "torch", "xarray", "pandas", "matplotlib", "yaml", "scipy
     assert "Usage: reportgen" in done.stdout
 
 
+def test_asking_what_is_to_be_made_loads_nothing_that_draws():
+    """A run that finds its documents made asks no more of the room that makes them."""
+    code = """
+import sys
+from reportgen import registry
+from reportgen.documents import Assets, files_of
+from reportgen.pipeline import Rendering
+Rendering().check()
+analysis = registry.analyses()["mi_distance"]
+assert files_of(Assets.of(analysis, None), analysis.templates, "report") == ["report"]
+print(sorted({"matplotlib", "weasyprint", "pandas", "fontTools", "scipy", "torch"} & set(sys.modules)))
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
 def test_no_command_shows_the_help(call):
     done = call()
     assert done.exit_code == 0

@@ -11,8 +11,9 @@ from analyses.mi_distance import analysis
 from reportgen.documents.assets import Assets
 from reportgen.documents.document import Document, TableItem
 from reportgen.documents.languages import load_languages
+from reportgen.documents.outline import TableSpec
 from reportgen.documents.table_files import html_of, latex_of, table_files
-from reportgen.documents.tables import Cell, Grid, Heading, TableSpec, build_grid
+from reportgen.documents.tables import Cell, Grid, Heading, build_grid
 
 KNOWN = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 XHTML = "{http://www.w3.org/1999/xhtml}"

@@ -8,7 +8,8 @@ from analyses.mi_distance import analysis
 from reportgen.documents.assets import Assets
 from reportgen.documents.document import LONG_TABLE, SHORT_TABLE, Section, TableItem
 from reportgen.documents.languages import Language, load_languages
-from reportgen.documents.tables import Grid, TableSpec, build_grid
+from reportgen.documents.outline import TableSpec
+from reportgen.documents.tables import Grid, build_grid
 
 KNOWN = load_languages(*Assets.of(analysis).directories, analysis=analysis.templates)
 ROWS = [
