@@ -76,8 +76,14 @@ def test_a_library_that_is_missing_is_named_with_its_remedy(library):
 
 
 def test_html_needs_none_of_the_libraries(tmp_path, bundle):
-    code = WITHOUT.format(library="pango-1.0") + (
-        "import logging\nfrom reportgen.documents import render_documents, render_html\nassert 'weasyprint' not in sys.modules\nprint(render_html.__name__, 'is fine')"
+    code = (
+        WITHOUT.format(library="pango-1.0")
+        + """
+import logging
+from reportgen.documents import render_documents, render_html
+assert 'weasyprint' not in sys.modules
+print(render_html.__name__, 'is fine')
+"""
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "render_html is fine\n", done.stderr
