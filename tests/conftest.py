@@ -23,17 +23,30 @@ for _name in ("SIGHUP", "SIGINT"):
 TESTS = Path(__file__).parent
 # Folder or file below tests/ -> mark of everything in it; the longest path that fits counts.
 PLACES = {
+    "analyses/mi_distance/test_calibration.py": "slow",
+    "analyses/mi_distance/test_error_rates.py": "slow",
     "analyses/mi_distance/test_figures.py": "render",
+    "analyses/mi_distance/test_literal_claims.py": "slow",
+    "analyses/mi_distance/test_same_numbers.py": "slow",
+    "analyses/mi_distance_pooled/test_command_line.py": "slow",
+    "analyses/mi_distance_pooled/test_comparison_page.py": "render",
+    "analyses/mi_distance_pooled/test_report.py": "render",
+    "analyses/mi_distance_pooled/test_study.py": "slow",
     "analyses/models": "model",
+    "analyses/similarity/test_report.py": "render",
+    "analyses/test_memory.py": "slow",
     "benchmarks/test_architectures.py": "model",
     "browser": "browser",
+    "documentation/test_build.py": "slow",
+    "documentation/test_writing_an_analysis.py": "slow",
     "report": "render",
     "report/test_templates.py": None,
-    "reportgen/publish": "render",
     "reportgen/documents/test_helpers.py": "render",
     "reportgen/documents/test_real_analysis.py": "render",
     "reportgen/documents/test_render.py": "render",
-    "documentation/test_build.py": "slow",
+    "reportgen/publish": "render",
+    "reportgen/test_all_or_nothing.py": "slow",
+    "reportgen/test_fuzz.py": "slow",
 }
 # Fixture -> mark of every test that uses it, by way of other fixtures too.
 FIXTURES = {

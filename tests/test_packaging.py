@@ -133,6 +133,7 @@ def test_checkout_uses_its_own_templates():
     assert templates_directory() == CHECKOUT / "templates"
 
 
+@pytest.mark.slow
 def test_generator_and_analysis_import_without_torch():
     code = """
 import sys
@@ -146,6 +147,7 @@ analysis.studies()
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_model_without_torch_says_what_to_install():
     code = """
 import sys

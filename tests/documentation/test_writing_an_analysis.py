@@ -38,7 +38,6 @@ def reportgen(place: Path, cwd: Path, *arguments: str) -> subprocess.CompletedPr
     return subprocess.run(command, text=True, capture_output=True, cwd=cwd, env=environment, check=False)
 
 
-@pytest.mark.slow
 def test_the_example_runs_renders_compares_and_is_published(place, tmp_path):
     done = reportgen(place, tmp_path, "run", "word-length", "--out", "out")
     assert done.returncode == 0, done.stderr
@@ -128,7 +127,6 @@ def test_breaking_it_leaves_the_others_whole(place, tmp_path, case):
     assert reportgen(broken, tmp_path, "study", "check", "coffee").returncode == 0
 
 
-@pytest.mark.slow
 def test_its_author_can_hold_it_against_what_every_analysis_must_keep(place, tmp_path):
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(place), str(ROOT)]), "REPORTGEN_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "reportgen.testing", "-k", "word_length"]

@@ -302,6 +302,7 @@ def test_netcdf(call, bundle, renderer, case, name, summed, refused):
     refused(call("render", bundle, "--quiet"), name, "netCDF-3 as reportgen writes it" if case in ("netCDF-4", "HDF5 magic only") else "")
 
 
+@pytest.mark.slow
 def test_any_byte_of_a_netcdf_file(bundle):
     """One byte is another: read, or refused in one line."""
     content = (bundle / "results.nc").read_bytes()

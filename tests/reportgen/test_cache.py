@@ -67,6 +67,7 @@ def test_an_entry_that_could_not_be_written_is_not_there(cache):
     assert list((cache.folder / "results").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_nothing_half(cache):
     code = """
 import sys, time
@@ -234,6 +235,7 @@ def test_an_entry_that_goes_while_it_is_read_is_made_again(tmp_path, letters, ca
     assert len(warnings) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO])
 def test_a_cache_that_cannot_be_written_is_said_once(tmp_path, letters, cache, warnings, monkeypatch, number):
     def fail(place):

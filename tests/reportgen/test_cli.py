@@ -181,6 +181,7 @@ def test_a_failed_rendering_is_4_and_keeps_the_old_documents(call, renderer, tmp
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
 
+@pytest.mark.slow
 def test_documents_of_an_older_bundle_do_not_stay_beside_a_new_one(call, renderer, tmp_path):
     assert call("run", "letters").exit_code == 0
     assert call("run", "letters", "--lang", "vi", "--format", "html").exit_code == 0
@@ -201,6 +202,7 @@ def test_out_that_cannot_be_used(call, renderer, tmp_path):
     assert "not a result bundle, so it is not replaced" in one_line(done.stderr)
 
 
+@pytest.mark.slow
 def test_interrupted_is_130_and_says_so(reportgen_process, tmp_path):
     process = reportgen_process("run", "letters", wait=False, FAKE_LETTERS_SLEEP="60")
     assert process.stderr.readline() == "Mutual information\n"
@@ -211,6 +213,7 @@ def test_interrupted_is_130_and_says_so(reportgen_process, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_traceback(reportgen_process):
     process = reportgen_process("study", "schema", wait=False)
     process.stdout.close()

@@ -300,6 +300,7 @@ def test_a_page_that_cannot_be_made_hides_nothing(bundle, results, changed, tmp_
     assert "no such variable" in content["error"]
 
 
+@pytest.mark.slow
 def test_exit_codes(bundle, results, changed, tmp_path):
     def call(*arguments):
         return CliRunner().invoke(app, ["compare", *map(str, arguments)])

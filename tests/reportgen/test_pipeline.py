@@ -53,6 +53,7 @@ def test_the_python_interface(renderer, tmp_path, letters):
     )
 
 
+@pytest.mark.slow
 def test_render_is_a_function_whatever_was_imported():
     code = "import inspect, reportgen, reportgen.documents, reportgen.pipeline; print(inspect.signature(reportgen.render))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -76,6 +77,7 @@ def test_an_unchanged_run_computes_and_renders_nothing_and_writes_nothing(render
     assert first.documents == second.documents
 
 
+@pytest.mark.slow
 def test_kept_results_give_the_same_bytes_as_fresh_ones(renderer, study, tmp_path):
     cache = Cache()
     pipeline.run(study(), tmp_path / "first", cache=cache)
@@ -118,6 +120,7 @@ def test_changed_code_computes_again(renderer, runs, study, tmp_path, monkeypatc
     assert (runs(), len(renderer)) == (2, 2)
 
 
+@pytest.mark.slow
 def test_own_templates_are_rendered_again_when_they_change(renderer, study, tmp_path):
     own = tmp_path / "own"
     own.mkdir()

@@ -195,6 +195,7 @@ def test_a_cell_is_known_by_all_that_its_numbers_depend_on(grid, text_of):
     assert set(first) < set(more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["folder", "memory://sweep"])
 def test_what_a_store_holds(tmp_path, address):
     store = Store(str(tmp_path / "store") if address == "folder" else f"{address}-{tmp_path.name}")

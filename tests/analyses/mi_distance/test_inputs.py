@@ -142,6 +142,7 @@ def test_vectors_of_another_word_are_refused(tmp_path, write, make_input):
         assert str(error.value) == f'{other}: its vectors are those of the word "cà phê", not "tea"; give --word "cà phê" or another file'
 
 
+@pytest.mark.slow
 def test_a_study_says_which_word_its_vectors_are_of(results_of, small_settings):
     assert results_of(occurrences=5).activations.attrs == {"word": small_settings.word}
 
@@ -365,6 +366,7 @@ def test_a_word_that_the_tokenizer_does_not_know_is_refused(tmp_path):
         read_input(settings, SilentProgress())
 
 
+@pytest.mark.slow
 def test_a_bare_prefix_token_is_no_piece_of_the_word(tmp_path):
     import tokenizers
     import transformers

@@ -109,6 +109,7 @@ def degenerate(kind, make_input):
     return type(given)(**(vars(given) | {"activation": activation}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["constant", "one constant", "line"])
 def test_degenerate_vectors_leave_no_infinity_anywhere(kind, make_input, small_settings):
     results: Results = analyse(degenerate(kind, make_input), small_settings, SilentProgress())

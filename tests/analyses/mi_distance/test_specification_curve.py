@@ -171,6 +171,7 @@ def read_behind_a_norm(study, seed=1):
     return {"other_output_activation": behind(study.activation), "other_output_control_activation": behind(study.control_activation)}
 
 
+@pytest.mark.slow
 def test_where_the_branches_are_read_is_a_choice_in_which_the_control_follows(make_input, settings):
     study = make_input(occurrences=5, layers=4)
     model = {"model": {"source": "hub", "name": "m", "branch_output": "projection"}}

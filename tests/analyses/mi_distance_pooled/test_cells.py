@@ -91,6 +91,7 @@ def test_a_cell_with_a_damaged_member_is_named(worlds, tmp_path):
         worlds.pooled(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "named"),
     [

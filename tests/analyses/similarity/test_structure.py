@@ -46,6 +46,7 @@ def test_p_counts_every_relabelling_of_five_occurrences():
     assert (found.p <= 0.05) == (found.low > 0 or found.high < 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("occurrences", [7, 10])
 def test_unrelated_structures_are_found_to_agree_no_more_often_than_stated(occurrences):
     """400 data sets without any agreement: at 5 % the share that is rejected lies below 9 % in all but one of a thousand runs."""

@@ -257,6 +257,7 @@ SITE = {"both", "say", "verdict", "each"}
 OF_JINJA = {"range", "dict", "namespace"}
 
 
+@pytest.mark.slow
 def test_every_object_that_a_template_can_reach(rendering, trial_module, assets):
     from reportgen.documents import build_document, load_languages, render_html
     from reportgen.publish.pages import Pages
