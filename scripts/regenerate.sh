@@ -81,15 +81,18 @@ elif [ ! -e "$baseline" ]; then
 else
     compared=(compare "$baseline" "$bundle")
     [ -z "$tolerances" ] || compared+=(--tolerances "$tolerances")
-    text="$("${reportgen[@]}" "${compared[@]}")" || code=$?
-    [ "$code" -le 1 ] || exit "$code"
+    text="$("${reportgen[@]}" "${compared[@]}" --html "$out/changes.html")" || code=$?
+    if [ "$code" -le 1 ]; then
+        output changes "$out/changes.html"
+    else
+        # A page that cannot be made hides nothing of the comparison.
+        code=0
+        text="$("${reportgen[@]}" "${compared[@]}")" || code=$?
+        [ "$code" -le 1 ] || exit "$code"
+        echo "regenerate: there is no page of the changes" >&2
+    fi
     echo "$text"
     { echo '```' && echo "$text" && echo '```'; } | summary
-    # A page that cannot be made hides nothing of the comparison.
-    page=0
-    "${reportgen[@]}" "${compared[@]}" --html "$out/changes.html" >/dev/null || page=$?
-    [ "$page" -gt 1 ] || output changes "$out/changes.html"
-    [ "$page" -le 1 ] || echo "regenerate: there is no page of the changes" >&2
     if [ "$code" = 1 ]; then
         state=moved changed=true
         case "$fail_on" in

@@ -164,7 +164,7 @@ def test_a_page_that_cannot_be_made_is_said_and_hides_nothing(repository, tmp_pa
 def test_what_is_accepted_is_so_after_it_was_published(repository, tmp_path):
     """A job that ends in between leaves the news to the next one."""
     site = tmp_path / "site"
-    options = ["--accept", "--site", str(site), "--formats", "html pdf"]
+    options = ["--accept", "--site", str(site)]
     site.write_text("a file in the way")
     assert regenerate(repository, *options).returncode == 2
     assert not (repository / "baseline").exists()
@@ -312,7 +312,7 @@ def test_what_is_published_is_what_was_accepted(repository, tmp_path, run):
     settings = step_of("pages.yml", "Publish")["with"]
     assert (settings["bundle"], settings["baseline"]) == ("${{ steps.accepted.outputs.bundle }}", "reports/baseline")
     if run:
-        options = ["--site", "site", "--baseline", "reports/baseline", "--formats", "html pdf"]
+        options = ["--site", "site", "--baseline", "reports/baseline"]
         published = regenerate(repository, "--bundle", "accepted/bundle", *options)
         assert published.returncode == 0, published.stderr
         assert bundle_digest(repository / "site" / "kettle" / "data") == digest
@@ -412,17 +412,17 @@ def test_a_quiet_repository_keeps_its_schedule():
 def test_a_corrected_title_reaches_baseline_and_site_and_is_called_presentation(repository, tmp_path):
     site, output = tmp_path / "site", tmp_path / "output"
     options = ["--site", str(site), "--accept", "--base-url", "https://example.org/c"]
-    assert regenerate(repository, *options, "--label", "w1", "--formats", "html pdf").returncode == 0
+    assert regenerate(repository, *options, "--label", "w1").returncode == 0
     with (repository / "study.yaml").open("a") as file:
         file.write("document: {title: {vi: Ấm và cà phê, en: Kettle and coffee}}\n")
-    again = regenerate(repository, *options, "--label", "w2", "--formats", "html pdf", GITHUB_OUTPUT=str(output))
+    again = regenerate(repository, *options, "--label", "w2", GITHUB_OUTPUT=str(output))
     assert again.returncode == 0, again.stderr
     assert "state=presentation" in output.read_text().splitlines()
     assert "changed=false" in output.read_text().splitlines()
     assert "Ấm và cà phê" in (site / "kettle" / "vi" / "index.html").read_text(encoding="utf-8")
     assert "Kettle and coffee" in (repository / "baseline" / "study.json").read_text(encoding="utf-8")
     before = snapshot(site)
-    third = regenerate(repository, *options, "--label", "w3", "--formats", "html pdf")
+    third = regenerate(repository, *options, "--label", "w3")
     assert third.stderr.rstrip().endswith("regenerate: unchanged")
     assert snapshot(site) == before
 
@@ -432,7 +432,7 @@ def test_a_baseline_that_is_a_whole_bundle_serves_still(repository, tmp_path):
     assert regenerate(repository).returncode == 0
     shutil.rmtree(repository / "baseline")
     shutil.copytree(repository / "out" / "bundle", repository / "baseline")
-    site = ["--site", str(tmp_path / "site"), "--formats", "html pdf"]
+    site = ["--site", str(tmp_path / "site")]
     same = regenerate(repository, *site)
     assert (same.returncode, same.stderr.splitlines()[-1]) == (0, "regenerate: unchanged"), same.stderr
     assert bundle_digest(tmp_path / "site" / "kettle" / "data") == bundle_digest(repository / "baseline")
