@@ -311,7 +311,9 @@ class _Publication:
                 place = _place_of(rendered, code)
                 own = [study.languages[language.code] for language in chosen(self.known, [code])]
                 self._add_page(f"{folder}{code}/index.html", of_site / code / "index.html")
-                self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, study.assets))
+                if self.base_url:
+                    # Only a page with an address of its own announces a picture.
+                    self.site.add(f"{folder}{code}/preview.png", preview_png(study, own, study.assets))
                 self.site.add(f"{folder}{code}/report.pdf", (place / "report.pdf").read_bytes())
                 for figure in sorted((place / "figures").glob("*.svg")):
                     self._add_page(f"{folder}{code}/figures/{figure.name}", figure)

@@ -400,7 +400,9 @@ def test_the_sitemap_names_every_page_once(bundle, tmp_path):
 
 
 def test_the_preview_is_a_picture_of_the_announced_size(bundle, tmp_path):
-    publish([bundle], "plain", tmp_path / "site")
+    publish([bundle], "plain", tmp_path / "nowhere")
+    assert not list((tmp_path / "nowhere").rglob("preview.png"))
+    publish([bundle], "plain", tmp_path / "site", base_url=BASE)
     for code in ("vi", "vi-en"):
         content = (tmp_path / "site" / "kettle" / code / "preview.png").read_bytes()
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
