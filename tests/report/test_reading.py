@@ -87,6 +87,8 @@ def test_pages(coffee, coffee_documents, codes):
         shares = {number: round(filled(page), 2) for number, page in enumerate(sheets, 1)}
     assert {number: share for number, share in shares.items() if share < LEAST_FILLED and number < len(shares)} == {}
     assert max(shares.values()) > 0.9
+    cite = "".join(LANGUAGES[codes[0]].text("interface.cite_this").split())
+    assert len(pages[-1].partition(cite)[0]) > 200  # no page for the colophon alone
     assert "mục lục" in pdf.pages[FIRST_PAGES].extract_text().lower() or "contents" in pdf.pages[FIRST_PAGES].extract_text().lower()
 
 
