@@ -371,7 +371,7 @@ def _position_profile(results: Results) -> Values:
 def _seeds(seeds: Sequence[int], *, known: bool) -> Mapping[str, Any]:
     """Seeds are names: they are written without separators. Of ready activations only the number of draws is known."""
     if not known:
-        return key("figure.untrained_profile.draws", count=len(seeds)) if len(seeds) > 1 else key("figure.untrained_profile.draw")
+        return key("figure.untrained_profile.draws", count=len(seeds))
     if len(seeds) == 1:
         return key("figure.untrained_profile.seed", seed=str(seeds[0]))
     return key("figure.untrained_profile.seeds", count=len(seeds), first=str(seeds[0]), last=str(seeds[-1]))
