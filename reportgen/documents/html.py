@@ -54,6 +54,20 @@ def data_uri(content: str | bytes, media_type: str) -> str:
     return f"data:{media_type}{charset};base64,{base64.b64encode(data).decode('ascii')}"
 
 
+# A sign between two numbers stays with both.
+OPERATOR = re.compile(r"(?<=[\w|)\]]) (=|&lt;|&gt;|≤|≥|\+|×|±) (?=[\w−(.|])(?=[^<>]*<)")
+# What is no prose, or is copied as it is.
+VERBATIM = re.compile(r"(<(?P<name>script|style|title|svg|math|pre|code|blockquote)\b.*?</(?P=name)>)", re.DOTALL)
+
+
+def signs_unbroken(page: str) -> str:
+    """A page in which no line ends at a sign between two numbers: "p < .05" stays together."""
+    parts = VERBATIM.split(page)
+    for index in range(0, len(parts), 3):
+        parts[index] = OPERATOR.sub("\u00a0\\1\u00a0", parts[index])
+    return "".join(part for index, part in enumerate(parts) if index % 3 != 2)
+
+
 def _no_empty_lines(text: str) -> str:
     return re.sub(r"\n\s*\n+", "\n", text)
 
@@ -271,5 +285,5 @@ def render_html(
 
     css = fonts + palette.screen_css() + style_sheet(document, "report", "screen")
     page = render_page(document, "html", css, drawing, None, language_names, site, files_of_tables(document) if tables is None else tables)
-    page, _ = with_fonts(isolated(shapeless_replaced(page)), lambda _, font: data_uri(font.woff2(), "font/woff2"), "woff2")
+    page, _ = with_fonts(isolated(shapeless_replaced(signs_unbroken(page))), lambda _, font: data_uri(font.woff2(), "font/woff2"), "woff2")
     return _no_empty_lines(page).lstrip()

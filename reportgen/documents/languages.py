@@ -31,6 +31,7 @@ PLACEHOLDER = re.compile(r"%(?:\((?P<name>\w+)\)s|(?P<escaped>%)|(?P<wrong>.|$))
 MOST_DIGITS = 15
 MINUS = "\u2212"
 NO_BREAK_SPACE = "\u00a0"
+DECIMAL_COMMA = re.compile(r"[−-]?[\d.]*,\d+%?")
 # Up to how many decimals an interval's end is given so that its sign shows; what is 0 at that many is written as 0.
 MOST_TELLING_DIGITS = 6
 
@@ -204,7 +205,11 @@ class Language:
 
     def list(self, items: Sequence[Any]) -> str:
         """Items joined as the language enumerates them; each is a string or a value spec."""
-        return babel.lists.format_list([self.format(item) for item in items], locale=self.locale)
+        written = [self.format(item) for item in items]
+        # Where a comma is the decimal sign it cannot stand between numbers as well: "0,1; 0,2 và 0,3".
+        if self.decimal_sign == "," and len(written) > 2 and any(DECIMAL_COMMA.fullmatch(each) for each in written):
+            written = [self._convention("series_separator").join(written[:-1]), written[-1]]
+        return babel.lists.format_list(written, locale=self.locale)
 
     def format(self, spec: Any) -> str:
         """Write a language-neutral value spec.

@@ -15,7 +15,7 @@ from reportgen.documents.document import Document, FigureItem
 from reportgen.documents.engine import SCHEME, OwnAssetsOnly, laying_out
 from reportgen.documents.faces import font_faces
 from reportgen.documents.formulas import typeset
-from reportgen.documents.html import render_page, style_sheet
+from reportgen.documents.html import render_page, signs_unbroken, style_sheet
 from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
 from reportgen.documents.pagination import Arrangement, arrange, draft, in_paragraphs, measure, rearranged
@@ -26,8 +26,6 @@ DRAFTS = 2
 # Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
 # Such words are kept whole, with what clings to them.
 WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w)[^ \n<>&]*)(?=[^<>]*<)")
-# A sign between two numbers stays with both.
-OPERATOR = re.compile(r"(?<=[\w|)\]]) (=|&lt;|&gt;|≤|≥|\+|×|±) (?=[\w−(.|])(?=[^<>]*<)")
 # WeasyPrint 70 ends a line too early when a text goes on from the line before and the box after it does not fit. Boxes of their own
 # prevent it: for the last word, which is enough most times, and for all words of a quoted text, in which much is marked.
 WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
@@ -79,7 +77,7 @@ class _Press:
         page, fonts = with_fonts(page, lambda index, _: self._script_address(index), "truetype")
         self.fonts = {self._script_address(index): font.ttf for index, font in enumerate(fonts)}
         head, begin, body = page.partition("<body")
-        body = WHOLE.sub(r'<span class="unbroken">\1</span>', OPERATOR.sub("\u00a0\\1\u00a0", body))
+        body = WHOLE.sub(r'<span class="unbroken">\1</span>', signs_unbroken(body))
         title, main, text = body.partition("<main")
         text = WORD_BEFORE_BOX.sub(r"<span>\1</span> ", text)
         return head + begin + title + main + QUOTED.sub(_in_words, text)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import outloud
 import pymupdf
 import pypdf
@@ -87,6 +88,8 @@ def test_pages(coffee, coffee_documents, codes):
         shares = {number: round(filled(page), 2) for number, page in enumerate(sheets, 1)}
     assert {number: share for number, share in shares.items() if share < LEAST_FILLED and number < len(shares)} == {}
     assert max(shares.values()) > 0.9
+    cite = "".join(LANGUAGES[codes[0]].text("interface.cite_this").split())
+    assert len(pages[-1].partition(cite)[0]) > 200  # no page for the colophon alone
     assert "mục lục" in pdf.pages[FIRST_PAGES].extract_text().lower() or "contents" in pdf.pages[FIRST_PAGES].extract_text().lower()
 
 
@@ -264,6 +267,7 @@ BOTH = [
     r"\blần lượt 0\b",
     r"(?:^|[.:;] )Trừ ",  # at the head of a sentence it is "except"
     r"\b(?:các )?tầng \d+ đến \d+\b.{0,3}\(1 ",
+    r"\b(?:layers|tầng) (\d+) (?:to|đến) \1\b",  # a band of one layer
     r"\b([^\W\d]+ [^\W\d]+) \1\b",  # the same two words twice, such as "mô hình mô hình"
     r"\b(the|a|an|of|in|to|is|and|with) \1\b",
     r"about [−-]?\.\d0\b|xấp xỉ −?0,\d0\b",  # a limit that was set has no digit that tells nothing
@@ -333,6 +337,22 @@ def check(report, code):
 @pytest.mark.parametrize("world", [*WORLDS, "2 occurrences", "3 occurrences"])
 def test_no_planted_world_says_what_is_struck_or_anything_twice(planted_pages, report_of, world, code):
     check(report_of(planted_pages[world], code), code)
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_of_ready_activations_only_what_the_file_holds_is_said(plant, planted_study, report_of, code):
+    """The seeds of an untrained model are in no file, and one draw of its weights is too little for an answer."""
+    vectors = plant(RISING, FALLING, dimensions=80)
+    noise = np.random.default_rng(3).normal(size=(3, *vectors.activation.shape)).astype(np.float32)
+    seed = {"vi": r"hạt giống ngẫu nhiên (?:từ )?\d", "en": r"\bseeds? \d"}[code]
+    known = LANGUAGES[code].catalogue
+    answers = [words for key, words in known.items() if key.startswith(("untrained.answer.", "learnt.untrained."))]
+    assert len(answers) >= 8
+    for draws, answered in ((3, True), (1, False)):
+        report = report_of(planted_study(replace(vectors, untrained_activation=noise[:draws])), code)
+        assert not re.search(rf"(?:untrained|chưa huấn luyện)[^.]*{seed}", report.text)
+        assert any(words in report.text for words in answers) is answered
+        check(report, code)
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])

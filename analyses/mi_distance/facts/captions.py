@@ -368,8 +368,10 @@ def _position_profile(results: Results) -> Values:
     }
 
 
-def _seeds(seeds: Sequence[int]) -> Mapping[str, Any]:
-    """Seeds are names: they are written without separators."""
+def _seeds(seeds: Sequence[int], *, known: bool) -> Mapping[str, Any]:
+    """Seeds are names: they are written without separators. Of ready activations only the number of draws is known."""
+    if not known:
+        return key("figure.untrained_profile.draws", count=len(seeds))
     if len(seeds) == 1:
         return key("figure.untrained_profile.seed", seed=str(seeds[0]))
     return key("figure.untrained_profile.seeds", count=len(seeds), first=str(seeds[0]), last=str(seeds[-1]))
@@ -379,7 +381,9 @@ def _untrained_profile(results: Results) -> Values:
     trained, untrained = _array(results, "mean_mutual_information"), _array(results, "untrained_mean_mutual_information")
     tau, untrained_tau = _array(results, "kendall_tau"), _array(results, "untrained_kendall_tau")
     values: Values = {
-        "seeds": _seeds(results.study["controls"]["untrained"]["seeds"]),
+        "seeds": _seeds(
+            results.study["controls"]["untrained"]["seeds"], known=results.study["provenance"]["model"]["source"] != "ready activations"
+        ),
         "intervals": key("figure.untrained_profile.bands")
         if _exists(_array(results, "mean_mutual_information_low"))
         else key("figure.untrained_profile.no_bands", occurrences=int(results.study["occurrences"])),

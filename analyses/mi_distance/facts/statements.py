@@ -224,7 +224,10 @@ def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Ma
         # That nothing could be tested by any of them is no agreement.
         if all(row["verdict"] == "not_testable" for row in of_kind):
             return None
-        return {"key": f"{prefix}same", "values": {}, "others": []}
+        # A sentence names only what was measured: a text may repeat no other word.
+        measured = list(dict.fromkeys(row["control"] for row in of_kind))
+        alone = f".{measured[0]}" if prefix == "controls." and len(measured) == 1 else ""
+        return {"key": f"{prefix}same{alone}", "values": {}, "others": []}
     if prefix == "controls." and all(row["joint"] == conclusion["verdict"] and not row["opposed"] for row in rows):
         # By no control would the estimators conclude something else together.
         differ = "controls.single"

@@ -26,7 +26,8 @@ def untrained_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
     values = dataset["untrained_mutual_information"].sel(estimator=list(CO_PRIMARY)).to_numpy()
     tau = kendall_tau(dataset["token_distance"].to_numpy(), values)
     distance = [found for index, branch in enumerate(BRANCHES) if (found := _distance(dataset, branch, tau[:, :, index])) is not None]
-    answer = _answer([found["outcome"] for found in distance])
+    # What one draw of random weights shows may be that draw's alone: no answer rests on it.
+    answer = _answer([found["outcome"] for found in distance]) if len(values) > 1 else None
     bands = [found for band in _BANDS if (found := _order(study, band, values.mean(axis=-1))) is not None]
     return {
         "seeds": len(values),

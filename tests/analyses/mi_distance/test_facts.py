@@ -229,6 +229,23 @@ def test_the_verdict_by_another_control_is_the_shared_one(results):
     assert statement(facts(changed), "early_layers")["controls"]["key"] == "controls.differ"
 
 
+@pytest.mark.parametrize(("measured", "named"), [
+    (("repeated_words", "centred"), ("repeated", "centred")), (("centred",), ("centred",)), (("repeated_words",), ("repeated",)), ((), ()),
+])  # fmt: skip
+def test_only_a_control_that_was_measured_is_named(results, measured, named):
+    """A text may repeat no other word: then nothing is said of what such words as a control would give."""
+    changed = with_verdict(results, "early_layers", "early_difference", "supported", None)
+    verdicts = changed.study["verdicts"]
+    changed.study["verdicts"] = [row for row in verdicts if row["control"] not in {"repeated_words", "centred"} - set(measured)]
+    for row in changed.study["verdicts"]:
+        if row["name"] == "early_layers":
+            row["verdict"] = row["parts"][0]["verdict"] = "supported"
+    changed.study["conclusions"] = conclude(changed.study["verdicts"])
+    said = statement(facts(changed), "early_layers")["controls"]
+    words = LANGUAGES["en"].text(said["key"]).lower() if said else ""
+    assert tuple(word for word in ("repeated", "centred") if word in words) == named
+
+
 def test_a_part_that_is_shown_is_in_the_conclusion(results):
     changed = with_verdict(results, "negative_tau", "tau_half", "not_testable", None)
     listed = [each["key"] for each in facts(changed)["conclusion_lists"]]

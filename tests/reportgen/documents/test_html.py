@@ -15,6 +15,7 @@ from markupsafe import Markup
 from reportgen.documents import Assets, Document, render_html
 from reportgen.documents.document import TextItem
 from reportgen.documents.faces import FACES
+from reportgen.documents.html import signs_unbroken
 
 CODES = ["en", "vi", "vi-en"]
 VOID = {"meta", "br", "img", "link", "input", "hr", "wbr", "col", "path", "use"}
@@ -124,6 +125,29 @@ def test_verdicts_are_words_beside_their_signs(pages: dict[str, str]) -> None:
 
 def test_a_section_can_be_read_in_another_language_from_where_one_is(pages: dict[str, str]) -> None:
     assert 'href="../report.html#method-estimator"' in pages["en"]
+
+
+def test_a_page_without_sections_has_no_contents(pages: dict[str, str], documents: dict[str, Document]) -> None:
+    """Such as a summary: a list of contents with nothing in it says nothing, to the eye or to a screen reader."""
+    summary = dataclasses.replace(documents["en"], sections=(), references={"en": ()})
+    assert '<nav class="contents"' in pages["en"]
+    page = render_html(summary)
+    assert 'class="contents"' not in page
+    assert re.findall(r"<(?:ul|ol)>\s*</(?:ul|ol)>", page) == []
+
+
+def test_no_line_ends_at_a_sign_between_two_numbers() -> None:
+    """On a phone as on paper: "p < .05" stays together. What is no prose stays as it is."""
+    assert signs_unbroken("<p>tau &lt; 0, p = .03 (k = 3)</p>") == "<p>tau\u00a0&lt;\u00a00, p\u00a0=\u00a0.03 (k\u00a0=\u00a03)</p>"
+    for kept in (
+        "<style>a + b</style>",
+        "<script>const a = 1</script>",
+        "<pre>x = 1</pre>",
+        "<blockquote><p>1 + 1 = 2</p></blockquote>",
+        "<svg><title>p = .1</title><text>p = .1</text></svg>",
+        '<img alt="p = .1">',
+    ):
+        assert signs_unbroken(f"<p>{kept}</p>") == f"<p>{kept}</p>"
 
 
 def test_downloads_hold_the_figure_and_its_numbers(pages: dict[str, str]) -> None:

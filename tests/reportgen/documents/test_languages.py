@@ -14,6 +14,10 @@ KNOWN = load_languages(templates_directory())
 EN, VI = KNOWN["en"], KNOWN["vi"]
 
 
+def number(value: float) -> dict[str, object]:
+    return {"value": value, "as": "number", "digits": 1}
+
+
 @pytest.mark.parametrize(
     ("call", "english", "vietnamese"),
     [
@@ -49,6 +53,10 @@ EN, VI = KNOWN["en"], KNOWN["vi"]
         (lambda to: to.date("2026-11-24"), "24 November 2026", "ngày 24 tháng 11 năm 2026"),
         (lambda to: to.date(datetime.date(2026, 1, 2)), "2 January 2026", "ngày 2 tháng 1 năm 2026"),
         (lambda to: to.list(["a", "b", "c"]), "a, b, and c", "a, b và c"),
+        (lambda to: to.list([1, 2, 3]), "1, 2, and 3", "1, 2 và 3"),
+        # A comma cannot be the decimal sign and stand between the numbers.
+        (lambda to: to.list([number(-2.5), 3, number(4.5)]), "−2.5, 3, and 4.5", "−2,5; 3 và 4,5"),
+        (lambda to: to.list(["A (1,5%)", "B (2,5%)", "C"]), "A (1,5%), B (2,5%), and C", "A (1,5%), B (2,5%) và C"),
         (lambda to: to.format({"as": "series", "values": [{"as": "list", "values": ["a", "b"]}, "c"]}), "a and b; c", "a và b; c"),
     ],
 )

@@ -10,13 +10,15 @@ from typing import Any
 
 import pymupdf
 import pytest
+from markupsafe import Markup
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, NullObject
 
 from reportgen.documents import Assets, Document, render_pdf
 from reportgen.documents.document import TextItem
 from reportgen.documents.engine import OwnAssetsOnly
-from reportgen.documents.pdf import OPERATOR, WHOLE
+from reportgen.documents.html import signs_unbroken
+from reportgen.documents.pdf import WHOLE
 
 WORDS = {
     "vi": ("Khoảng cách có làm phai một từ không?", "được ủng hộ", "Giảng viên", "Trích dẫn báo cáo này"),
@@ -56,7 +58,7 @@ def test_text_comes_out_with_its_diacritics(readers: dict[str, PdfReader]) -> No
 
 def test_numbers_and_names_are_kept_whole_and_markup_is_left_alone() -> None:
     def marked(html: str) -> list[str]:
-        return WHOLE.findall(OPERATOR.sub("\u00a0\\1\u00a0", html))
+        return WHOLE.findall(signs_unbroken(html))
 
     assert marked("<p>from −.22 to ([−.57,\u00a0.15]), p = .03.</p>") == ["−.22", "([−.57,\u00a0.15]),", "p\u00a0=\u00a0.03."]
     assert marked("<p>in SmolLM2-135M-Instruct, with 0.5 of 32-bit</p>") == ["SmolLM2-135M-Instruct,"]
@@ -131,6 +133,19 @@ def test_feet_and_heads_are_in_both_languages(readers: dict[str, PdfReader], doc
     texts = [" ".join(page.extract_text().split()) for page in readers["vi-en"].pages]
     assert all(f"{words['vi']} / {words['en']}" in text for text in texts)
     assert any("Tài liệu tham khảo" in text for text in texts)
+
+
+def test_no_page_holds_but_the_colophon(documents: dict[str, Document]) -> None:
+    """However far down the last page the text before it ends."""
+    document = documents["en"]
+    for count in (20, 23):
+        filling = TextItem({"en": Markup("<p>One line of words.</p>" * count)}, key="filling")
+        section = dataclasses.replace(document.sections[0], items=(filling,), sections=())
+        short = dataclasses.replace(document, front=(), sections=(section,), references={"en": ()}, contents=False)
+        with pymupdf.open(stream=render_pdf(short)) as pages:
+            last = pages[len(pages) - 1].get_text()
+        assert "Cite this report" in last
+        assert "One line of words." in last
 
 
 def test_words_wider_than_the_page_break(documents: dict[str, Document]) -> None:
@@ -247,8 +262,6 @@ def test_contents_have_page_numbers_and_bookmarks_the_sections(readers: dict[str
 
 
 def test_a_foreign_picture_stops_the_rendering(documents: dict[str, Document]) -> None:
-    from markupsafe import Markup
-
     document = documents["en"]
     spoiled = TextItem({"en": Markup('<p><img alt="x" src="https://example.org/x.png"></p>')})
     with pytest.raises(RuntimeError, match=r"may not load https://example\.org/x\.png"):
