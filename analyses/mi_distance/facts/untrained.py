@@ -26,8 +26,7 @@ def untrained_facts(dataset: xr.Dataset, study: Study) -> dict[str, Any] | None:
     values = dataset["untrained_mutual_information"].sel(estimator=list(CO_PRIMARY)).to_numpy()
     tau = kendall_tau(dataset["token_distance"].to_numpy(), values)
     distance = [found for index, branch in enumerate(BRANCHES) if (found := _distance(dataset, branch, tau[:, :, index])) is not None]
-    # What one draw of random weights shows may be that draw's alone: no answer rests on it.
-    answer = _answer([found["outcome"] for found in distance]) if len(values) > 1 else None
+    answer = _answer([found["outcome"] for found in distance])
     bands = [found for band in _BANDS if (found := _order(study, band, values.mean(axis=-1))) is not None]
     return {
         "seeds": len(values),
@@ -61,7 +60,8 @@ def _distance(dataset: xr.Dataset, branch: str, tau: np.ndarray) -> dict[str, An
             f"{estimator}_low": number(draws.min(), 2, unit=True),
             f"{estimator}_high": number(draws.max(), 2, unit=True),
         }
-    outcome = _outcome(np.array(trained), np.array(untrained))
+    # What one draw of random weights shows may be that draw's alone: its numbers are said, and no answer rests on them.
+    outcome = _outcome(np.array(trained), np.array(untrained)) if len(tau) > 1 else "one"
     rows = {estimator: {"table": "untrained", "row": f"{branch}-{estimator}"} for estimator in CO_PRIMARY}
     return {"outcome": outcome, "key": f"untrained.distance.{outcome}", "values": values, "rows": rows}
 
@@ -79,8 +79,9 @@ def _table(distance: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _told(distance: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The sentences on distance: of both branches together where the same is true of each."""
     outcomes = {found["outcome"] for found in distance}
-    if len(distance) < len(BRANCHES) or len(outcomes) > 1 or outcomes == {"mixed"}:
-        return list(distance)
+    if len(distance) < len(BRANCHES) or len(outcomes) > 1 or outcomes <= {"mixed", "one"}:
+        alone = [{"key": "untrained.one_draw", "values": {}}] if "one" in outcomes else []
+        return [*distance, *alone]
     names = ("histogram", "histogram_untrained", "histogram_low", "histogram_high")
     values = {f"{branch}_{name}": found["values"][name] for branch, found in zip(BRANCHES, distance, strict=True) for name in names}
     rows = {branch: {"table": "untrained", "row": f"{branch}-histogram"} for branch in BRANCHES}
@@ -115,7 +116,7 @@ def _outcome(trained: np.ndarray, untrained: np.ndarray) -> str:
 
 def _answer(outcomes: list[str]) -> str | None:
     """One answer where both branches give it."""
-    if len(outcomes) < len(BRANCHES):
+    if len(outcomes) < len(BRANCHES) or "one" in outcomes:
         return None
     if all(outcome in ("stronger", "weaker") for outcome in outcomes):
         both = outcomes[0] if len(set(outcomes)) == 1 else "both"
@@ -134,7 +135,9 @@ def _order(study: Study, band: str, means: np.ndarray) -> dict[str, Any] | None:
     values: dict[str, Any] = band_values(_BANDS[band][1], study) | {"seeds": seeds}
     for index, estimator in enumerate(CO_PRIMARY):
         values[f"{estimator}_attention"] = in_how_many("draws", int(higher[index]), seeds)
-    outcome = "attention" if (higher == seeds).all() else ("mlp" if (lower == seeds).all() else "mixed")
+    same = "attention" if (higher == seeds).all() else ("mlp" if (lower == seeds).all() else "mixed")
+    # "In every draw" is no word for one draw.
+    outcome = same if seeds > 1 else "mixed"
     trained = _trained_order(study, band)
     return {
         "outcome": outcome,

@@ -18,10 +18,10 @@ def planted(results):
     """Facts where MI of the trained and of the untrained model falls with distance by a planted amount, by branch."""
     distance = results.dataset["token_distance"].to_numpy()
 
-    def facts(trained, untrained, level=(0.0, 0.0)):
+    def facts(trained, untrained, level=(0.0, 0.0), draws=DRAWS):
         generator = np.random.default_rng(0)
-        noise = generator.normal(size=(DRAWS + 1, len(ESTIMATORS), 2, LAYERS, len(distance)))
-        slope = np.array([trained, *[untrained] * DRAWS])[:, None, :, None, None]
+        noise = generator.normal(size=(draws + 1, len(ESTIMATORS), 2, LAYERS, len(distance)))
+        slope = np.array([trained, *[untrained] * draws])[:, None, :, None, None]
         values = -0.1 * slope * distance + noise + np.array(level)[:, None, None]
         tau = np.apply_along_axis(lambda row: scipy.stats.kendalltau(distance, row).statistic, -1, values[0])
         dataset = results.dataset.drop_vars("untrained_mutual_information").assign(
@@ -69,6 +69,19 @@ def test_the_order_of_the_branches_turns_with_the_world(planted, level, outcome,
     for each in found["order"]:
         for estimator in ("histogram", "nearest_neighbour"):
             assert each["values"][f"{estimator}_attention"]["values"] == {"count": count, "total": DRAWS}
+
+
+def test_one_draw_has_its_numbers_and_no_answer(planted):
+    """What would be said of several is told of none: no "in every draw", no range over draws."""
+    found, values = planted((3, 3), (0.5, 0.5), (5, 0), draws=1)
+    assert found["answer"] is None
+    assert [each["key"] for each in found["told"]] == ["untrained.distance.one", "untrained.distance.one", "untrained.one_draw"]
+    # The planted order of the branches, counted in the one draw.
+    assert (values[1, 0, 0].mean() > values[1, 0, 1].mean(), [each["key"] for each in found["told_order"]]) == (
+        True,
+        ["untrained.order.mixed"] * 2,
+    )
+    assert {each["values"]["histogram_attention"]["key"] for each in found["told_order"]} == {"count.draws.only"}
 
 
 def test_what_an_outcome_says_is_so_in_every_draw():
