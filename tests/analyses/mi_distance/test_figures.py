@@ -68,7 +68,7 @@ def study(layers: int, occurrences: int, *, controls: bool = True, swapped: bool
         control_token_word=tuple(f"w{index % 30}" for index in range(len(control_position))) if controls else None,
         untrained_activation=np.stack([vectors(position, 0.1) for _ in range(3)]) if controls else None,
         text=None,
-        provenance={},
+        provenance={"model": {"source": "folder"}},
         prefix_activation=vectors(position, 0.8) if controls else None,
         prefix_token_position=position + 70 if controls else None,
         prefix_control_activation=vectors(control_position, 0.5) if controls else None,
@@ -350,6 +350,7 @@ def test_the_catalogues_hold_the_sentences_of_the_figures_and_no_others(language
         _without_bands(study(4, 7)),
         _gentle(study(4, 7)),
         _one_draw(study(4, 7)),
+        _ready(study(4, 7)),
         *(_constant(study(4, 7), tests) for tests in (("mi_difference_p",), ("mi_difference_p", "t_p", "mantel_p"))),
     ]
     for results in [
@@ -401,6 +402,11 @@ def _constant(results: Results, tests: tuple[str, ...]) -> Results:
     p_values = [name for name in map(str, results.dataset.data_vars) if "_p" in name and name.startswith(tests)]
     lost = {name: results.dataset[name] * np.nan for name in p_values if results.dataset[name].dtype.kind == "f"}
     return Results(results.dataset.assign(lost), results.activations, results.study)
+
+
+def _ready(results: Results) -> Results:
+    """Vectors from a file, which does not say by which seeds an untrained model was drawn."""
+    return Results(results.dataset, results.activations, results.study | {"provenance": {"model": {"source": "ready activations"}}})
 
 
 def _one_draw(results: Results) -> Results:
