@@ -17,7 +17,7 @@ OUT ?= out
 LOWEST ?= build/lowest
 AUDIT ?= build/audit
 export VENV PYTHON PIP_ARGS TORCH
-# What Python compiled it keeps in .venv: a program then starts in a third of the time, and the tests start hundreds.
+# What Python compiled is kept: a program then starts in less than half of the time, and the tests start hundreds.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: report test test-fast test-models test-browser test-site test-lowest fuzz coverage mutation sbom audit check docs bench setup model lock wheel format clean

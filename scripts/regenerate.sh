@@ -85,9 +85,9 @@ else
     if [ "$code" -le 1 ]; then
         output changes "$out/changes.html"
     else
-        # A page that cannot be made hides nothing of the comparison.
+        # A page that cannot be made hides nothing of the comparison; what is wrong was said already.
         code=0
-        text="$("${reportgen[@]}" "${compared[@]}")" || code=$?
+        text="$("${reportgen[@]}" "${compared[@]}" 2>/dev/null)" || code=$?
         [ "$code" -le 1 ] || exit "$code"
         echo "regenerate: there is no page of the changes" >&2
     fi

@@ -161,6 +161,14 @@ def test_a_page_that_cannot_be_made_is_said_and_hides_nothing(repository, tmp_pa
     assert "changes=" not in output.read_text()
 
 
+def test_what_is_wrong_with_a_comparison_is_said_once(repository):
+    assert regenerate(repository).returncode == 0
+    wrong = regenerate(repository, "--tolerances", "nowhere.yaml")
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("nowhere.yaml") == 1
+    assert "there is no page" not in wrong.stderr
+
+
 def test_what_is_accepted_is_so_after_it_was_published(repository, tmp_path):
     """A job that ends in between leaves the news to the next one."""
     site = tmp_path / "site"
