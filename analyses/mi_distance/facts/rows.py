@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from analyses.occurrences.facts.counts import layers_named
 from analyses.occurrences.layer_numbers import studied
 from analyses.records import Study
 
@@ -24,6 +25,4 @@ def band_values(measure: str, study: Study) -> dict[str, Any]:
     layers = study["bands"][name] if name else studied(study)
     if not layers:
         return {}
-    ends = {"first": layers[0], "last": layers[-1]}
-    band = {"key": "layers.one" if len(layers) == 1 else "layers.range", "as": "key", "values": ends}
-    return {"band": band, "first_layer": layers[0], "last_layer": layers[-1]}
+    return {"band": layers_named(layers), "first_layer": layers[0], "last_layer": layers[-1]}

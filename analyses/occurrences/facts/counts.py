@@ -4,9 +4,9 @@ That one is said otherwise than several is the catalogues' matter (gettext's plu
 are each said in their own words is decided here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from analyses.value_specs import Spec
+from analyses.value_specs import Spec, key
 
 
 def where(counts: Mapping[str, int], layers: int) -> Spec:
@@ -38,3 +38,8 @@ def in_how_many(noun: str, count: int, total: int) -> Spec:
 def counted(noun: str, count: int) -> Spec:
     """How many there are, with the noun of the catalogue's ``counted.<noun>``."""
     return {"key": f"counted.{noun}", "as": "key", "values": {"count": count}}
+
+
+def layers_named(layers: Sequence[int]) -> Spec:
+    """Adjacent layers by their numbers: "layer 3", "layers 3-6"."""
+    return key("layers.one" if len(layers) == 1 else "layers.range", first=layers[0], last=layers[-1])

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from analyses.occurrences.facts.counts import layers_named
 from analyses.records import Study
 from analyses.value_specs import is_number, number
 
@@ -89,7 +90,7 @@ def _splits(study: Study) -> list[dict[str, Any]]:
 def band_ends(study: Study) -> dict[str, Any]:
     bands = {}
     for name, layers in study["bands"].items():
-        bands[name] = {"first": layers[0], "last": layers[-1], "count": len(layers)} if layers else None
+        bands[name] = {"first": layers[0], "last": layers[-1], "count": len(layers), "words": layers_named(layers)} if layers else None
     return bands
 
 
