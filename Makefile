@@ -1,5 +1,5 @@
 # `make report` on a fresh Debian or Ubuntu with Python 3.11 or newer: sets everything up and makes the built-in report.
-# `make test`   sets up the same way and runs every check; `make test-fast` runs those that take seconds.
+# `make test`   sets up the same way and runs every check, first those of `make test-fast`, which take seconds.
 # `make test-browser` opens the pages in a browser; `make test-lowest` runs the tests on the oldest packages that pyproject.toml allows.
 # `make docs`   builds the documentation into build/docs.
 # `make bench`  measures everything side by side with what a user would pick instead (benchmarks/results/table.md).
@@ -28,8 +28,9 @@ report: setup model
 test: setup-test model
 	$(MAKE) --no-print-directory check
 
+FAST = $(VENV)/bin/python -m pytest -q -n 2 -m "not model and not render and not browser and not slow"
 test-fast: setup-test
-	$(VENV)/bin/python -m pytest -q -n 2 -m "not model and not render and not browser and not slow"
+	$(FAST)
 
 # Every kind of architecture, built small; `python -m benchmarks.architectures` writes the table of all of them.
 test-models: setup-test
@@ -71,7 +72,8 @@ check:
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup
+	$(FAST)
+	$(VENV)/bin/python -m pytest -q -n 2 --dist loadgroup -m "model or render or browser or slow"
 
 docs: setup-docs
 	$(VENV)/bin/mkdocs build --strict --site-dir build/docs

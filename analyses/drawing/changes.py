@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import pandas
 import xarray as xr
 
-from analyses.drawing.marks import BRANCH_STYLE
+from analyses.drawing.marks import BRANCH_STYLE, layer_ticks
+from analyses.occurrences.layer_numbers import of_model, studied
 from analyses.protocol import Drawing, FigureSpec, Labels, Results
 from analyses.value_specs import key
 
@@ -19,17 +20,19 @@ def changes(before: Results, after: Results, quantity: str, panels: str) -> list
 
     Its panels are those in which a difference is seen; where none is, there is no figure, for it would show that something moved.
     """
-    both = (before.dataset, after.dataset)
-    if not all(quantity in dataset and set(dataset[quantity].dims) == {panels, "branch", "layer"} for dataset in both):
+    both = (before, after)
+    if not all(quantity in each.dataset and set(each.dataset[quantity].dims) == {panels, "branch", "layer"} for each in both):
         return []
-    old, new = (dataset[quantity] for dataset in both)
+    # Arrays count layers from 0; people count all of a model's from 1.
+    old, new = (each.dataset[quantity].assign_coords(layer=studied(each.study)) for each in both)
+    ticks = layer_ticks(max(of_model(each.study) for each in both))
     moved = _seen(old, new).any("layer")
     shown = [str(each) for each in old[panels].values if each in new[panels].values and moved.sel({panels: each}).any()]
     if not shown:
         return []
 
     def draw(labels: Labels) -> Drawing:
-        return _overlay(old, new, moved, shown, quantity, panels, labels)
+        return _overlay(old, new, moved, shown, quantity, panels, ticks, labels)
 
     frames = {moment: values.to_dataframe()[[quantity]].reset_index() for moment, values in (("before", old), ("after", new))}
     return [FigureSpec(quantity, draw, pandas.concat(frames, names=["bundle"]).reset_index(level="bundle"))]
@@ -49,6 +52,7 @@ def _overlay(
     shown: Sequence[str],
     quantity: str,
     panels: str,
+    ticks: Sequence[int],
     labels: Labels,
 ) -> Drawing:
     """A panel for each of `shown`, a colour for each branch, solid after, dashed before where the branch `moved`."""
@@ -60,15 +64,11 @@ def _overlay(
                 if moment == "old" and not moved.sel({panels: each, "branch": branch}):
                     continue
                 values = profile.sel({panels: each, "branch": branch})
-                # Arrays count layers from 0, people from 1.
-                layers = profile.layer.values + 1
                 label = labels(f"compare.series_{moment}", branch=key(f"branch.{branch}"))
                 look = {"color": BRANCH_STYLE[branch].color, "linestyle": style, "linewidth": 1.6 if moment == "new" else 1.2}
-                axes.plot(layers, values.values, label=label, **look)
+                axes.plot(values.layer.values, values.values, label=label, **look)
         axes.set_title(labels("compare.panel", panel=key(f"estimator.{each}")))
-        last = int(max(before.layer.max(), after.layer.max())) + 1
-        step = 5 if last <= 20 else 10
-        axes.set_xticks([1, *range(step, last + 1, step)])
+        axes.set_xticks(ticks)
         axes.patch.set_visible(False)
         # The grid alone says where the numbers are, and lies within the panel anyway.
         axes.tick_params(bottom=False, left=False)

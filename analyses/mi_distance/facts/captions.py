@@ -368,8 +368,8 @@ def _position_profile(results: Results) -> Values:
     }
 
 
-def _seeds(seeds: Sequence[int], *, known: bool) -> Mapping[str, Any]:
-    """Seeds are names: they are written without separators. Of ready activations only the number of draws is known."""
+def _random_weights(seeds: Sequence[int], *, known: bool) -> Mapping[str, Any]:
+    """What an untrained model is. Seeds are names, written without separators; of ready activations the number of draws is known."""
     if not known:
         return key("figure.untrained_profile.draws", count=len(seeds))
     if len(seeds) == 1:
@@ -381,7 +381,7 @@ def _untrained_profile(results: Results) -> Values:
     trained, untrained = _array(results, "mean_mutual_information"), _array(results, "untrained_mean_mutual_information")
     tau, untrained_tau = _array(results, "kendall_tau"), _array(results, "untrained_kendall_tau")
     values: Values = {
-        "seeds": _seeds(
+        "weights": _random_weights(
             results.study["controls"]["untrained"]["seeds"], known=results.study["provenance"]["model"]["source"] != "ready activations"
         ),
         "intervals": key("figure.untrained_profile.bands")
