@@ -7,11 +7,17 @@ itself; what is slow for a reason of its own carries `@pytest.mark.slow`. `make 
 
 import importlib.util
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
 
 import pytest
+
+# Several processes of tests share the processors: threads of each would wait, and wait busily, for those of the others. The
+# libraries read this when they are loaded, which the programs that tests start do as well.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from analyses.models import ModelSettings
 
@@ -24,10 +30,17 @@ TESTS = Path(__file__).parent
 # Folder or file below tests/ -> mark of everything in it; the longest path that fits counts.
 PLACES = {
     "analyses/mi_distance/test_calibration.py": "slow",
+    "analyses/mi_distance/test_captured_facts.py": "slow",
     "analyses/mi_distance/test_error_rates.py": "slow",
+    "analyses/mi_distance/test_facts.py": "slow",
     "analyses/mi_distance/test_figures.py": "render",
+    "analyses/mi_distance/test_layer_statistics.py": "slow",
     "analyses/mi_distance/test_literal_claims.py": "slow",
+    "analyses/mi_distance/test_position.py": "slow",
+    "analyses/mi_distance/test_robustness_facts.py": "slow",
     "analyses/mi_distance/test_same_numbers.py": "slow",
+    "analyses/mi_distance/test_specification_curve.py": "slow",
+    "analyses/mi_distance_pooled/test_cells.py": "slow",
     "analyses/mi_distance_pooled/test_command_line.py": "slow",
     "analyses/mi_distance_pooled/test_comparison_page.py": "render",
     "analyses/mi_distance_pooled/test_report.py": "render",
