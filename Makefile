@@ -44,7 +44,9 @@ fuzz: setup-test
 # One folder of tests takes a fraction of the time:  make coverage TESTS=tests/analyses/statistics
 TESTS ?= tests
 coverage: setup-test
-	$(VENV)/bin/python -m coverage run -m pytest -q -m "not browser" $(TESTS)
+	$(VENV)/bin/python -m coverage erase
+	$(VENV)/bin/python -m coverage run -m pytest -q -n 2 --dist loadgroup -m "not browser" $(TESTS)
+	$(VENV)/bin/python -m coverage combine --quiet
 	$(VENV)/bin/python -m coverage report
 
 # Small faults put into the statistics, the estimators and `compare`, SAMPLE of each: do the tests see them? An hour on one core.
