@@ -80,6 +80,19 @@ def install_line(packages: list[str]) -> str:
     return f"{shlex.quote(sys.executable)} -m pip install {quoted}"
 
 
+def reinstall_line() -> str:
+    """Return the line that puts this distribution's own files back, with the tool that installed it."""
+    if _is_checkout():
+        return "git restore templates (in reportgen's folder)"
+    if (Path(sys.prefix) / "uv-receipt.toml").is_file():
+        return f"uv tool upgrade --reinstall {DISTRIBUTION}"
+    if (Path(sys.prefix) / "pipx_metadata.json").is_file():
+        return f"pipx reinstall {DISTRIBUTION}"
+    if _record("INSTALLER").strip() == "uv":
+        return f"uv pip install --python {shlex.quote(sys.executable)} --reinstall-package {DISTRIBUTION} {DISTRIBUTION}"
+    return f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps {DISTRIBUTION}"
+
+
 def not_installed(module: str | None) -> str:
     """Return the sentence for a module that could not be imported: which package is missing, and the line that installs it."""
     name = package_of(module)

@@ -107,7 +107,7 @@ def _fonts() -> Finding:
                 raise MissingError(f"{font.name} lacks Vietnamese letters")
         return f"{len(fonts)} faces"
 
-    return _checked("fonts", check, "reinstall reportgen: its files are incomplete", (MissingError, OSError, ImportError))
+    return _checked("fonts", check, installation.reinstall_line(), (MissingError, OSError, ImportError))
 
 
 def _other_scripts(pdf: Finding) -> Iterator[Finding]:

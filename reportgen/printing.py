@@ -6,7 +6,7 @@ from functools import cache
 from io import StringIO
 
 from analyses.errors import MissingError
-from analyses.installation import install_line, package_of
+from analyses.installation import install_line, package_of, reinstall_line
 from reportgen.resources import templates_directory
 
 PREFIX, TO_REMEDY = "PDF cannot be made here: ", "; remedy: "
@@ -26,9 +26,8 @@ def check_fonts() -> None:
     folder = templates_directory() / "fonts"
     absent = [f"{face}.{kind}" for face in FACES for kind in ("ttf", "woff2") if not (folder / f"{face}.{kind}").is_file()]
     if absent:
-        raise MissingError(
-            f"fonts are missing in {folder} ({absent[0]} and {len(absent) - 1} more); reinstall reportgen: its files are incomplete"
-        )
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise MissingError(f"fonts are missing in {folder} ({absent[0]}{more}); {reinstall_line()}")
 
 
 @cache

@@ -8,7 +8,7 @@ import pytest
 
 from analyses import installation
 from analyses.errors import MissingError
-from analyses.installation import for_rendering, install_line, name_of, not_installed, requirements, shortcoming
+from analyses.installation import for_rendering, install_line, name_of, not_installed, reinstall_line, requirements, shortcoming
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,24 @@ def test_the_remedy_is_for_the_tool_that_installed_it(monkeypatch, tmp_path, fil
     monkeypatch.setattr(installation, "_record", lambda name: records.get(name, ""))
     (gguf,) = [line for line in requirements() if name_of(line) == "gguf"]
     assert install_line(["gguf", "tea"]) == expected.format(gguf=shlex.quote(gguf), python=shlex.quote(sys.executable))
+
+
+@pytest.mark.parametrize(
+    ("files", "records", "expected"),
+    [
+        ({}, {}, "{python} -m pip install --force-reinstall --no-deps {name}"),
+        ({}, {"INSTALLER": "uv\n"}, "uv pip install --python {python} --reinstall-package {name} {name}"),
+        ({"pipx_metadata.json"}, {"INSTALLER": "pip"}, "pipx reinstall {name}"),
+        ({"uv-receipt.toml"}, {"INSTALLER": "uv"}, "uv tool upgrade --reinstall {name}"),
+        ({}, {"direct_url.json": json.dumps({"dir_info": {"editable": True}})}, "git restore templates (in reportgen's folder)"),
+    ],
+)
+def test_files_that_are_lost_come_back_by_the_tool_that_brought_them(monkeypatch, tmp_path, files, records, expected):
+    for name in files:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(installation.sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(installation, "_record", lambda name: records.get(name, ""))
+    assert reinstall_line() == expected.format(python=shlex.quote(sys.executable), name="reportgen-interpretability")
 
 
 def test_a_checkout_is_set_up_but_for_what_it_does_not_ask_for(monkeypatch):
