@@ -71,26 +71,33 @@ def install_line(packages: list[str]) -> str:
     quoted = " ".join(shlex.quote(asked.get(name_of(package), package)) for package in packages)
     if _is_checkout() and all(name_of(package) in asked for package in packages):
         return "make setup (in reportgen's folder)"
-    if (Path(sys.prefix) / "uv-receipt.toml").is_file():
-        return f"uv tool upgrade --reinstall {DISTRIBUTION}"
-    if (Path(sys.prefix) / "pipx_metadata.json").is_file():
-        return f"pipx inject {DISTRIBUTION} {quoted}"
-    if _record("INSTALLER").strip() == "uv":
-        return f"uv pip install --python {shlex.quote(sys.executable)} {quoted}"
-    return f"{shlex.quote(sys.executable)} -m pip install {quoted}"
+    return {
+        "uv tool": f"uv tool upgrade --reinstall {DISTRIBUTION}",
+        "pipx": f"pipx inject {DISTRIBUTION} {quoted}",
+        "uv": f"uv pip install --python {shlex.quote(sys.executable)} {quoted}",
+        "pip": f"{shlex.quote(sys.executable)} -m pip install {quoted}",
+    }[_installer()]
 
 
 def reinstall_line() -> str:
     """Return the line that puts this distribution's own files back, with the tool that installed it."""
     if _is_checkout():
         return "git restore templates (in reportgen's folder)"
+    return {
+        "uv tool": f"uv tool upgrade --reinstall {DISTRIBUTION}",
+        "pipx": f"pipx reinstall {DISTRIBUTION}",
+        "uv": f"uv pip install --python {shlex.quote(sys.executable)} --reinstall-package {DISTRIBUTION} {DISTRIBUTION}",
+        "pip": f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps {DISTRIBUTION}",
+    }[_installer()]
+
+
+def _installer() -> str:
+    """The tool that installed this distribution: ``uv tool``, ``pipx``, ``uv`` or ``pip``."""
     if (Path(sys.prefix) / "uv-receipt.toml").is_file():
-        return f"uv tool upgrade --reinstall {DISTRIBUTION}"
+        return "uv tool"
     if (Path(sys.prefix) / "pipx_metadata.json").is_file():
-        return f"pipx reinstall {DISTRIBUTION}"
-    if _record("INSTALLER").strip() == "uv":
-        return f"uv pip install --python {shlex.quote(sys.executable)} --reinstall-package {DISTRIBUTION} {DISTRIBUTION}"
-    return f"{shlex.quote(sys.executable)} -m pip install --force-reinstall --no-deps {DISTRIBUTION}"
+        return "pipx"
+    return "uv" if _record("INSTALLER").strip() == "uv" else "pip"
 
 
 def not_installed(module: str | None) -> str:
