@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import os
+import threading
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,8 @@ from types import ModuleType
 # Set to 0 to do without numba even where it is installed.
 SWITCH = "REPORTGEN_NUMBA"
 _HERE = Path(__file__).parent
+# Of two threads that load at once the second would take the first one's setting of numba for the user's own.
+_LOADING = threading.RLock()
 
 
 def kernels(package: str) -> ModuleType | None:
@@ -17,7 +20,10 @@ def kernels(package: str) -> ModuleType | None:
 
     None where numba is missing, cannot be used here, or is switched off by REPORTGEN_NUMBA=0.
     """
-    return None if os.environ.get(SWITCH, "1") == "0" else _load(package)
+    if os.environ.get(SWITCH, "1") == "0":
+        return None
+    with _LOADING:
+        return _load(package)
 
 
 @cache

@@ -10,7 +10,7 @@ from analyses.arrays import Array
 from analyses.errors import InputError
 from analyses.mutual_information.expected import expected
 from analyses.mutual_information.gaussian_copula import gaussian_copula
-from analyses.mutual_information.histogram import histograms
+from analyses.mutual_information.histogram import histograms, separate_pairs
 from analyses.mutual_information.nearest_neighbour import nearest_neighbour
 from analyses.mutual_information.trimming import Indices, Vectors, prepare
 from analyses.threads import share_out, threads
@@ -97,17 +97,37 @@ def mutual_information(
     dimensions = left.shape[-1]
     left_rows, right_rows = left.reshape(-1, dimensions), right.reshape(-1, dimensions)
     if left.shape == right.shape:
-        # Stacked a few at a time: a copy of everything would leave the processor's cache.
-        rows = _Blocks(len(left_rows), 2, dimensions, lambda part: np.stack([left_rows[part], right_rows[part]], axis=1))
         _check((estimator,), (bins,), trim, (neighbours,))
-        found = _of_blocks(rows, [0], [1], [(estimator, None)], (bins,), trim, (neighbours,))
-        return found[estimator, None].reshape(shape)
+        return _of_separate(left_rows, right_rows, estimator, bins, trim, neighbours).reshape(shape)
     # Indices broadcast, not vectors: each vector is sorted and binned once however many others it meets.
     first = np.broadcast_to(np.arange(len(left_rows)).reshape(left.shape[:-1]), shape).ravel()
     second = np.broadcast_to(np.arange(len(right_rows)).reshape(right.shape[:-1]), shape).ravel() + len(left_rows)
     vectors = np.concatenate([left_rows, right_rows])
     result = pairwise_mutual_information(vectors, first, second, (estimator,), bins, trim, neighbours)
     return result[estimator].reshape(shape)
+
+
+def _of_separate(
+    left: npt.NDArray[Any], right: npt.NDArray[Any], estimator: Estimator, bins: int | Literal["fd"], trim: float | None, neighbours: int
+) -> Array:
+    """The estimates (P,) of pairs of vectors (P, D) none of which meets another."""
+    values = np.empty(len(left))
+    rest = np.ones(len(left), dtype=bool)
+    if estimator == "histogram":
+
+        def estimate(part: slice) -> None:
+            values[part], usual = separate_pairs(left[part], right[part], trim, bins)
+            rest[part] = ~usual
+
+        together = max(JOB_VALUES // max(2 * left.shape[1], 1), 1)
+        for _ in share_out(estimate, [slice(start, start + together) for start in range(0, len(left), together)]):
+            pass
+    if rest.any():
+        x, y = (left, right) if rest.all() else (left[rest], right[rest])
+        # Stacked a few at a time: a copy of everything would leave the processor's cache.
+        blocks = _Blocks(len(x), 2, x.shape[1], lambda part: np.stack([x[part], y[part]], axis=1))
+        values[rest] = _of_blocks(blocks, [0], [1], [(estimator, None)], (bins,), trim, (neighbours,))[estimator, None][:, 0]
+    return values
 
 
 def pairwise_mutual_information(

@@ -38,7 +38,7 @@ def _of_scores(left: Array, right: Array) -> float:
 def _normal_scores(vectors: Vectors, row: int, keep: Mask) -> Array:
     """Scores of the kept dimensions of one vector, (n,)."""
     # The vector is in order already; ranking it again for every pair takes several times as long.
-    order = vectors.order[row]
+    order = vectors.untied_and_order[1][row]
     ascending = order[keep[order]]
     values = vectors.values[row]
     if (values[ascending[1:]] == values[ascending[:-1]]).any():

@@ -51,7 +51,7 @@ def histograms(vectors: Vectors, first: Indices, second: Indices, bins: Bins) ->
     if compiled is None or not isinstance(bins, int):
         return _from_cells(_count_joint(vectors, first, second, bins), entropy)
     if bins not in vectors.codes:
-        codes = np.empty(vectors.values.shape, dtype=np.uint8 if bins < 255 else np.uint16)
+        codes = _room_for_codes(vectors.values.shape, bins)
         compiled.bin_rows(vectors.values, vectors.inlier, vectors.low, vectors.high, bins, codes)
         vectors.codes[bins] = codes
     result = np.empty(len(first))
@@ -59,6 +59,30 @@ def histograms(vectors: Vectors, first: Indices, second: Indices, bins: Bins) ->
     known = vectors.values, vectors.inlier, vectors.low, vectors.high, *vectors.outliers, vectors.codes[bins]
     compiled.histogram(*known, first, second, bins, entropy, result, rows, columns)
     return Histograms(result, rows, columns, rows.sum(axis=1))
+
+
+def separate_pairs(x: npt.NDArray[Any], y: npt.NDArray[Any], trim: float | None, bins: Bins) -> tuple[Array, Mask]:
+    """The same for pairs of vectors x, y (P, D) that meet in no other pair, each worked out while it is in the processor's cache.
+
+    Returns
+    -------
+    Plug-in estimates (P,), NaN where fewer than two dimensions are kept; and (P,) where they were worked out: not where a vector does
+    not vary, is not finite, or is so large or small that its unit must be changed (`prepare`); and nowhere where nothing is compiled.
+    """
+    result, usual = np.empty(len(x)), np.zeros(len(x), dtype=bool)
+    compiled = kernels("mutual_information")
+    if compiled is None or not isinstance(bins, int) or x.shape[1] == 0:
+        return result, usual
+    # Of one kind, a read-only array included: the code is compiled for each kind of array.
+    sides = (np.require(side, np.float64, ["C_CONTIGUOUS", "WRITEABLE"]) for side in (x, y))
+    codes = _room_for_codes((2, x.shape[1]), bins)
+    compiled.separate_pairs(*sides, np.inf if trim is None else float(trim), bins, _entropy_table(x.shape[1]), *codes, result, usual)
+    return result, usual
+
+
+def _room_for_codes(shape: tuple[int, ...], bins: int) -> Codes:
+    """Of the compiled code, which counts what is in no bin as one bin more."""
+    return np.empty(shape, dtype=np.uint8 if bins < 255 else np.uint16)
 
 
 @lru_cache(maxsize=4)

@@ -23,9 +23,10 @@ def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbo
     """
     digamma = special.digamma(np.arange(vectors.values.shape[1] + 1, dtype=np.float64))
     result = np.empty((len(neighbours), len(first)))
+    untied, order = vectors.untied_and_order
     compiled = kernels("mutual_information")
     if compiled is not None:
-        known = vectors.values, vectors.untied, vectors.inlier, vectors.order
+        known = vectors.values, untied, vectors.inlier, order
         compiled.nearest_neighbour(*known, first, second, np.asarray(neighbours, dtype=np.int64), digamma, result)
         return result
     kept = vectors.kept(first, second)
@@ -36,7 +37,7 @@ def nearest_neighbour(vectors: Vectors, first: Indices, second: Indices, neighbo
             if constant and keep.sum() > k:
                 result[choice, index] = 0.0
             else:
-                result[choice, index] = _estimate(vectors.untied[left][keep], vectors.untied[right][keep], k, digamma)
+                result[choice, index] = _estimate(untied[left][keep], untied[right][keep], k, digamma)
     return result
 
 

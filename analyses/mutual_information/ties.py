@@ -32,22 +32,24 @@ def share_of_ties(vectors: npt.ArrayLike) -> Array:
     return np.asarray(tied.mean(axis=-1) if values.shape[-1] else np.zeros(values.shape[:-1]), dtype=np.float64)
 
 
-def break_ties(values: Array) -> Array:
-    """The vectors (V, D) with noise on every value that another of the same vector equals; the others keep their bits.
+def break_ties(values: Array) -> tuple[Array, npt.NDArray[np.int32]]:
+    """The vectors (V, D) with noise on every value that another of the same vector equals, and their order; the others keep their bits.
 
     The noise of a vector is seeded by the order of its values, ties among it: it is the same wherever the vector stands, whatever
-    its unit, and independent of that of every other vector. A constant vector stays as it is. Returns `values` itself where
-    nothing is tied.
+    its unit, and independent of that of every other vector. A constant vector stays as it is. The first result is `values` itself
+    where nothing is tied; the second (V, D) are the dimensions in ascending order of the first.
     """
-    ascending = np.sort(values, axis=-1)
-    rows = np.flatnonzero((ascending[:, 1:] == ascending[:, :-1]).any(axis=-1) & (ascending[:, 0] < ascending[:, -1]))
-    if not rows.size:
-        return values
-    result = values.copy()
-    for row in rows:
+    # The quickest sort may put ties in any order, but there are none in the end.
+    order = np.argsort(values, axis=-1)
+    ascending = np.take_along_axis(values, order, axis=-1)
+    rows = np.flatnonzero((ascending[:, 1:] == ascending[:, :-1]).any(axis=-1))
+    varying = rows[ascending[rows, 0] < ascending[rows, -1]]
+    result = values.copy() if varying.size else values
+    for row in varying:
         _, ranks, counts = np.unique(values[row], return_inverse=True, return_counts=True)
         tied = np.flatnonzero(counts[ranks] > 1)
         seed = int.from_bytes(hashlib.blake2b(ranks.astype("<i8").tobytes(), digest_size=16).digest(), "little")
         size = _NOISE * values[row].std() + _LAST_DIGITS * np.spacing(np.abs(values[row]).max())
         result[row, tied] += size * np.random.default_rng(seed).standard_normal(tied.size)
-    return result
+    order[rows] = np.argsort(result[rows], axis=-1, kind="stable")
+    return result, order.astype(np.int32)

@@ -41,14 +41,9 @@ class Vectors:
     codes: dict[int, npt.NDArray[Any]] = field(default_factory=dict)
 
     @cached_property
-    def untied(self) -> Array:
-        """(V, D) the values with their ties broken; `values` itself where there are none."""
+    def untied_and_order(self) -> tuple[Array, npt.NDArray[np.int32]]:
+        """(V, D) the values with their ties broken, `values` itself where there are none; (V, D) the dimensions in their order."""
         return break_ties(self.values)
-
-    @cached_property
-    def order(self) -> npt.NDArray[np.int32]:
-        """(V, D) the dimensions in ascending order of the untied value."""
-        return np.argsort(self.untied, axis=-1, kind="stable").astype(np.int32)
 
     @cached_property
     def outliers(self) -> tuple[Indices, Indices]:

@@ -1,5 +1,7 @@
 """Where compiled code is kept: never where another version, or another source, could be read for it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,29 @@ def test_the_kernels_are_kept_there_and_nobody_else_is(package):
         pytest.skip("numba is switched off")
     kept = Path(getattr(compiled, COMPILED[package]).stats.cache_path)
     assert kept.is_relative_to(compiled_folder(numba.__version__, package, numba.config.CACHE_DIR))
+
+
+def test_two_threads_that_load_at_once_leave_numbas_setting_as_it_was(monkeypatch):
+    """Each is at its import, with the setting changed, while the other could begin."""
+    seen = []
+
+    def slow_import(name):
+        if name != "numba":
+            seen.append(numba.config.CACHE_DIR)
+            time.sleep(0.05)
+        return numba
+
+    acceleration._load.cache_clear()
+    monkeypatch.delenv("REPORTGEN_NUMBA", raising=False)
+    before = numba.config.CACHE_DIR
+    with monkeypatch.context() as patched:
+        patched.setattr(acceleration.importlib, "import_module", slow_import)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(kernels, COMPILED))
+    acceleration._load.cache_clear()
+    after = numba.config.CACHE_DIR
+    assert after == before
+    assert sorted(seen) == sorted(str(compiled_folder(numba.__version__, package, before)) for package in COMPILED)
 
 
 def test_a_folder_that_cannot_be_written_to_is_left_alone(monkeypatch, tmp_path):

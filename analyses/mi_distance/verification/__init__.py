@@ -132,7 +132,7 @@ class _Bundle:
         with self.progress.stage("verify", found[0].size) as advance:
             for branch, (place, layer) in ((branch, each) for branch in (0, 1) for each in enumerate(self.layers)):
                 rows = np.ascontiguousarray(vectors[branch, layer], dtype=np.float64)
-                untied = break_ties(rows)
+                untied, _ = break_ties(rows)
                 for index, (i, j) in enumerate(zip(first, second, strict=True)):
                     found[:, branch, place, index] = estimates(rows[i], rows[j], (untied[i], untied[j]), self.study.how)
                 advance(len(first))

@@ -135,7 +135,7 @@ def _estimated(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, one: 
 
 def _of_pairs(rows: np.ndarray, first: np.ndarray, second: np.ndarray, one: _Choice) -> Iterable[float]:
     kept = [inliers(row, one.limit) for row in rows]
-    untied = break_ties(rows) if one.estimator == "nearest_neighbour" else rows
+    untied = break_ties(rows)[0] if one.estimator == "nearest_neighbour" else rows
     for i, j in zip(first, second, strict=True):
         keep = kept[i] & kept[j]
         x, y = rows[i][keep], rows[j][keep]

@@ -69,6 +69,38 @@ def test_outliers_in_the_same_dimensions_of_many_vectors():
     np.testing.assert_allclose(values, expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("trim", [4.0, 1.0, None])
+def test_pairs_that_meet_nobody_else_are_those_of_a_study(trim):
+    """Each is read once only, summed in another order; a value at the limit of trimming falls on numpy's side all the same."""
+    x, y = heavy_tailed(31, (2, 12, 333))
+    # One unit from zero, the sample standard deviation with 333 values: all of these lie at the limit of one deviation.
+    x[0] = np.where(np.arange(333) % 2 == 0, -1.0, 1.0) * np.sqrt(332 / 333)
+    x[0, 0] = 0.0
+    x[1], y[2] = 3.0, np.arange(333.0)
+    x[3] *= 1e-130
+    y[4] *= 1e130
+    x[5] += 1e9
+    y[6, 7] = np.nan
+    x[7, :300] = 0.1
+    y[8] = np.round(y[8])
+    x[9, 100] = -np.inf
+    found = mutual_information(x, y, trim=trim)
+    vectors = np.stack([x, y], axis=1)
+    of_study = pairwise_mutual_information(vectors, [0], [1], ["histogram", "corrected"], trim=trim)["histogram"][:, 0]
+    np.testing.assert_array_equal(found, of_study)
+    assert np.isnan(found).tolist() == [index in (6, 9) for index in range(12)]
+
+
+def test_arrays_of_any_kind_are_read():
+    x, y = np.round(100 * heavy_tailed(32, (2, 4, 100)))
+    expected = mutual_information(x, y)
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    np.testing.assert_array_equal(mutual_information(frozen, np.asfortranarray(y)), expected)
+    np.testing.assert_array_equal(mutual_information(x.astype(np.int64), y.astype(np.float32)), expected)
+    np.testing.assert_array_equal(mutual_information(np.repeat(x, 2, axis=1)[:, ::2], y[::-1].copy()[::-1]), expected)
+
+
 def test_freedman_diaconis_bins_are_numpys():
     x, y = np.random.default_rng(1).normal(size=(2, 6, 400))
     y = y + y**3 / 30
