@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,11 @@ def _whole_study(vectors: Array, estimator: Estimator, compiled: bool, alone: bo
 
 
 def _loop(vectors: Array, function: Callable[[Array, Array], float], count: int) -> Callable[[], object]:
-    chosen = _some_pairs(vectors, count)
-    return lambda: [function(x, y) for x, y in chosen]
+    return _loop_over(_some_pairs(vectors, count), function)
+
+
+def _loop_over(pairs: list[tuple[Array, Array]], function: Callable[[Array, Array], float]) -> Callable[[], object]:
+    return lambda: [function(x, y) for x, y in pairs]
 
 
 def _some_pairs(vectors: Array, count: int) -> list[tuple[Array, Array]]:
@@ -161,10 +165,9 @@ def _rows_of_separate_pairs(dimensions: int, rounds: int, peer_pairs: int) -> li
         name, function = theirs[estimator]
         # Nearest neighbours take a hundred times as long.
         pairs = _SEPARATE_PAIRS if estimator == "histogram" else _SEPARATE_PAIRS // 8
-        left, right = x[:pairs], y[:pairs]
         contenders: dict[str, Callable[[], object]] = {
-            "ours": lambda left=left, right=right, estimator=estimator: mutual_information(left, right, estimator),
-            "theirs": lambda function=function: [function(a, b) for a, b in zip(x[:peer_pairs], y[:peer_pairs], strict=True)],
+            "ours": partial(mutual_information, x[:pairs], y[:pairs], estimator),
+            "theirs": _loop_over(list(zip(x[:peer_pairs], y[:peer_pairs], strict=True)), function),
         }
         seconds = in_turn(contenders, rounds)
         ours = [value / pairs * 1e6 for value in seconds["ours"]]
