@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from analyses.drawing.canvas import Canvas, EndLabel, Words
@@ -20,6 +22,9 @@ Spec = Mapping[str, Any]
 Text = Callable[[int], str]
 # So many layers are each named under a figure.
 MOST_TICKS = 8
+# So many pairs of occurrences (29 occurrences) are marks of their own, each with its hover text; more are one path of dots: the marks of
+# 60 occurrences would weigh a megabyte in every document, and nobody can point at one of them.
+MOST_MARKED_PAIRS = 406
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,28 @@ def marked_points(
     faces = [style.color if filled[index] else "paper" for index in finite]
     axes.scatter(x[finite], y[finite], s=size, marker=style.marker, c=faces, edgecolors=style.color, linewidths=1, zorder=4, gid=gid)
     hover.add(gid, [text(int(index)) for index in finite])
+
+
+def pair_points(axes: Axes, hover: Hover, gid: str, x: np.ndarray, y: np.ndarray, style: Style, text: Text) -> None:
+    """The pairs of one layer: markers with hover texts, hollow where they are many; one path of dots where they are very many."""
+    if len(x) <= MOST_MARKED_PAIRS:
+        marked_points(axes, hover, gid, x, y, np.full(len(x), len(x) < 60), style, text, 22)
+    else:
+        finite = np.isfinite(y)
+        cloud(axes, np.column_stack([x[finite], y[finite]]), style.color, gid)
+
+
+def cloud(axes: Axes, points: np.ndarray, colour: str, gid: str | None = None) -> None:
+    """Points (N, 2) as one path of round dots: hundreds of marks would weigh down every document."""
+    if not len(points):
+        return
+    # A stroke of no visible length with a round end is a dot.
+    strokes = np.repeat(points.astype(np.float64), 2, axis=0)
+    strokes[1::2, 0] += 1e-3
+    codes = np.tile([Path.MOVETO, Path.LINETO], len(points))
+    dots = PathPatch(Path(strokes, codes), fill=False, edgecolor=colour, linewidth=2.2, alpha=0.55, capstyle="round", zorder=3, gid=gid)
+    dots.set_snap(False)  # snapped to whole pixels the strokes would vanish
+    axes.add_patch(dots)
 
 
 def branch_labels(words: Words, ends: Mapping[str, float]) -> list[EndLabel]:

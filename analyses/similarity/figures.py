@@ -1,6 +1,6 @@
 """The report's figures: profiles over the layers, similarity against distance, and the pair structures of the two branches."""
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from analyses.drawing.marks import (
     marked_points,
     note_if_empty,
     p_or_nothing,
+    pair_points,
     shade_bands,
 )
 from analyses.frames import select, tidy
@@ -146,8 +147,8 @@ def distance_scatter(results: Results) -> FigureSpec:
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(data, branch=branch)
             x, y = rows["token_distance"].to_numpy(), rows["similarity"].to_numpy()
-            texts = [_pair_text(canvas, row, branch) for row in rows.to_dict("records")]
-            marked_points(axes, hover, f"{branch}-pairs", x, y, np.full(len(x), len(x) < 60), BRANCH_STYLE[branch], texts.__getitem__, 22)
+            text = partial(_pair_text, canvas, branch, rows)
+            pair_points(axes, hover, f"{branch}-pairs", x, y, BRANCH_STYLE[branch], text)
             axes.set_xlim(0, data["token_distance"].max() * 1.06)
             limits(axes, data["similarity"], pad=0.08)
             canvas.headroom(axes)
@@ -248,8 +249,7 @@ def structure_scatter(results: Results) -> FigureSpec:
             rows = select(data, measure=measure)
             if len(rows):
                 x, y = (rows[branch].to_numpy() for branch in BRANCHES)
-                texts = [_structure_text(canvas, row) for row in rows.to_dict("records")]
-                marked_points(axes, hover, f"{measure}-pairs", x, y, np.full(len(x), len(x) < 60), Style("ink"), texts.__getitem__, 22)
+                pair_points(axes, hover, f"{measure}-pairs", x, y, Style("ink"), partial(_structure_text, canvas, rows))
                 limits(axes, y, pad=0.08)
             else:
                 canvas.note(axes, 0.5, 0.62, canvas.words.rows("figure.not_testable"), ha="center")
@@ -282,7 +282,8 @@ def _frame(canvas: Canvas, axes: Axes, results: Results, span: list[Any], shown:
         canvas.x_label(axes, "figure.layer")
 
 
-def _pair_text(canvas: Canvas, row: Mapping[Any, Any], branch: str) -> str:
+def _pair_text(canvas: Canvas, branch: str, rows: pandas.DataFrame, index: int) -> str:
+    row = rows.iloc[index]
     return canvas.words.hover(
         "figure.hover.pair_similarity",
         branch=branch_name(branch),
@@ -293,7 +294,8 @@ def _pair_text(canvas: Canvas, row: Mapping[Any, Any], branch: str) -> str:
     )
 
 
-def _structure_text(canvas: Canvas, row: Mapping[Any, Any]) -> str:
+def _structure_text(canvas: Canvas, rows: pandas.DataFrame, index: int) -> str:
+    row = rows.iloc[index]
     return canvas.words.hover(
         "figure.hover.pair_of_branches",
         first=int(row["first_occurrence"]),

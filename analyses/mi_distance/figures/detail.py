@@ -1,6 +1,7 @@
 """One layer pair by pair: the matrix of mutual information, its relation to token distance, and one pair's activations."""
 
 import math
+from functools import partial
 from typing import Any
 
 import matplotlib
@@ -16,7 +17,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from analyses.drawing.canvas import SMALL, Canvas, Row
 from analyses.drawing.colour_scale import colour_scale
-from analyses.drawing.marks import BRANCH_STYLE, Hover, branch_name, limits, marked_points
+from analyses.drawing.marks import BRANCH_STYLE, MOST_MARKED_PAIRS, Hover, branch_name, cloud, limits, pair_points
 from analyses.frames import select
 from analyses.mi_distance.shown import compressed_beyond, first_pair, pair_values
 from analyses.occurrences.branches import BRANCHES
@@ -28,6 +29,8 @@ from analyses.value_specs import number
 DARK_ON_LIGHT, LIGHT_ON_DARK = "#12171d", "#fafbfc"
 # The matrix's side in inches, and what a digit and a line take, in shares of the size of the letters.
 SIDE, DIGIT, LINE = 2.0, 0.62, 1.25
+# Colours of a matrix of very many cells.
+SHADES = 64
 
 
 def mutual_information_matrix(results: Results) -> FigureSpec:
@@ -73,16 +76,12 @@ def _matrix(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, br
     for diagonal in range(1, occurrences + 1):
         axes.add_patch(plt.Rectangle((diagonal - 0.5, diagonal - 0.5), 1, 1, color="muted", alpha=0.12, linewidth=0))
     colour_map = matplotlib.colormaps["report_sequential"]
+    if len(rows) > MOST_MARKED_PAIRS:
+        _strips(axes, rows, occurrences, scale, f"{branch}-cells")
+        return
     squares, colours, texts = [], [], []
-    for row in rows.itertuples():
-        text = canvas.words.hover(
-            "figure.hover.pair",
-            branch=branch_name(branch),
-            first=int(row.first_occurrence),
-            second=int(row.second_occurrence),
-            distance=int(row.token_distance),
-            value=number(row.mutual_information),
-        )
+    for index, row in enumerate(rows.itertuples()):
+        text = _pair_text(canvas, branch, rows, index)
         colour = colour_map(scale(row.mutual_information))
         for x, y in ((row.first_occurrence, row.second_occurrence), (row.second_occurrence, row.first_occurrence)):
             squares.append([(x - 0.48, y - 0.48), (x + 0.48, y - 0.48), (x + 0.48, y + 0.48), (x - 0.48, y + 0.48)])
@@ -103,6 +102,34 @@ def _matrix(canvas: Canvas, axes: Axes, hover: Hover, rows: pandas.DataFrame, br
     hover.add(f"{branch}-cells", texts)
 
 
+def _strips(axes: Axes, rows: pandas.DataFrame, occurrences: int, scale: Normalize, gid: str) -> None:
+    """Very many cells: of each colour one path, its cells short thick strokes. A tenth of what squares with hover texts weigh."""
+    first, second = rows["first_occurrence"].to_numpy(), rows["second_occurrence"].to_numpy()
+    x, y = np.concatenate([first, second]), np.concatenate([second, first])
+    shades = np.minimum(np.asarray(scale(rows["mutual_information"].to_numpy())) * SHADES, SHADES - 1).astype(int)
+    for shade in np.unique(shades):
+        here = np.tile(shades == shade, 2)
+        strokes = np.repeat(np.column_stack([x[here], y[here]]).astype(np.float64), 2, axis=0)
+        strokes[::2, 0] -= 0.48
+        strokes[1::2, 0] += 0.48
+        path = Path(strokes, np.tile([Path.MOVETO, Path.LINETO], int(here.sum())))
+        colour = matplotlib.colormaps["report_sequential"]((shade + 0.5) / SHADES)
+        width = 0.96 * 72 * SIDE / occurrences
+        axes.add_patch(PathPatch(path, fill=False, edgecolor=colour, linewidth=width, capstyle="butt", gid=f"{gid}-{shade}"))
+
+
+def _pair_text(canvas: Canvas, branch: str, rows: pandas.DataFrame, index: int) -> str:
+    row = rows.iloc[index]
+    return canvas.words.hover(
+        "figure.hover.pair",
+        branch=branch_name(branch),
+        first=int(row.first_occurrence),
+        second=int(row.second_occurrence),
+        distance=int(row.token_distance),
+        value=number(row.mutual_information),
+    )
+
+
 def distance_scatter(results: Results) -> FigureSpec:
     """Mutual information against token distance in the detail layer, with tau and its Mantel p."""
     data = pair_values(results)
@@ -113,19 +140,9 @@ def distance_scatter(results: Results) -> FigureSpec:
         canvas, hover = Canvas(labels, [Row(1.75)], gap=0.2), Hover()
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(data, branch=branch)
-            texts = [
-                canvas.words.hover(
-                    "figure.hover.pair",
-                    branch=branch_name(branch),
-                    first=int(row.first_occurrence),
-                    second=int(row.second_occurrence),
-                    distance=int(row.token_distance),
-                    value=number(row.mutual_information),
-                )
-                for row in rows.itertuples()
-            ]
+            texts = partial(_pair_text, canvas, branch, rows)
             x, y = rows["token_distance"].to_numpy(), rows["mutual_information"].to_numpy()
-            marked_points(axes, hover, f"{branch}-pairs", x, y, np.full(len(x), len(x) < 60), BRANCH_STYLE[branch], texts.__getitem__, 22)
+            pair_points(axes, hover, f"{branch}-pairs", x, y, BRANCH_STYLE[branch], texts)
             axes.set_xlim(0, data["token_distance"].max() * 1.06)
             limits(axes, data["mutual_information"], pad=0.08)
             canvas.headroom(axes, 1)
@@ -144,9 +161,11 @@ def _tau_rows(canvas: Canvas, tested: Any) -> list[str]:
     if not np.isfinite(tau):
         return canvas.words.rows("figure.distance_scatter.no_tau")
     values: dict[str, Any] = {"tau": canvas.words.number(tau, 2, unit=True)}
-    if not np.isfinite(p):
-        return canvas.words.rows("figure.distance_scatter.tau", **values)
-    return canvas.words.rows("figure.distance_scatter.tau_p", p={"value": p, "as": "p_value"}, **values)
+    name = "figure.distance_scatter.tau"
+    if np.isfinite(p):
+        name, values["p"] = f"{name}_p", {"value": p, "as": "p_value"}
+    # Signs and numbers, the same in every language.
+    return canvas.words.rows(name, **values)[:1]
 
 
 def activation_scatter(results: Results) -> FigureSpec:
@@ -160,7 +179,7 @@ def activation_scatter(results: Results) -> FigureSpec:
         reach = max(float(pair.frame[["first_z", "second_z"]].abs().to_numpy().max()), trim or 0) * 1.12
         for axes, branch in zip(canvas.axes[0], BRANCHES, strict=True):
             rows = select(pair.frame, branch=branch)
-            _cloud(axes, select(rows, trimmed=False), BRANCH_STYLE[branch].color)
+            cloud(axes, select(rows, trimmed=False)[["first_z", "second_z"]].to_numpy(), BRANCH_STYLE[branch].color)
             outliers = select(rows, trimmed=True)
             texts = [
                 canvas.words.hover(
@@ -203,20 +222,6 @@ def activation_scatter(results: Results) -> FigureSpec:
         return hover.drawing(canvas)
 
     return FigureSpec("activation_scatter", draw, pair.frame)
-
-
-def _cloud(axes: Axes, rows: pandas.DataFrame, colour: str) -> None:
-    """All kept dimensions as one path of round dots: a model's hundreds of points would otherwise weigh down every document."""
-    points = rows[["first_z", "second_z"]].to_numpy()
-    if not len(points):
-        return
-    # A stroke of no visible length with a round end is a dot.
-    strokes = np.repeat(points, 2, axis=0)
-    strokes[1::2, 0] += 1e-3
-    codes = np.tile([Path.MOVETO, Path.LINETO], len(points))
-    dots = PathPatch(Path(strokes, codes), fill=False, edgecolor=colour, linewidth=2.2, alpha=0.55, capstyle="round", zorder=3)
-    dots.set_snap(False)  # snapped to whole pixels the strokes would vanish
-    axes.add_patch(dots)
 
 
 def _z_axes(canvas: Canvas, axes: Axes, reach: float, linear: float | None) -> None:

@@ -227,6 +227,23 @@ def test_data_of_pairs_are_those_of_the_detail_layer(name: str) -> None:
         np.testing.assert_array_equal(rows["mutual_information"], expected.sel(branch=branch))
 
 
+@pytest.mark.usefixtures("style")
+def test_pairs_of_sixty_occurrences_weigh_little_and_are_all_there(languages: dict[str, Language]) -> None:
+    """1,770 pairs and two branches; those of 12 occurrences are marks with hover texts of their own."""
+    results, labels = study(4, 60), Labels([languages["vi"]])
+    for name, parts in (("distance_scatter", 1), ("mutual_information_matrix", 2)):
+        drawing = of_id(results, name).draw(labels)
+        svg = render_svg(drawing, name)
+        plt.close(drawing.figure)
+        assert len(svg) < parts * 200_000
+        assert not drawing.hover
+        for branch in ("attention", "mlp"):
+            drawn = re.findall(rf'<g id="{name}-{branch}-[^"]*">(.*?)</g>', svg, re.DOTALL)
+            # A move and a line for each pair, twice in the symmetric matrix.
+            assert sum(part.count("M ") for part in drawn) == sum(part.count("L ") for part in drawn) == parts * 1770
+        assert of_id(study(4, 12), name).draw(labels).hover
+
+
 @pytest.mark.parametrize("trim", [4.0, None])
 def test_outliers_of_the_first_pair_are_those_beyond_the_limit(trim: float | None) -> None:
     results = study(4, 7, trim=trim)
