@@ -39,7 +39,13 @@ def coffee_vectors() -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=SECTIONS, nargs="+", default=SECTIONS, help="measure these; the others keep their last figures")
+    parser.add_argument(
+        "--only",
+        choices=SECTIONS,
+        nargs="+",
+        default=SECTIONS,
+        help="measure these; the others keep their last figures, and what they are of",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the GPT-2 XL capture")
     parser.add_argument("--write", action="store_true", help="measure nothing, only write the last figures again")
     options = parser.parse_args()
@@ -63,8 +69,11 @@ def _measure(sections: tuple[str, ...], rounds: int) -> None:
     peers = installed(python)
     bridge = "transformer-lens" in peers
     file = RESULTS / "bench.json"
-    report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": [], "stages": {}, "growth": []}
-    report["machine"] = machine(peers)
+    report: dict[str, Any] = (
+        json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"rows": [], "stages": {}, "growth": [], "machines": {}}
+    )
+    here = machine(peers)
+    report["machines"] |= dict.fromkeys(sections, here)
     names = {"transformer-lens": "TransformerBridge", "ennemi": "ennemi"}
     report["left_out"] = [
         f"{shown}, which cannot be installed beside this torch and transformers" for name, shown in names.items() if name not in peers

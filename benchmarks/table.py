@@ -9,13 +9,9 @@ _HEAD = ["| what | against | ours | theirs | ratio | goal | |", "|---|---|---:|-
 
 
 def table(report: Mapping[str, Any]) -> str:
-    """Markdown: the machine, the rows with their goals, where a run's time goes, and how the cost grows."""
-    machine = report["machine"]
-    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    memory = f"{machine['memory_gb']:.0f} GB of memory, Python {machine['python']}"
+    """Markdown: the machines, the rows with their goals, where a run's time goes, and how the cost grows."""
     lines = [
-        f"Measured with `make bench` on {machine['cores']} cores ({machine['processor']}), {memory}, {versions}; "
-        f"load of the machine at the start {machine['load_at_start']:.1f}. "
+        f"{_machines(report['machines'])} "
         "Medians; each ratio is the median over rounds in which both sides ran in turn. "
         '"x faster" is the other\'s time over ours; "of theirs" is ours over the other\'s.',
         "",
@@ -32,6 +28,24 @@ def table(report: Mapping[str, Any]) -> str:
         slopes = ", ".join(f"{entry['what'].replace('_', ' ')} by {entry['by']} {entry['slope']:.2f}" for entry in report["growth"])
         lines += ["", f"How the cost grows (exponent over the upper half of the sizes): {slopes}."]
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
+
+
+def _machines(machines: Mapping[str, Mapping[str, Any]]) -> str:
+    """What each section was measured on; one sentence where that is the same machine in the same call."""
+    sections: dict[str, list[str]] = {}
+    for section, machine in machines.items():
+        sections.setdefault(_machine(machine), []).append(section)
+    if len(sections) == 1:
+        return f"Measured with `make bench` on {next(iter(sections))}."
+    apart = ". ".join(f"{', '.join(names).capitalize()}: {machine}" for machine, names in sections.items())
+    return f"Measured with `python -m benchmarks --only SECTION`, which leaves the other sections' last figures. {apart}."
+
+
+def _machine(machine: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    memory = f"{machine['memory_gb']:.0f} GB of memory, Python {machine['python']}"
+    load = f"load of the machine at the start {machine['load_at_start']:.1f}"
+    return f"{machine['cores']} cores ({machine['processor']}), {memory}, {versions}; {load}"
 
 
 def _line(row: Mapping[str, Any]) -> str:

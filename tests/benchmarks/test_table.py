@@ -8,11 +8,12 @@ from benchmarks.__main__ import PAGE, RESULTS
 from benchmarks.measure import at_most, compared, in_turn
 from benchmarks.table import END, START, insert, short, table
 
+MACHINE = {"cores": 2, "processor": "x", "memory_gb": 8.0, "python": "3.11", "versions": {"numpy": "2"}, "load_at_start": 0.0}
 
-def report(rows):
-    machine = {"cores": 2, "processor": "x", "memory_gb": 8.0, "python": "3.11", "versions": {"numpy": "2"}, "load_at_start": 0.0}
+
+def report(rows, machines=None):
     return {
-        "machine": machine,
+        "machines": machines or {"estimators": MACHINE, "capture": MACHINE},
         "rows": [row.plain() for row in rows],
         "left_out": ["ennemi, which is not here"],
         "stages": {},
@@ -50,6 +51,15 @@ def test_the_table_says_what_is_missed_and_what_is_left_out():
     assert "Not measured: ennemi, which is not here." in text
     assert "| other |" in text
     assert "| other |" not in short(report(rows))
+
+
+def test_figures_of_several_machines_say_which_are_of_which():
+    other = {**MACHINE, "processor": "y"}
+    text = table(report([], {"estimators": MACHINE, "capture": other, "growth": MACHINE}))
+    assert "Estimators, growth: 2 cores (x), 8 GB of memory, Python 3.11, numpy 2; load of the machine at the start 0.0." in text
+    assert "Capture: 2 cores (y)" in text
+    assert "make bench" not in text
+    assert "Measured with `make bench` on 2 cores (x)" in table(report([]))
 
 
 def test_insertion_replaces_only_what_stands_between_the_markers(tmp_path):
