@@ -237,6 +237,7 @@ def _specification_caption(results: Results, statements: tuple[str, ...]) -> dic
     values: dict[str, Any] = {
         "tau_range": exact_interval(*tau_range, unit=True),
         "slope_range": exact_interval(*slope_range),
+        "values": _what_is_judged(table),
     }
     for name in statements:
         rows = table[table["name"] == name]
@@ -255,6 +256,14 @@ def _specification_caption(results: Results, statements: tuple[str, ...]) -> dic
                 "values": _span(name, estimates) | {"verdicts": listed(counts)},
             }
     return values
+
+
+def _what_is_judged(table: pd.DataFrame) -> Spec | str:
+    """What was taken off the values of one specification or another; nothing where all are of one kind."""
+    controls = list(dict.fromkeys(table["control"]))
+    if len(controls) < 2:
+        return ""
+    return key("figure.specification.values", controls=listed([key(f"figure.specification.value.{control}") for control in controls]))
 
 
 def _calibration_caption(results: Results) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 
 from analyses.mi_distance import analysis
 from analyses.mi_distance.facts import facts
-from analyses.mi_distance.facts.robustness import robustness_facts
+from analyses.mi_distance.facts.robustness import robustness_captions, robustness_facts
 from analyses.mi_distance.hypotheses import STATEMENTS
 from analyses.mi_distance.study import analyse
 from analyses.progress import SilentProgress
@@ -156,3 +156,14 @@ def test_a_change_of_tau_that_is_none_is_not_printed_as_a_number(results):
         dataset = results.dataset.assign(specification_log_distance_change=((), change))
         found = robustness_facts(Results(dataset, results.activations, results.study))["specification"]["log_change"]
         assert (found and LANGUAGES["en"].format(found)) == expected
+
+
+def test_a_caption_names_only_what_was_taken_off_somewhere(results):
+    assert set(results.dataset["specification_control"].to_numpy()) == {"none"}
+    assert robustness_captions(results)["specification_information"]["values"] == ""
+    variable = results.dataset["specification_control"]
+    taken_off = np.resize(["none", "different_word"], variable.shape)
+    varied = Results(results.dataset.assign(specification_control=(variable.dims, taken_off)), results.activations, results.study)
+    said = LANGUAGES["en"].format(robustness_captions(varied)["specification_information"]["values"])
+    assert "plain MI and the excess over different words" in said
+    assert "centred" not in said
