@@ -159,12 +159,39 @@ def without(ascending, orders, same, starts, ends, places, result, ties):  # typ
 @numba.njit(cache=True, nogil=True)
 def signs(ranks, begin, end, result):  # type: ignore[no-untyped-def]
     """Signs of the differences of all pairs of ranks (M, N) whose first index is from `begin` to `end`, (M, pairs)."""
-    count = ranks.shape[1]
     for row in range(ranks.shape[0]):
         place = 0
         for first in range(begin, end):
-            here = ranks[row, first]
-            for second in range(first + 1, count):
-                there = ranks[row, second]
-                result[row, place + second - first - 1] = np.float32(here > there) - np.float32(here < there)
-            place += count - first - 1
+            later = ranks.shape[1] - first - 1
+            _signs_of_first(ranks[row], first, result[row, place : place + later])
+            place += later
+
+
+@numba.njit(cache=True, nogil=True)
+def signed_sums(ranks, begin, end, combined, result):  # type: ignore[no-untyped-def]
+    """Add to result (R, K) the sums of combined (K, pairs), each with its pair's sign as `signs` has it; of few sums, K, at once."""
+    count = ranks.shape[1]
+    of_first = np.empty(count, np.float64)
+    for row in range(ranks.shape[0]):
+        place = 0
+        for first in range(begin, end):
+            later = count - first - 1
+            _signs_of_first(ranks[row], first, of_first)
+            for k in range(combined.shape[0]):
+                result[row, k] += _product(of_first[:later], combined[k, place : place + later])
+            place += later
+
+
+@numba.njit(cache=True, nogil=True)
+def _signs_of_first(ranks, first, of_first):  # type: ignore[no-untyped-def]
+    here, later = ranks[first], ranks[first + 1 :]
+    for index in range(later.size):
+        of_first[index] = np.float32(here > later[index]) - np.float32(here < later[index])
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def _product(x, y):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for index in range(x.size):
+        total += x[index] * y[index]
+    return total

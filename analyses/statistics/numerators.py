@@ -8,6 +8,8 @@ numbers. For sums over many rows that product is worth it with numba as well, up
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from types import ModuleType
 from typing import NamedTuple
 
@@ -35,6 +37,9 @@ FEW = 2_000_000
 _RELABELLINGS = 64
 # Pairs of values at once in a product of signs.
 _PAIRS = 4096
+# So few sums are added up without a product of matrices, so many of their terms at once (256 kB, which stay in the processor's cache).
+_FEW_SUMS = 16
+_FEW_ELEMENTS = 32_768
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ def under_relabelling(side: Rows, rows: Rows, relabelling: Relabelling, advance:
     result = np.empty((relabelling.total, len(rows)), dtype=np.int64)
     values = rows.order.shape[1]
     pairs = values * (values - 1) // 2
-    by_products = _compiled(rows, relabelling.total * len(rows)) is None or pairs * (1 / 16 + 1 / max(len(rows), 1)) < _counting(values)
+    by_products = _compiled(rows, relabelling.total * len(rows)) is None or pairs * (1 / 16 + 1.5 / max(len(rows), 1)) < _counting(rows)
     if by_products:
         # The product of matrices is shared out by the library that makes it.
         for part in relabelling.parts(max(1, CHUNK_ELEMENTS // min(pairs, _PAIRS))):
@@ -167,9 +172,11 @@ def _compiled(rows: Rows, times: int) -> ModuleType | None:
     return kernels("statistics") if times * values * (values - 1) // 2 > FEW else None
 
 
-def _counting(values: int) -> int:
-    """About how many processor cycles one row's numerator takes to count; only how fast the answer comes depends on it."""
-    return 300 + 8 * values
+def _counting(rows: Rows) -> float:
+    """About how many processor cycles counting one row's numerator takes; only how fast the answer comes depends on it."""
+    values = rows.order.shape[1]
+    ties = float((rows.untied < values * (values - 1) // 2).mean()) if len(rows) else 0.0
+    return values * (13 + 23 * ties)
 
 
 def _places(side: Rows) -> _Places:
@@ -216,14 +223,19 @@ def under_relabelling_of_sums(
     """
     used = [np.flatnonzero((each != 0).any(axis=0)) for each in weights]
     members, of_members = zip(*(_in_classes(each[:, some]) for each, some in zip(weights, used, strict=True)), strict=True)
-    if _products_are_cheaper(side, relabelling.total, sum(map(len, used)), members):
-        ranks = [rows.ranks[some] for rows, some in zip(groups, used, strict=True)]
-        sums = _summed_by_products(side.ranks[0], ranks, members, relabelling, advance)
-        return [counted @ each.T for counted, each in zip(sums, of_members, strict=True)]
+    counted = [_some(rows, some) for rows, some in zip(groups, used, strict=True)]
+    if _products_are_cheaper(side, relabelling.total, counted, members):
+        ranks = [rows.ranks for rows in counted]
+        compiled = _compiled(side, relabelling.total * sum(map(len, counted)))
+        if compiled is not None and 0 < sum(map(len, members)) <= _FEW_SUMS:
+            sums = _few_summed(compiled, side.ranks[0], ranks, members, relabelling, advance)
+        else:
+            sums = _summed_by_products(side.ranks[0], ranks, members, relabelling, advance)
+        return [found @ each.T for found, each in zip(sums, of_members, strict=True)]
     finished = in_steps(advance, relabelling.total, relabelling.total * len(groups))
     return [
-        _summed_by_counting(side, _some(rows, some), each[:, some], relabelling, finished)
-        for rows, some, each in zip(groups, used, weights, strict=True)
+        _summed_by_counting(side, rows, each[:, some], relabelling, finished)
+        for rows, some, each in zip(counted, used, weights, strict=True)
     ]
 
 
@@ -253,14 +265,15 @@ def _summed_by_counting(side: Rows, rows: Rows, weights: Array, relabelling: Rel
     return result
 
 
-def _products_are_cheaper(side: Rows, relabellings: int, rows: int, members: Sequence[npt.NDArray[np.floating]]) -> bool:
+def _products_are_cheaper(side: Rows, relabellings: int, groups: Sequence[Rows], members: Sequence[npt.NDArray[np.floating]]) -> bool:
     """Whether a product of signs for the sums takes less than counting in each row; in processor cycles a relabelling, about."""
-    if _compiled(side, relabellings * rows) is None:
+    if _compiled(side, relabellings * sum(map(len, groups))) is None:
         return True
-    values = side.order.shape[1]
+    values, sums = side.order.shape[1], sum(map(len, members))
     # 4 bytes a sum in float32, 8 in float64.
     width = sum(len(each) * each.itemsize for each in members)
-    return values * (values - 1) / 2 * (1.0 + width / 64) < rows * _counting(values)
+    a_pair = 0.7 + 0.3 * sums if sums <= _FEW_SUMS else 1.5 + width / 64
+    return values * (values - 1) / 2 * a_pair < sum(len(rows) * _counting(rows) for rows in groups)
 
 
 def _summed_by_products(
@@ -271,7 +284,7 @@ def _summed_by_products(
     advance: Advance | None,
 ) -> list[Array]:
     """Of every group the numerators of its sums, (relabelling, sum)."""
-    handed = np.concatenate([side[relabelling.pairs(part)] for part in relabelling.parts(_RELABELLINGS)])
+    handed = _handed_round(side, relabelling)
     # Those in float32 and those in float64 are multiplied apart.
     kinds = [[place for place, each in enumerate(members) if each.dtype == kind] for kind in (np.float32, np.float64)]
     ends = [np.cumsum([0, *(len(members[place]) for place in places)]) for places in kinds]
@@ -290,6 +303,40 @@ def _summed_by_products(
     for places, bounds, of_kind in zip(kinds, ends, sums, strict=True):
         found |= {place: of_kind[:, bounds[index] : bounds[index + 1]] for index, place in enumerate(places)}
     return [found[place] for place in range(len(members))]
+
+
+def _handed_round(side: Ranks, relabelling: Relabelling) -> Ranks:
+    """The ranks (N,) under every relabelling, (relabelling, N)."""
+    return np.concatenate([side[relabelling.pairs(part)] for part in relabelling.parts(_RELABELLINGS)])
+
+
+def _few_summed(
+    compiled: ModuleType,
+    side: Ranks,
+    ranks: Sequence[Ranks],
+    members: Sequence[npt.NDArray[np.floating]],
+    relabelling: Relabelling,
+    advance: Advance | None,
+) -> list[Array]:
+    """The same for few sums, of which the signs of a relabelling are never kept: a product of matrices would wait for memory."""
+    handed = _handed_round(side, relabelling)
+    exact = [each.astype(np.float64) for each in members]
+    bounds = np.cumsum([0, *map(len, exact)])
+    sums, values = np.zeros((relabelling.total, bounds[-1])), handed.shape[1]
+    finished = in_steps(advance, relabelling.total, relabelling.total * (values * (values - 1) // 2))
+    parts = _parts(relabelling.total, -(-relabelling.total // (4 * threads())))
+    for begin, end, pairs in _pair_blocks(values, max(1, _FEW_ELEMENTS // bounds[-1])):
+        combined = np.concatenate([some @ signs(rows, begin, end, pairs) for some, rows in zip(exact, ranks, strict=True)])
+        _share_out(partial(_add_signed, compiled, handed, begin, end, combined, sums), parts, partial(_times, finished, pairs))
+    return [sums[:, start:stop] for start, stop in pairwise(bounds)]
+
+
+def _add_signed(compiled: ModuleType, handed: Ranks, begin: int, end: int, combined: Array, sums: Array, part: slice) -> None:
+    compiled.signed_sums(handed[part], begin, end, combined, sums[part])
+
+
+def _times(finished: Advance, pairs: int, relabellings: int) -> None:
+    finished(pairs * relabellings)
 
 
 def _counted_by_products(side: Ranks, ranks: Ranks) -> Whole:

@@ -90,10 +90,12 @@ def test_relabelling_hands_the_distances_round(ties):
     assert numerators(side, rows).tolist() == [written_out(distance, row) for row in values]
 
 
-@pytest.mark.parametrize("cheaper", [True, False], ids=["products", "counting"])
-def test_sums_over_rows_are_sums_of_numerators(cheaper, monkeypatch):
-    monkeypatch.setattr("analyses.statistics.numerators._products_are_cheaper", lambda *_: cheaper)
-    monkeypatch.setattr("analyses.statistics.numerators._PAIRS", 50)
+@pytest.mark.parametrize(("cheaper", "few"), [(True, 0), (True, 16), (False, 0)], ids=["products", "few sums", "counting"])
+def test_sums_over_rows_are_sums_of_numerators(cheaper, few, monkeypatch):
+    monkeypatch.setattr(counting, "_products_are_cheaper", lambda *_: cheaper)
+    monkeypatch.setattr(counting, "_PAIRS", 50)
+    monkeypatch.setattr(counting, "_FEW_SUMS", few)
+    monkeypatch.setattr(counting, "_FEW_ELEMENTS", 200)
     generator = np.random.default_rng(4)
     first, second = np.triu_indices(10, 1)
     distance, values = generator.integers(0, 20, len(first)), generator.normal(size=(2, 6, len(first)))
@@ -104,6 +106,17 @@ def test_sums_over_rows_are_sums_of_numerators(cheaper, monkeypatch):
     found = under_relabelling_of_sums(side, groups, weights, relabelling)
     for rows, of_group, sums in zip(groups, weights, found, strict=True):
         np.testing.assert_allclose(sums, under_relabelling(side, rows, relabelling) @ of_group.T, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("cheaper", [True, False])
+def test_progress_of_sums_comes_to_all_relabellings(cheaper, monkeypatch):
+    monkeypatch.setattr(counting, "_products_are_cheaper", lambda *_: cheaper)
+    first, second = np.triu_indices(9, 1)
+    values = np.random.default_rng(6).normal(size=(2, 5, len(first)))
+    relabelling, side = Relabelling(first, second, 300, seed=5), sort_rows(np.arange(36.0)[None])
+    done = []
+    under_relabelling_of_sums(side, [sort_rows(each) for each in values], [np.ones((1, 5))] * 2, relabelling, done.append)
+    assert sum(done) == 300
 
 
 def test_a_set_of_rows_without_weights_has_sums_of_zero():
