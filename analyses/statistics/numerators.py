@@ -27,8 +27,8 @@ Ranks = npt.NDArray[np.float32]
 
 # Largest difference of two values, as a share of the largest in their row, that may be rounding.
 SAME = 1e-13
-# Elements of the largest temporary array of signs (float32: 32 MB).
-CHUNK_ELEMENTS = 8_000_000
+# Elements of the largest temporary array of signs (float32: 16 MB).
+CHUNK_ELEMENTS = 4_000_000
 # Whole numbers up to this one are exact in float32, and so are their sums.
 EXACT = 2**24
 # So few comparisons are made at once: to load the compiled code would take longer, in a process that has no other use for it.
