@@ -166,7 +166,7 @@ def write_baseline(source: Path, path: Path) -> bool:
             (staged.new / ".gitattributes").write_text(_ATTRIBUTES, encoding="ascii")
             return bool(staged.commit(remove=lambda: files_of(path)))
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
 
 
 def _of_this_format(path: Path) -> Side:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 LANGUAGES = ("vi-en", "vi", "en")
 FORMATS = ("html", "pdf")
 EDITION = "report"
+# Nothing is wrong with the program where a disk is full or read-only.
+_OF_A_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _DOCUMENTS = (
     *(f"{name}.{kind}" for name in ("report", "summary", "handout", "handout-key") for kind in FORMATS),
     *("figures/*.svg", "figures/*.png", "tables/*.tex", "tables/*.html"),
@@ -398,7 +401,9 @@ def analyze_to(
     # Everything that can be wrong with the destination is said before minutes of computing.
     with _writable(out):
         check_replaceable(path)
-    save(analyze(settings, progress, cache), path)
+    results = analyze(settings, progress, cache)
+    with _writable(out):
+        save(results, path)
     return path, read_bundle(path)
 
 
@@ -544,6 +549,8 @@ def _step(name: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise MissingError(f"{name}: {not_installed(error.name)}") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_A_DISK:
+            raise  # `_writable` says of which folder
         raise StepError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
 
 

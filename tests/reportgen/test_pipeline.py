@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +138,40 @@ def test_no_cache(renderer, runs, monkeypatch, tmp_path):
         assert CliRunner().invoke(app, ["run", "letters", "--no-cache"]).exit_code == 0
     assert (runs(), len(renderer)) == (2, 2)
     assert Cache().use() == []
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [
+        (("run", "letters"), "reportgen.pipeline.write_files"),
+        (("run", "letters"), "reportgen.pipeline._render_into"),
+        (("render", "done/bundle"), "reportgen.pipeline._render_into"),
+        (("analyze", "letters"), "reportgen.bundle.write_files"),
+        (("baseline", "done/bundle"), "reportgen.baseline._write_files"),
+    ],
+)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_full_disk_is_a_matter_of_the_folder(renderer, monkeypatch, tmp_path, command, where, number):
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, ["run", "letters", "--out", "done", "--quiet"]).exit_code == 0
+
+    def full(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(where, full)
+    ended = CliRunner().invoke(app, [*command, "--out", "new", *(["--no-cache"] if command[0] != "baseline" else []), "--quiet"])
+    assert ended.exit_code == 2
+    assert ended.stderr.count("\n") == 1
+    assert os.strerror(number) in ended.stderr
+    assert "new" in ended.stderr
+    assert "choose another" in ended.stderr
+    # What was computed is not lost with what could not be rendered.
+    if command[0] == "run" and where.endswith("_render_into"):
+        assert [path.name for path in (tmp_path / "new").iterdir()] == ["bundle"]
+        assert read_bundle(tmp_path / "new" / "bundle").study["settings"]["name"] == "letters"
+    else:
+        assert not (tmp_path / "new").exists()
+    assert [path for path in tmp_path.rglob("*") if "partial" in path.name] == []
 
 
 def test_cache_commands(renderer, monkeypatch, tmp_path):
