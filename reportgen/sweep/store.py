@@ -105,25 +105,24 @@ class Store:
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
 
     def write(self, name: str, content: bytes) -> None:
-        """Put an object there in one piece."""
+        """Put an object there in one piece.
+
+        Raises
+        ------
+        InputError
+            The folder cannot be written.
+        MissingError
+            The store elsewhere does not take it.
+        """
         place = f"{self._root}/{name}"
         if not self._local:
             with self._reached():
                 self._files.pipe_file(place, content)
             return
-        target = Path(place)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.chmod(beside, 0o644)
-            os.replace(beside, target)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
+            _write_whole(Path(place), content)
+        except OSError as error:
+            raise InputError(f"--store {self.address}: cannot be written ({error.strerror or error}); choose another --store") from error
 
     def write_failure(self, key: str, reason: str) -> None:
         """Record why a cell could not be computed."""
@@ -164,6 +163,21 @@ class Store:
             raise
         except Exception:  # zipfile and zlib raise nine kinds of error on a damaged file.
             return False
+
+
+def _write_whole(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(beside, 0o644)
+        os.replace(beside, target)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
 
 
 def as_json(content: Any) -> bytes:

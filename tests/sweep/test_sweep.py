@@ -1,5 +1,6 @@
 """A grid from its file to its pooled report: what is computed, what is kept, and what a kill costs."""
 
+import errno
 import json
 import os
 import re
@@ -235,6 +236,22 @@ def test_what_a_killed_writer_left_is_swept_up(tmp_path):
     assert store.keys(CELLS) == {"a"}
     store.sweep_up()
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == ["cells/.c.zip.x2", "cells/a.zip"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_store_on_a_full_disk_is_named_and_holds_what_it_held(tmp_path, monkeypatch, call):
+    store = Store(str(tmp_path / "store"))
+    store.write("plan.json", b"old")
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, full)
+        with pytest.raises(InputError, match=r"--store .*store: cannot be written \(No space left on device\); choose another --store"):
+            store.write("plan.json", b"new")
+    assert store.read("plan.json") == b"old"
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["plan.json"]
 
 
 def test_a_store_that_cannot_be_reached_is_named():
