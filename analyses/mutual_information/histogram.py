@@ -67,7 +67,8 @@ def separate_pairs(x: npt.NDArray[Any], y: npt.NDArray[Any], trim: float | None,
     Returns
     -------
     Plug-in estimates (P,), NaN where fewer than two dimensions are kept; and (P,) where they were worked out: not where a vector does
-    not vary, is not finite, or is so large or small that its unit must be changed (`prepare`); and nowhere where nothing is compiled.
+    not vary, is not finite, is so large or small that its unit must be changed (`prepare`), or has a value so near to the limit of
+    trimming that rounding decides; and nowhere where nothing is compiled.
     """
     result, usual = np.empty(len(x)), np.zeros(len(x), dtype=bool)
     compiled = kernels("mutual_information")
