@@ -12,6 +12,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Several processes of tests share the processors: threads of each would wait, and wait busily, for those of the others. The
@@ -19,7 +20,20 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from analyses.errors import InputError, MissingError
 from analyses.models import ModelSettings
+
+# What is made by chance is the same in each run of the tests; `FUZZ_EXAMPLES=20000` makes new ones.
+_EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
+hypothesis.settings.register_profile(
+    "reportgen",
+    deadline=None,
+    max_examples=int(_EXAMPLES or 60),
+    derandomize=_EXAMPLES is None,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("reportgen")
 
 # A suite that was started behind nohup, or in the background of a script, ignores these signals; the programs that it starts would too.
 for _name in ("SIGHUP", "SIGINT"):
@@ -123,6 +137,25 @@ def gpt2_tokenizer_files() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def in_one_line():
+    """The function that does what may refuse its input: in one line that fills no screen, and in no other way."""
+
+    def done_or_refused(act):
+        refusal = "x"
+        try:
+            return act()
+        except (InputError, MissingError) as error:
+            refusal = str(error)
+        finally:
+            assert len(refusal.splitlines()) == 1, refusal
+            assert refusal.isprintable(), refusal
+            assert len(refusal) < 4000
+        return None
+
+    return done_or_refused
 
 
 @pytest.fixture(scope="session")

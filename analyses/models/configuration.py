@@ -1,5 +1,7 @@
 """A model's configuration: what can be said of it before its weights are read."""
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analyses.errors import InputError
@@ -7,6 +9,10 @@ from analyses.models.quiet import first_line, quiet_transformers
 from analyses.models.sources import ModelFolder, missing_library
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
+# How many layers, and how large a size, no model has: building one of more would take hours or all memory, before anything could say
+# that its weights are of another size.
+_LAYERS, _SIZE = re.compile(r"(^|_)layers?$"), re.compile(r"(^|_)(size|dims?|width|inner|embd|heads?|groups|experts|blocks|rank|state)$")
+_MOST_LAYERS, _LARGEST_SIZE = 2_000, 10_000_000
 
 
 def load_configuration(folder: ModelFolder) -> Any:
@@ -15,7 +21,7 @@ def load_configuration(folder: ModelFolder) -> Any:
     Raises
     ------
     InputError
-        The architecture is unknown to this transformers, an encoder-decoder, or stored in quantised form.
+        The architecture is unknown to this transformers, an encoder-decoder, or stored in quantised form; or it is larger than any is.
     MissingError
         transformers is not installed.
     """
@@ -30,6 +36,7 @@ def load_configuration(folder: ModelFolder) -> Any:
         raise InputError(
             f"model {folder.name}: its config.json cannot be read by transformers {transformers.__version__}: {first_line(error)}"
         ) from error
+    refuse_sizes(config, folder.name)
     if getattr(config, "is_encoder_decoder", False):
         raise InputError(
             f"model {folder.name} ({config.model_type}) is an encoder-decoder: it has two stacks of layers; use a model with one"
@@ -37,6 +44,22 @@ def load_configuration(folder: ModelFolder) -> Any:
     if getattr(config, "quantization_config", None) is not None:
         raise InputError(f"model {folder.name}: its weights are quantised, which changes the activations; use the unquantised model")
     return config
+
+
+def refuse_sizes(config: Any, name: str) -> None:
+    """Refuse a configuration that speaks of more layers, or of a larger size, than any model has; `name` is the model's."""
+    for key, value in _numbers(config.to_dict()):
+        most = _MOST_LAYERS if _LAYERS.search(key) else _LARGEST_SIZE if _SIZE.search(key) else None
+        if most is not None and value > most:
+            raise InputError(f"model {name}: its configuration says {key}: {value}; expected at most {most}")
+
+
+def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value)
+        elif isinstance(value, int):
+            yield str(key), value
 
 
 def context_length(config: Any) -> int | None:

@@ -9,9 +9,10 @@ before tokens are made) is refused before anything is converted.
 import contextlib
 import io
 import math
+import os
 import struct
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +32,21 @@ _MAGIC = b"GGUF"
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
+# The kind of each value that is looked at here; a file in which one is of another kind is damaged. ("*." stands for the architecture.)
+_KINDS: dict[str, type] = {
+    "general.architecture": str,
+    "general.type": str,
+    "general.alignment": int,
+    "split.count": int,
+    "tokenizer.ggml.model": str,
+    "tokenizer.ggml.pre": str,
+    "*.rope.scaling.type": str,
+    "*.rope.scale_linear": float,
+    "*.attention.key_length": int,
+    "*.block_count": int,
+}
+# The format allows four.
+_MOST_AXES = 4
 # Ways to split a text before byte pairs are merged (llama.cpp's names), beside those that transformers knows by name: as GPT-2 does,
 # which it falls back to, and as GPT-2 does with each digit apart.
 _AS_GPT2 = frozenset({"gpt-2", "default", "olmo", "mpt", "phi-2", "jina-es", "jina-de", "jina-v1-en", "roberta-bpe", "gigachat"})
@@ -72,13 +88,14 @@ def read_header(file: Path) -> Header:
     try:
         with file.open("rb") as stream:
             header = _header(stream)
+        _check_kinds(header.values)
     except (struct.error, ValueError, KeyError, OverflowError, MemoryError, RecursionError):
         raise InputError(f"model {file.name}: the file is no GGUF file of version 2 or 3, or it is cut short; download it again") from None
     if (found := file.stat().st_size) < header.size:
         raise InputError(f"model {file.name}: it has {found} bytes and its header speaks of {header.size}; download it again")
     architecture = header.values.get("general.architecture")
     if (kind := header.values.get("general.type", "model")) != "model":
-        raise InputError(f"model {file.name}: the file holds no whole model (general.type is {kind!r}); use the model itself")
+        raise InputError(f"model {file.name}: the file holds no whole model (general.type is {kind[:60]!r}); use the model itself")
     if architecture not in ARCHITECTURES:
         shown = replace_unprintable(str(architecture))[:60]
         raise InputError(f"model {file.name}: GGUF files of architecture {shown} are not read; expected {', '.join(ARCHITECTURES)}")
@@ -94,10 +111,17 @@ def read_header(file: Path) -> Header:
     split = header.values.get("tokenizer.ggml.pre", "default")
     if header.values.get("tokenizer.ggml.model") == "gpt2" and split not in _AS_GPT2 | _DIGITS_APART | _known_splits():
         raise InputError(
-            f"model {file.name}: it splits a text before making tokens in a way called {split!r}, which transformers does not read from a "
-            "GGUF file; use the model's safetensors"
+            f"model {file.name}: it splits a text before making tokens in a way called {split[:60]!r}, which transformers does not read "
+            "from a GGUF file; use the model's safetensors"
         )
     return header
+
+
+def _check_kinds(values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        kind = _KINDS.get(key.replace(f"{values.get('general.architecture')}.", "*.", 1))
+        if kind is not None and type(value) is not kind:
+            raise ValueError(key)
 
 
 def _known_splits() -> frozenset[str]:
@@ -126,6 +150,7 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
     import transformers
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
+    from analyses.models.configuration import refuse_sizes
     from analyses.models.quiet import first_line, quiet_transformers
 
     header = read_header(file)
@@ -133,6 +158,7 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
         with quiet_transformers():
             config = transformers.AutoConfig.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
             _complete(config, header)
+            refuse_sizes(config, file.name)
             advance(1)
             tokenizer = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
             if header.values.get("tokenizer.ggml.pre") in _DIGITS_APART:
@@ -147,7 +173,7 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
                 read = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=model, torch_dtype=torch.float32)
     except InputError:
         raise
-    except (ValueError, KeyError, OSError, RuntimeError, NotImplementedError) as error:
+    except Exception as error:  # transformers raises whatever a value that makes no sense leads it to.
         raise InputError(f"model {file.name}: transformers cannot read this GGUF file: {first_line(error)}") from error
     tensors = {name: tensor.contiguous() for name, tensor in read["tensors"].items()}
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
@@ -222,12 +248,17 @@ def _header(stream: BinaryIO) -> Header:
     for _ in range(tensors):
         name = _text(stream)
         # The innermost axis comes first.
-        shapes[name] = tuple(_plain(stream, 10) for _ in range(_plain(stream, 4)))[::-1]
+        axes = _plain(stream, 4)
+        if axes > _MOST_AXES:
+            raise struct.error
+        shapes[name] = tuple(_plain(stream, 10) for _ in range(axes))[::-1]
         kind = gguf.GGMLQuantizationType(_plain(stream, 4))
         kinds[name] = kind.name
         in_block, bytes_of_block = gguf.GGML_QUANT_SIZES[kind]
         end = max(end, _plain(stream, 10) + math.prod(shapes[name]) // in_block * bytes_of_block)
     alignment = values.get("general.alignment", gguf.GGUF_DEFAULT_ALIGNMENT)
+    if not isinstance(alignment, int) or alignment < 1:
+        raise struct.error
     return Header(values, kinds, shapes, size=-(-stream.tell() // alignment) * alignment + end)
 
 
@@ -251,8 +282,14 @@ def _value(stream: BinaryIO, kind: int) -> Any:
         return _plain(stream, kind)
     inner, count = _plain(stream, 4), _plain(stream, 10)
     if inner in _SIZES:
-        stream.seek(count * _SIZES[inner], 1)
+        _pass_over(stream, count * _SIZES[inner])
     else:
         for _ in range(count):
-            _value(stream, inner) if inner == _ARRAY else stream.seek(_plain(stream, 10), 1)
+            _value(stream, inner) if inner == _ARRAY else _pass_over(stream, _plain(stream, 10))
     return None
+
+
+def _pass_over(stream: BinaryIO, length: int) -> None:
+    if length > os.fstat(stream.fileno()).st_size:
+        raise struct.error
+    stream.seek(length, 1)

@@ -340,3 +340,107 @@ def test_rows_of_a_table_are_known_by_what_they_name():
     assert compare._in_order(old, [old[0], old[2], old[1]]) == old
     other = [old[0], ["c", "1", "0.5"], old[1]]
     assert compare._in_order(old, other) == other
+
+
+def test_rows_of_a_table_without_any_and_of_another_table():
+    head, row = ["branch", "value"], ["a", "0.5"]
+    for old, new in (([], [head, row]), ([head, row], []), ([], []), ([head, row], [["layer", "value"], row])):
+        assert compare._in_order(old, new) == new
+
+
+def test_a_table_with_its_rows_in_another_order_is_the_same_table(bundle, tmp_path, summed):
+    new = tmp_path / "new"
+    shutil.copytree(bundle, new)
+    head, *rows = (new / "tables" / "lengths.csv").read_text().splitlines()
+    unique = sorted(rows, key=lambda row: row.split(",")[0], reverse=True)
+    assert unique != rows
+    old = tmp_path / "old"
+    shutil.copytree(bundle, old)
+    # A row of this table is known by its word where each word is there once.
+    once = {row.split(",")[0]: row for row in rows}
+    for folder, order in ((old, list(once.values())), (new, list(once.values())[::-1])):
+        (folder / "tables" / "lengths.csv").write_text("\n".join([head, *order]) + "\n")
+        summed(folder)
+    assert not compare_bundles(old, new).changed
+
+
+def test_a_row_is_named_by_words_and_whole_numbers_and_by_no_measure():
+    place = compare._columns({"t": [["word", "layer", "share", "value"], ["a", "-3", "0.5", "1.5"], ["b", "2", "0.25", "2.5"]]})[
+        "t", "value"
+    ].place((0,))
+    assert place == (("row", "1"), ("word", "a"), ("layer", "-3"))
+
+
+def test_a_dimension_with_other_labels_is_compared_as_it_stands(letters, results, tmp_path):
+    def written(name, *labels):
+        values = xarray.Dataset({"tau": ("branch", [1.0, 2.0])}, coords={"branch": list(labels)})
+        return write_bundle(Results(values, results.activations, results.study), lambda written: {}, tmp_path / name)
+
+    moved = compare_bundles(written("old", "attention", "mlp"), written("new", "attention", "other")).numbers
+    assert [(movement.quantity, movement.old, movement.new) for movement in moved] == [("branch", "mlp", "other")]
+    assert not compare_bundles(written("one", "mlp", "mlp"), written("two", "mlp", "mlp")).changed
+
+
+def test_a_statement_is_known_by_its_number_its_name_and_its_control(results, letters, tmp_path):
+    """In the verdicts, in what they rest on, and in the lists of ``study.json``."""
+
+    def written(folder, verdict, low, width):
+        row = {"name": "tau", "estimator": "histogram", "control": "untrained", "verdict": verdict, "low": low}
+        study = {
+            **results.study,
+            "verdicts": [{"statement": number, **row} for number in (3, 4)],
+            "conclusions": [{"statement": number, "name": "tau", "verdict": "supported", "width": width} for number in (3, 4)],
+        }
+        study["verdicts"][0]["low"] = 0.25
+        study["conclusions"][0]["width"] = 2
+        return write_bundle(Results(results.dataset, results.activations, study), letters.tables, tmp_path / folder)
+
+    found = compare_bundles(written("old", "supported", 0.1, 3), written("new", "contradicted", 0.3, 5))
+    assert [(change.statement, change.control, change.new) for change in found.verdicts] == [
+        ("3 tau", "untrained", "contradicted"),
+        ("4 tau", "untrained", "contradicted"),
+    ]
+    assert [(movement.quantity, movement.where, movement.old, movement.new) for movement in found.numbers] == [
+        ("verdicts: low", "statement 4 tau, estimator histogram, control untrained", 0.1, 0.3),
+        ("study.json: conclusions.width", "statement 4 tau", 3.0, 5.0),
+    ]
+
+
+def test_a_movement_in_words(bundle, results, changed):
+    dataset = results.dataset.copy(deep=True)
+    dataset["mean_length"][:] = [numpy.nan, 1.0]
+    old = float(results.dataset["mean_length"][0])
+    text = comparison_text(compare_bundles(bundle, changed(dataset)))
+    assert text == f"Numbers that moved: 1\n  mean_length: 2 of 2, farthest {old:.6g} -> no value at estimator histogram"
+    dataset["mean_length"][:] = [old + 5, numpy.nan]
+    text = comparison_text(compare_bundles(bundle, changed(dataset)))
+    assert text == f"Numbers that moved: 1\n  mean_length: 1 of 2, farthest {old:.6g} -> {old + 5:.6g} at estimator histogram"
+
+
+def test_a_tolerance_for_what_is_not_there_is_refused_with_what_is_there(bundle):
+    with pytest.raises(InputError) as caught:
+        compare_bundles(bundle, bundle, {"heights_*": Tolerance()})
+    named = "activation, estimator, even, length, lengths.third, lengths.word, mean_length, occurrence_word"
+    assert str(caught.value).startswith(f"tolerances: no quantity fits heights_*; there are {named}")
+    with pytest.raises(InputError, match=r'^mine\.yaml: there is no quantity mean_lenght; did you mean "mean_length"'):
+        compare_bundles(bundle, bundle, {"mean_lenght": Tolerance()}, "mine.yaml")
+
+
+def test_an_analysis_has_tolerances_of_its_own(bundle, results, changed, letters, monkeypatch):
+    dataset = results.dataset.copy(deep=True)
+    dataset["mean_length"][0] += 5
+    new = changed(dataset)
+    monkeypatch.setattr(letters, "tolerances", {"mean_length": {"absolute": 6.0}}, raising=False)
+    assert not compare_bundles(bundle, new).changed
+    monkeypatch.setattr(letters, "tolerances", {"mean_length": {"absolute": 4.0}}, raising=False)
+    assert compare_bundles(bundle, new).changed
+
+
+def test_a_format_in_which_nothing_was_renamed(bundle, tmp_path, letters, monkeypatch):
+    monkeypatch.setattr(letters, "renamed", {1: {"letter": "never"}}, raising=False)
+    assert compare_bundles(as_format(bundle, 1, tmp_path / "old"), bundle).renamed == ()
+
+
+def test_words_truth_values_and_nothing_keep_what_they_are():
+    assert compare._as_array([True, "a", None, [1]]).tolist() == [True, "a", None, "[1]"]
+    assert compare._as_array([1, None, 2.5]).tolist() == pytest.approx([1, numpy.nan, 2.5], nan_ok=True)

@@ -1,33 +1,20 @@
 """Input made by chance, ever new: whatever it is, a result or one line that says what is wrong."""
 
 import json
-import os
 import shutil
 from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyses import readers
-from analyses.errors import InputError, MissingError
+from analyses.errors import InputError
 from reportgen import bundle as bundles
 from reportgen import compare, settings
 from reportgen.publish.history import read_history
 from reportgen.publish.site import read_manifest
 from reportgen.yaml_files import parse_yaml
-
-hypothesis = pytest.importorskip("hypothesis")
-from hypothesis import HealthCheck, given  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
-
-# In the tests the same examples each time; `FUZZ_EXAMPLES=20000` makes new ones.
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
-QUICK = hypothesis.settings(
-    deadline=None,
-    max_examples=int(EXAMPLES or 60),
-    derandomize=EXAMPLES is None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
@@ -42,67 +29,75 @@ SIGNS = [": ", "\n", "  ", "- ", "[", "]", "{", "}", ", ", "&a ", "*a", "!!int "
 YAML_WORDS = st.lists(st.sampled_from([*KEYS, *SIGNS, "é", "\\x1b", "1", ".nan"]), max_size=40).map("".join)
 
 
-def fails_in_one_line(act):
-    """Do something that may refuse its input: in one line, and in no other way."""
-    refusal = "x"
-    try:
-        return act()
-    except (InputError, MissingError) as error:
-        refusal = str(error)
-    finally:
-        assert len(refusal.splitlines()) == 1, refusal
-    return None
+@pytest.fixture
+def baseline(bundle, tmp_path):
+    from reportgen.baseline import write_baseline
+
+    write_baseline(bundle, tmp_path / "baseline")
+    return tmp_path / "baseline"
 
 
-@QUICK
 @given(st.text() | YAML_WORDS)
-def test_yaml(text):
-    fails_in_one_line(lambda: parse_yaml(text, "here"))
+def test_yaml(in_one_line, text):
+    in_one_line(lambda: parse_yaml(text, "here"))
 
 
-@QUICK
 @given(st.binary(max_size=300) | st.text().map(str.encode) | YAML_WORDS.map(str.encode))
-def test_study_files(tmp_path, content):
+def test_study_files(in_one_line, tmp_path, content):
     file = tmp_path / "s.yaml"
     file.write_bytes(content)
-    fails_in_one_line(lambda: settings.load_study(file, environment={}))
+    in_one_line(lambda: settings.load_study(file, environment={}))
 
 
-@QUICK
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=6))
-def test_settings(tmp_path, values):
+def test_settings(in_one_line, tmp_path, values):
     file = tmp_path / "s.yaml"
     file.write_text(json.dumps({"name": "a", "word": "tea", "text": "tea", **values}), encoding="utf-8")
-    loaded = fails_in_one_line(lambda: settings.load_study(file, environment={}))
+    loaded = in_one_line(lambda: settings.load_study(file, environment={}))
     if loaded:
         # What is taken can be written down again.
         json.dumps(loaded[1].model_dump(mode="json"), allow_nan=False).encode()
 
 
-@QUICK
 @given(st.binary(max_size=200) | st.text().map(str.encode))
-def test_texts(tmp_path, content):
+def test_texts(in_one_line, tmp_path, content):
     file = tmp_path / "t.txt"
     file.write_bytes(content)
-    text = fails_in_one_line(lambda: settings.read_text(file))
+    text = in_one_line(lambda: settings.read_text(file))
     if text:
         assert readers.unprintable(text) is None
 
 
-@QUICK
 @given(st.dictionaries(st.text(max_size=20), VALUES, max_size=4) | VALUES)
-def test_tolerances(tmp_path, values):
+def test_tolerances(in_one_line, tmp_path, values):
     file = tmp_path / "t.yaml"
     file.write_text(json.dumps(values), encoding="utf-8")
-    fails_in_one_line(lambda: compare.read_tolerances(file))
+    in_one_line(lambda: compare.read_tolerances(file))
+
+
+@given(st.text(max_size=120) | st.binary(max_size=80), st.sampled_from(["SHA256SUMS", "baseline.json"]), VALUES)
+def test_lists_of_hashes_and_baselines(in_one_line, bundle, baseline, tmp_path, summed, content, name, value):
+    for folder, read in ((bundle, bundles.verify_bundle), (baseline, lambda path: compare.compare_bundles(path, bundle))):
+        changed = tmp_path / "changed"
+        shutil.rmtree(changed, ignore_errors=True)
+        shutil.copytree(folder, changed)
+        if name == "SHA256SUMS":
+            kept = (changed / name).read_bytes()
+            (changed / name).write_bytes(kept + (content if isinstance(content, bytes) else content.encode()))
+            in_one_line(lambda read=read, changed=changed: read(changed))
+        elif folder is baseline:
+            whole = json.loads((changed / name).read_text())
+            for key in whole:
+                (changed / name).write_text(json.dumps(whole | {key: value}))
+                summed(changed)
+                in_one_line(lambda read=read, changed=changed: read(changed))
 
 
 STUDY_KEYS = ["format_version", "analysis", "settings", "provenance", "verdicts", "text", "conclusions"]
 
 
-@QUICK
 @given(st.dictionaries(st.sampled_from(STUDY_KEYS), VALUES, max_size=3), st.lists(VALUES, max_size=2))
-def test_bundles(bundle, tmp_path, summed, values, verdicts):
+def test_bundles(in_one_line, bundle, tmp_path, summed, values, verdicts):
     changed = tmp_path / "changed"
     shutil.rmtree(changed, ignore_errors=True)
     shutil.copytree(bundle, changed)
@@ -111,20 +106,19 @@ def test_bundles(bundle, tmp_path, summed, values, verdicts):
         study["verdicts"] += verdicts
     (changed / "study.json").write_text(json.dumps(study))
     summed(changed)
-    fails_in_one_line(lambda: bundles.read_bundle(changed))
-    comparison = fails_in_one_line(lambda: compare.compare_bundles(bundle, changed))
+    in_one_line(lambda: bundles.read_bundle(changed))
+    comparison = in_one_line(lambda: compare.compare_bundles(bundle, changed))
     if comparison:
         json.dumps(comparison.as_json(), allow_nan=False)
         compare.comparison_text(comparison)
 
 
-@QUICK
 @given(
     st.integers(0, 2**31),
     st.binary(min_size=1, max_size=8),
     st.sampled_from(["results.nc", "activations.nc", "study.json", "tables/lengths.csv"]),
 )
-def test_bytes_of_a_bundle(bundle, tmp_path, summed, place, replaced, name):
+def test_bytes_of_a_bundle(in_one_line, bundle, tmp_path, summed, place, replaced, name):
     changed = tmp_path / "changed"
     shutil.rmtree(changed, ignore_errors=True)
     shutil.copytree(bundle, changed)
@@ -132,15 +126,14 @@ def test_bytes_of_a_bundle(bundle, tmp_path, summed, place, replaced, name):
     place %= len(content)
     content[place : place + len(replaced)] = replaced
     (changed / name).write_bytes(bytes(content))
-    fails_in_one_line(lambda: bundles.read_bundle(changed))
+    in_one_line(lambda: bundles.read_bundle(changed))
     summed(changed)
-    fails_in_one_line(lambda: bundles.read_bundle(changed))
-    fails_in_one_line(lambda: compare.compare_bundles(bundle, changed))
+    in_one_line(lambda: bundles.read_bundle(changed))
+    in_one_line(lambda: compare.compare_bundles(bundle, changed))
 
 
-@QUICK
 @given(st.integers(0, 2**31), st.binary(min_size=1, max_size=8), st.booleans())
-def test_bytes_of_an_npz(tmp_path, place, replaced, compressed):
+def test_bytes_of_an_npz(in_one_line, tmp_path, place, replaced, compressed):
     import numpy
 
     file = tmp_path / "x.npz"
@@ -149,12 +142,11 @@ def test_bytes_of_an_npz(tmp_path, place, replaced, compressed):
     place %= len(content)
     content[place : place + len(replaced)] = replaced
     file.write_bytes(bytes(content))
-    fails_in_one_line(lambda: readers.read_npz(file))
+    in_one_line(lambda: readers.read_npz(file))
 
 
-@QUICK
 @given(st.binary(max_size=400))
-def test_arrays_of_any_bytes(tmp_path, content):
+def test_arrays_of_any_bytes(in_one_line, tmp_path, content):
     for name, head in (
         ("x.npz", b"PK\x03\x04"),
         ("x.npz", b""),
@@ -164,22 +156,21 @@ def test_arrays_of_any_bytes(tmp_path, content):
     ):
         (tmp_path / name).write_bytes(head + content)
         read = readers.read_npz if name.endswith("npz") else readers.read_netcdf
-        fails_in_one_line(lambda read=read, name=name: read(tmp_path / name))
+        in_one_line(lambda read=read, name=name: read(tmp_path / name))
 
 
-@QUICK
 @given(
     VALUES,
     st.dictionaries(st.sampled_from(["format", "files", "studies", "kind", "base_url", "languages", "title", "regenerations"]), VALUES),
 )
-def test_manifests_and_histories(tmp_path, whole, parts):
+def test_manifests_and_histories(in_one_line, tmp_path, whole, parts):
     file = tmp_path / "manifest.json"
     for content in (whole, {"format": 1, "files": {}, **parts}):
         file.write_text(json.dumps(content))
-        fails_in_one_line(lambda: read_manifest(file))
-        fails_in_one_line(lambda: read_history(file))
+        in_one_line(lambda: read_manifest(file))
+        in_one_line(lambda: read_history(file))
     file.write_text(json.dumps({"regenerations": [whole]}))
-    fails_in_one_line(lambda: read_history(file))
+    in_one_line(lambda: read_history(file))
 
 
 WORDS = [
@@ -193,26 +184,24 @@ PARTS = [*WORDS, *(f"{{% {tag} %}}" for tag in TAGS)]
 TEMPLATE = st.lists(st.sampled_from(PARTS), max_size=25).map(" ".join)
 
 
-@QUICK
 @given(TEMPLATE | st.text(max_size=60))
-def test_templates(source):
+def test_templates(in_one_line, source):
     import jinja2
 
     from reportgen.documents.sandbox import TemplateEnvironment
 
     environment = TemplateEnvironment(jinja2.DictLoader({"page": source}))
-    fails_in_one_line(lambda: environment.render("page", {"a": "tea", "b": ["x", "y"]}))
+    in_one_line(lambda: environment.render("page", {"a": "tea", "b": ["x", "y"]}))
 
 
-@QUICK
 @given(st.text(max_size=200))
-def test_catalogues(tmp_path, text):
+def test_catalogues(in_one_line, tmp_path, text):
     from reportgen.documents.languages import load_languages
 
     folder = tmp_path / "languages" / "en"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "x.po").write_text(f'msgid "a.b"\nmsgstr "{text}"\n', encoding="utf-8", errors="replace")
-    found = fails_in_one_line(lambda: load_languages(tmp_path))
+    found = in_one_line(lambda: load_languages(tmp_path))
     if found and "a.b" in found["en"].catalogue:
         with suppress(InputError):
             found["en"].text("a.b")

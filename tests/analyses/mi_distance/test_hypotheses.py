@@ -122,15 +122,6 @@ def parts_of(*verdicts):
     return [{"verdict": verdict.removeprefix("firmly "), "firm": verdict == "firmly contradicted"} for verdict in verdicts]
 
 
-def test_conjunction_of_all_verdicts():
-    order = ("firmly contradicted", "not_testable", "contradicted", "inconclusive", "supported")  # the first one met decides
-    whole = {"firmly contradicted": "contradicted", "contradicted": "inconclusive"}
-    for size in (1, 2, 3):
-        for verdicts in itertools.product(order, repeat=size):
-            first = min(verdicts, key=order.index)
-            assert conjunction(parts_of(*verdicts)) == whole.get(first, first)
-
-
 PAIRS = pairs_of(np.array([2, 5, 11, 18, 30, 41, 47]))
 BANDS = bands_of(6, SETTINGS)
 

@@ -9,6 +9,11 @@ from sklearn.metrics.cluster import expected_mutual_information
 from analyses.acceleration import kernels
 from analyses.errors import InputError
 from analyses.mutual_information import ESTIMATORS, mutual_information, pairwise_mutual_information, pairwise_under_choices
+from analyses.mutual_information.nearest_neighbour import _within
+
+
+# A warning of NumPy's would stand on a user's screen.
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 @pytest.fixture(params=["compiled", "numpy"], autouse=True)
@@ -233,6 +238,16 @@ def test_nearest_neighbour_is_not_clipped():
     assert (mutual_information(x, y, "nearest_neighbour") < 0).any()
 
 
+def test_ends_of_a_neighbourhood_are_settled_by_the_difference_itself():
+    """Decimals whose sum with a radius is rounded to the other side of what their difference is."""
+    generator = np.random.default_rng(41)
+    for step in (0.1, 0.3, 1 / 3, 1e-3):
+        values = generator.integers(-9, 9, 80) * step
+        for radius in (step, 2 * step, 3 * step, np.nextafter(3 * step, 0.0)):
+            counted = (np.abs(values[:, None] - values) <= radius).sum(axis=1)
+            np.testing.assert_array_equal(_within(values, np.full(80, radius)), counted)
+
+
 def test_nearest_neighbour_by_hand():
     # Equal spacing on a diagonal, k = 1: no point is strictly nearer than the first neighbour, so psi(5) + psi(1) - 2 psi(1).
     line = np.arange(5.0)
@@ -317,8 +332,10 @@ def test_chunks_change_nothing(monkeypatch):
     first, second = np.triu_indices(9, 1)
     whole = pairwise_mutual_information(vectors, first, second)
     monkeypatch.setattr("analyses.mutual_information.estimate.CHUNK_PAIRS", 5)
-    for name, values in pairwise_mutual_information(vectors, first, second).items():
+    seen = []
+    for name, values in pairwise_mutual_information(vectors, first, second, advance=seen.append).items():
         np.testing.assert_array_equal(values, whole[name])
+    assert seen == [5] * 7 + [1]
 
 
 def test_both_paths_give_the_same(path, monkeypatch):

@@ -7,15 +7,18 @@ import scipy.stats
 from analyses.mutual_information.linear import linear_correlation, linear_information
 
 FIRST, SECOND = np.triu_indices(6, 1)
+# A warning of NumPy's would stand on a user's screen.
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def vectors(seed: int = 0, dimensions: int = 300) -> np.ndarray:
-    """Related vectors, one with an outlier and one far from zero."""
+    """Related vectors: one with an outlier, some far from zero, all of a layer or one beside others that are not."""
     generator = np.random.default_rng(seed)
     made = generator.normal(size=(2, 3, 6, dimensions)) + generator.normal(size=(2, 3, 1, dimensions))
     made[0, 0, 1, 7] = 5000.0
     made[0, 1] += 1e7
     made[1, 1, 2] *= 1e-9
+    made[1, 2, 4] += 1e6
     return made
 
 
@@ -28,7 +31,8 @@ def test_correlation_equals_scipy_over_the_kept_dimensions(trim):
         for pair, (i, j) in enumerate(zip(FIRST, SECOND, strict=True)):
             keep = inlier[index][i] & inlier[index][j]
             expected = scipy.stats.pearsonr(data[index][i][keep], data[index][j][keep]).statistic
-            assert found[index][pair] == pytest.approx(expected, abs=1e-8 if index == (0, 1) else 1e-12)
+            far = 1e-8 if index == (0, 1) else 1e-9 if 4 in (i, j) and index == (1, 2) else 1e-12
+            assert found[index][pair] == pytest.approx(expected, abs=far)
 
 
 def test_gaussian_information_has_the_published_values():

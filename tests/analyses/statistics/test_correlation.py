@@ -105,6 +105,7 @@ def test_spearman_equals_scipy():
     np.testing.assert_allclose(spearman(x, y), expected, atol=1e-12)
     assert np.isnan(spearman([1, 1, 1], [1, 2, 3]))
     assert np.isnan(spearman([1, 2, np.nan], [1, 2, 3]))
+    assert np.isnan(spearman([1, 2, 3], [1, np.nan, 3]))
     assert spearman([1, 2, 3], [10, 200, 3000]) == 1.0
 
 

@@ -57,6 +57,12 @@ def test_meta_analysis_is_what_metafor_publishes():
     assert found.q == pytest.approx(152.2330, abs=5e-5)
 
 
+def test_a_unit_without_an_error_or_with_none_is_left_out():
+    values, errors = log_risk_ratios()
+    for value, error in ((0.4, 0.0), (0.4, np.nan), (np.nan, 0.1), (0.4, np.inf), (0.4, -0.1)):
+        assert meta_analysis([*values, value], [*errors, error]) == meta_analysis(values, errors)
+
+
 def test_the_interval_is_hartung_and_knapps_by_statsmodels():
     """At the same variance between the units, given to statsmodels as part of theirs."""
     values, errors = log_risk_ratios()
@@ -111,6 +117,10 @@ def test_the_crossed_model_is_that_of_statsmodels(seed):
     assert found.has_word
     assert found.estimate == pytest.approx(expected.params["Intercept"], abs=1e-4)
     assert found.standard_error == pytest.approx(expected.bse["Intercept"], abs=1e-3)
+    ends = scipy.stats.t.interval(0.95, 11, found.estimate, found.standard_error)
+    assert (found.low, found.high) == pytest.approx(ends, abs=1e-12)
+    narrow = crossed_model(frame.y, list(frame.text), list(frame.word), confidence=0.8)
+    assert (narrow.low, narrow.high) == pytest.approx(scipy.stats.t.interval(0.8, 11, found.estimate, found.standard_error), abs=1e-12)
     assert [found.variance_text, found.variance_word] == pytest.approx(expected.vcomp.tolist(), abs=2e-3)
     assert found.variance_residual == pytest.approx(expected.scale, abs=1e-3)
 

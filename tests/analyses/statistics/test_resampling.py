@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from analyses.statistics.correlation import kendall_tau
+from analyses.statistics.relabelling import relabellings
 from analyses.statistics.resampling import (
     jackknife,
     jackknife_mean,
@@ -242,3 +243,7 @@ def test_difference_type_one_error_with_shared_noise():
     one, other = effects_model(generator, 6, (2, 4000), 1.0)
     p = mantel_difference(first, second, distance, one, other, seed=0).p
     assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 4000))
+
+
+def test_how_many_orders_there_are_to_look_at():
+    assert [relabellings(count, 500) for count in (1, 3, 4, 5, 8, 9, 30)] == [0, 0, 24, 120, 40_320, 500, 500]
