@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from analyses.errors import InputError, MissingError
+from analyses.errors import NOT_ENOUGH_MEMORY, InputError, MissingError, is_about_memory
 from analyses.memory import keep_free_memory
 
 # What the user gave is not at fault when one of these happens.
@@ -919,8 +919,8 @@ def _explained(error: BaseException) -> tuple[int, str]:
     if isinstance(error, OSError) and error.errno is not None:
         place = f"{_line(error.filename)}: " if error.filename is not None else ""
         return (FAILED if error.errno in _OF_THE_MACHINE else BAD_INPUT), f"error: {place}{_reason(error)}"
-    if isinstance(error, MemoryError):
-        return FAILED, "error: there is not enough memory; a shorter text or a smaller model needs less"
+    if is_about_memory(error):
+        return FAILED, f"error: {NOT_ENOUGH_MEMORY}"
     usage: Callable[[], str] | None = getattr(error, "format_message", None)
     if usage is not None:
         return BAD_INPUT, f"error: {_line(usage()).replace('Value error, ', '')} (`{_command(error)} --help` shows what is possible)"

@@ -317,7 +317,7 @@ def _listed(name: str, found: Mapping[_Key, Mapping[str, list[_Leaf]]], shared: 
         verdict = (("statement", statement), ("estimator", estimator), *((("control", control),) if control != "none" else ()))
         leaves += [((*verdict, *place), value) for place, value in found[key].get(name, [((), None)])]
     values = _as_array([value for _, value in leaves])
-    return _Values(values, f"{len(leaves)} values", lambda index: leaves[int(index[0])][0])
+    return _Values(values, _counted(len(leaves), "value"), lambda index: leaves[int(index[0])][0])
 
 
 def _as_array(values: Sequence[Any]) -> numpy.ndarray:
@@ -370,7 +370,9 @@ def _of_leaves(leaves: list[_Leaf] | None) -> _Values | None:
         return None
     single = len(leaves) == 1 and not leaves[0][0]
     values = _as_array([value for _, value in leaves])
-    return _Values(values, "a single value" if single else f"{len(leaves)} entries", lambda index: leaves[int(index[0])][0])
+    return _Values(
+        values, "a single value" if single else _counted(len(leaves), "entry", "entries"), lambda index: leaves[int(index[0])][0]
+    )
 
 
 def _tables(old: Side, new: Side) -> Iterator[_Pair]:
@@ -410,7 +412,7 @@ def _columns(tables: Mapping[str, list[list[str]]]) -> dict[tuple[str, str], _Va
             names = [each for each in columns if each != column and _names_rows(columns[each], numeric[each])][:4]
             values = numeric[column]
             array = numpy.array(cells, dtype=object) if values is None else values
-            found[table, column] = _Values(array, f"{len(body)} rows", _RowPlace(columns, names))
+            found[table, column] = _Values(array, _counted(len(body), "row"), _RowPlace(columns, names))
     return found
 
 
@@ -498,7 +500,7 @@ def _verdict_lines(changes: Sequence[VerdictChange]) -> list[str]:
                 by_control.setdefault(change.control, []).append(change)
         for control, found in by_control.items():
             statements = ", ".join(dict.fromkeys(change.statement.replace("_", " ") for change in found))
-            lines.append(f"control {control.replace('_', ' ')}: {len(found)} verdicts {words} ({statements})")
+            lines.append(f"control {control.replace('_', ' ')}: {_counted(len(found), 'verdict')} {words} ({statements})")
     return lines
 
 
@@ -519,6 +521,10 @@ def _movement_line(movement: Movement) -> str:
 
 def _difference_line(difference: Difference) -> str:
     return f"{difference.key}: {_short(difference.old)} -> {_short(difference.new)}"
+
+
+def _counted(number: int, one: str, more: str | None = None) -> str:
+    return f"{number} {one if number == 1 else more or f'{one}s'}"
 
 
 def _number(value: object) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from analyses.errors import InputError, MissingError
+from analyses.errors import NOT_ENOUGH_MEMORY, InputError, MissingError, is_about_memory
 from analyses.installation import not_installed
 from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results, TwoSteps
@@ -551,6 +551,8 @@ def _step(name: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _OF_A_DISK:
             raise  # `_writable` says of which folder
+        if is_about_memory(error):
+            raise StepError(f"{name} failed: {NOT_ENOUGH_MEMORY}") from error
         raise StepError(f"{name} failed: {type(error).__name__}: {_line(error)}") from error
 
 

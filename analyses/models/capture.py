@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analyses.errors import InputError, MissingError
+from analyses.errors import InputError, MissingError, is_about_memory
 from analyses.kept import forget, is_kept, kept
 from analyses.memory import keep_free_memory, return_free_memory
 from analyses.models.configuration import load_configuration
@@ -212,11 +212,11 @@ def _run(model: Any, ids: Any, name: str) -> Any:
         # It would say which faster kernels are not installed.
         with quiet_transformers():
             return model(input_ids=ids)
-    except (InputError, MemoryError):
+    except InputError:
         raise
     except Exception as error:  # An architecture's code raises whatever a value that makes no sense leads it to.
-        if isinstance(error, RuntimeError) and "allocate" in str(error):
-            raise MemoryError(str(error)) from error
+        if is_about_memory(error):
+            raise
         said = f"{type(error).__name__}: {first_line(error)}"
         raise InputError(f"model {name} ({type(model).__name__}) does not run on a text alone: {said}; use a model of text") from error
 

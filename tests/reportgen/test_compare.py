@@ -78,6 +78,9 @@ def test_verdicts_that_one_bundle_has_none_of_take_one_line_a_control(bundle, re
     )
     assert "  control shuffled: 2 verdicts new (long words)" in text
     assert "absent" not in text
+    assert "control shuffled: 1 verdict new (long words)" in comparison_text(
+        compare_bundles(bundle, changed(verdicts=[first, second, {**first, "control": "shuffled"}]))
+    )
 
 
 def as_format(bundle, version, folder, **study):
@@ -101,7 +104,7 @@ def test_a_bundle_of_an_older_format_is_compared_and_what_was_renamed_is_said(bu
     assert not comparison.changed
     text = comparison_text(comparison)
     assert "Formats that differ: 1\n  1 -> 2:" in text
-    assert "study.json: text.former -> study.json: text.latter" in text
+    assert "Quantities that were renamed: 1\n  study.json: text.former -> study.json: text.latter" in text
     moved = compare_bundles(old, as_format(bundle, 2, tmp_path / "moved", text={"latter": 4}))
     assert [(movement.quantity, movement.old, movement.new) for movement in moved.numbers] == [("study.json: text.latter", 3.0, 4.0)]
     for read in (read_bundle, read_study):
@@ -167,8 +170,7 @@ def test_settings_and_versions_are_shown_but_do_not_count(bundle, results, chang
     assert not comparison.changed
     text = comparison_text(comparison)
     assert "counting.bins: 15 -> 20" in text
-    assert f"versions.numpy: {numpy.__version__!r} -> '9'" in text
-    assert "seed: 20 -> None" in text
+    assert f"Origins and versions that differ: 2\n  seed: 20 -> None\n  versions.numpy: {numpy.__version__!r} -> '9'" in text
 
 
 def test_two_analyses_cannot_be_compared(bundle, changed):
@@ -181,7 +183,7 @@ def test_two_analyses_cannot_be_compared(bundle, changed):
     [
         ("kendall_tau: {absolut: 1}", "kendall_tau.absolut: "),
         ("kendall_tau: {absolute: -1}", "kendall_tau.absolute: Input should be greater than or equal to 0"),
-        ("- a", "expected quantities with absolute and relative tolerances"),
+        ("- a", "tolerances.yaml: Input should be a valid dictionary; expected quantities with absolute and relative tolerances"),
         ("a: [", "not valid YAML"),
     ],
 )
@@ -263,6 +265,15 @@ def test_all_else_that_study_json_holds_is_compared(bundle, results, changed, le
         ("study.json: text.share", "", 0.5, 0.9),
         ("study.json: text.tokens", "entry 2", "b", "c"),
     ]
+
+
+def test_a_single_value_that_became_a_list_has_another_shape(results, letters, tmp_path):
+    def written(name, **text):
+        study = {**results.study, "text": text}
+        return write_bundle(Results(results.dataset, results.activations, study), letters.tables, tmp_path / name)
+
+    (movement,) = compare_bundles(written("old", share=0.5), written("new", share=[0.5])).numbers
+    assert (movement.quantity, movement.reason) == ("study.json: text.share", "another shape: a single value before, 1 entry now")
 
 
 def test_layers_are_counted_from_one_and_labels_are_matched(letters, results, tmp_path):

@@ -398,6 +398,9 @@ def test_settings_out_of_range(wrong):
 def test_vectors_of_different_length():
     with pytest.raises(ValueError, match="same D"):
         mutual_information(np.zeros(3), np.zeros(4))
+    for x, y in ((0.5, np.zeros(3)), (np.zeros(3), 0.5), (0.5, 0.5)):
+        with pytest.raises(ValueError, match="same D"):
+            mutual_information(x, y)
 
 
 def test_many_choices_at_once_give_what_each_gives_alone():

@@ -41,6 +41,24 @@ def test_gaussian_information_has_the_published_values():
     assert linear_information(1 - 1e-12) == pytest.approx(-np.log(2e-12) / 2, rel=1e-4)
 
 
+def test_four_standard_deviations_are_kept_unless_said_otherwise():
+    data = vectors()[1]
+    # Of 101 values that are 0 but one, that one lies 10 standard deviations off; of 21, it lies 4.4.
+    data[:, 0, :] = np.resize([0.0] * 20 + [1.0], data.shape[-1])
+    np.testing.assert_array_equal(linear_correlation(data, FIRST, SECOND), linear_correlation(data, FIRST, SECOND, trim=4.0))
+    assert not np.array_equal(linear_correlation(data, FIRST, SECOND), linear_correlation(data, FIRST, SECOND, trim=5.0), equal_nan=True)
+
+
+def test_no_correlation_is_larger_than_one():
+    generator = np.random.default_rng(9)
+    for _ in range(50):
+        x = generator.normal(size=8) * 10.0 ** generator.integers(-6, 6)
+        line = np.stack([x, x * generator.uniform(0.1, 9), -x + generator.normal()])
+        found = linear_correlation(line, [0, 0, 1], [1, 2, 2], trim=None)
+        assert (np.abs(found) <= 1).all()
+        np.testing.assert_allclose(found, [1, -1, -1], rtol=0, atol=1e-12)
+
+
 def test_a_straight_line_is_exactly_one_and_its_information_infinite():
     x = np.random.default_rng(1).normal(size=50)
     found = linear_correlation(np.stack([x, 3 * x - 7, -0.1 * x + 1e3]), [0, 0], [1, 2])

@@ -36,6 +36,9 @@ def test_students_sleep_data():
     assert result.welch_p == pytest.approx(0.07939, abs=5e-6)
     assert result.welch_degrees_of_freedom == pytest.approx(17.776, abs=5e-4)
     assert result.cohens_d == pytest.approx(-1.8608 / np.sqrt(5), abs=5e-5)
+    # Steiger & Fouladi (1997): the noncentrality at an end of the interval is d there, divided by sqrt(1/10 + 1/10).
+    for end, tail in ((result.cohens_d_low, 0.975), (result.cohens_d_high, 0.025)):
+        assert stats.nct.cdf(result.statistic, 18, end * np.sqrt(5)) == pytest.approx(tail, abs=1e-9)
 
 
 def test_cohens_d_keeps_its_direction(samples):

@@ -93,6 +93,10 @@ def test_fisher_z_by_hand(variance, width):
     assert fisher_z(0.2, 0.5, 21, variance)[0] == pytest.approx(-expected)
 
 
+def test_fisher_z_is_the_courses_unless_another_is_asked_for():
+    assert fisher_z(0.5, 0.2, 21) == fisher_z(0.5, 0.2, 21, "course") != fisher_z(0.5, 0.2, 21, "fieller")
+
+
 def test_fisher_z_without_variance_is_nan():
     assert np.isnan(fisher_z(0.5, 0.2, 3, "course")).all()
     assert np.isnan(fisher_z(0.5, 0.2, 4, "fieller")).all()

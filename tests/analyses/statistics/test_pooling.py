@@ -45,6 +45,7 @@ def test_two_texts_have_no_interval():
     assert found.estimate == 1.5
     assert np.isnan([found.low, found.high, p_against(found, 0)]).all()
     assert meta_analysis([1.0, 2.0], [0.1, 0.1]) is None
+    assert meta_analysis([1.0, 2.0, 3.0], [0.1, 0.1, 0.1]).estimate == pytest.approx(2.0, abs=1e-12)
 
 
 def test_meta_analysis_is_what_metafor_publishes():
