@@ -41,6 +41,7 @@ from reportgen.bundle import (
     verify_baseline,
     write_sums,
 )
+from reportgen.problems import first_problem
 
 _FORMAT = 1
 _PLAIN_LIMIT = 16_000
@@ -217,9 +218,7 @@ def _read_baseline(path: Path) -> Side:
     try:
         manifest = _Manifest.model_validate(read_json(path / BASELINE, "baseline"))
     except pydantic.ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{path / BASELINE}: {place + ': ' if place else ''}{problem['msg']}; {_AGAIN}") from None
+        raise InputError(f"{path / BASELINE}: {first_problem(error)}; {_AGAIN}") from None
 
     def rows_of(name: str) -> Rows:
         for file in (f"{name}.csv", f"{name}.csv.bz2"):

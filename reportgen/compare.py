@@ -21,6 +21,7 @@ from analyses.errors import InputError
 from analyses.protocol import Analysis, Renamed, Results, Toleranced
 from reportgen import registry
 from reportgen.baseline import Side, alike, read_side
+from reportgen.problems import first_problem
 from reportgen.yaml_files import read_yaml
 
 
@@ -167,11 +168,8 @@ def read_tolerances(file: Path) -> dict[str, Tolerance]:
     try:
         return pydantic.TypeAdapter(dict[str, Tolerance]).validate_python(content)
     except pydantic.ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        raise InputError(
-            f"{file}: {place + ': ' if place else ''}{problem['msg']}; expected quantities with absolute and relative tolerances"
-        ) from None
+        problem = first_problem(error, lambda _: Tolerance.model_fields)
+        raise InputError(f"{file}: {problem} (an entry is such as mean_length: {{absolute: 0.05, relative: 0.01}})") from None
 
 
 def comparison_text(comparison: Comparison) -> str:

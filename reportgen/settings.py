@@ -10,7 +10,7 @@ import types
 import typing
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from analyses.models.settings import PACKAGED
 from analyses.protocol import Analysis
 from analyses.readers import expanded, is_file, is_folder, unprintable
 from reportgen import registry
+from reportgen.problems import first_problem, shortened
 from reportgen.yaml_files import Location, parse_yaml, place_in, read_yaml
 
 DEFAULT_STUDY = "coffee"
@@ -304,14 +305,13 @@ class _Source:
         check_languages(settings, languages, self.where)
 
     def _message(self, error: pydantic.ValidationError, settings_type: type[pydantic.BaseModel]) -> str:
-        problems = error.errors(include_url=False)
-        # A misspelt key often also makes a required one missing: the misspelling is the thing to say.
-        first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-        location: Location = first["loc"]
-        key = ".".join(str(part) for part in location)
-        message = _in_words(first, location, settings_type)
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        return f"{self.where(location)}: {key + ': ' if key else ''}{message}{more}"
+        also = ("analysis", "text_file")
+        problem = first_problem(error, lambda location: [*keys_at(settings_type, location), *(() if location else also)])
+        if problem.kind == "string_pattern_mismatch" and problem.location == ("name",) and isinstance(problem.given, str):
+            expected = f"letters without marks, digits, dots, hyphens and underscores, such as {study_name(problem.given)}"
+            problem = replace(problem, words=f"expected {expected}, found {shortened(repr(problem.given))}")
+        more = f" (and {problem.more} more)" if problem.more else ""
+        return f"{self.where(problem.location)}: {problem}{more}"
 
 
 def _find(study: str | Path) -> tuple[Path, Analysis | None]:
@@ -346,33 +346,6 @@ def _analysis_of_file(named: object, file: Path) -> Analysis:
     return known[names.index(registry.DEFAULT)]
 
 
-def _in_words(problem: Mapping[str, Any], location: Location, settings_type: type[pydantic.BaseModel]) -> str:
-    kind, given, context = problem["type"], problem.get("input"), problem.get("ctx", {})
-    if kind == "extra_forbidden":
-        section = _model_at(settings_type, location[:-1])
-        names = sorted(section.model_fields) if section else []
-        if not location[:-1]:
-            names += ["analysis", "text_file"]
-        return f"unknown key{registry.nearest(location[-1], names) or f'; expected {registry.choices(sorted(names))}'}"
-    if kind == "missing":
-        return "missing, and required"
-    if kind == "value_error":
-        return str(context.get("error", problem["msg"]))
-    if kind == "string_pattern_mismatch" and location == ("name",) and isinstance(given, str):
-        expected = f"letters without marks, digits, dots, hyphens and underscores, such as {study_name(given)}"
-        return f"expected {expected}, found {shortened(repr(given))}"
-    expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    # pydantic speaks of inputs and instances; a study file has values and sections.
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        expected = "a section with keys of its own"
-    return f"expected {expected}, found {shortened(repr(given))}"
-
-
-def shortened(shown: str) -> str:
-    """Return at most sixty characters of what was found."""
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
-
-
 def _submodel(annotation: Any) -> type[pydantic.BaseModel] | None:
     for candidate in (annotation, *typing.get_args(annotation)):
         if isinstance(candidate, type) and not isinstance(candidate, types.GenericAlias) and issubclass(candidate, pydantic.BaseModel):
@@ -386,6 +359,12 @@ def _model_at(settings_type: type[pydantic.BaseModel], location: Location) -> ty
         field = model.model_fields.get(str(part)) if model else None
         model = _submodel(field.annotation) if field else None
     return model
+
+
+def keys_at(settings_type: type[pydantic.BaseModel], location: Location) -> Iterator[str]:
+    """The keys of the section at a place in settings; none where there is no section."""
+    section = _model_at(settings_type, location)
+    yield from section.model_fields if section else ()
 
 
 def _field_at(settings_type: type[pydantic.BaseModel], key: tuple[str, ...]) -> Any:

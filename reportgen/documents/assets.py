@@ -14,6 +14,7 @@ from analyses.errors import InputError
 from analyses.protocol import Analysis, template_folders
 from analyses.readers import MEGABYTE, is_file, is_folder, read_bytes, read_text
 from reportgen.documents.sandbox import TemplateEnvironment
+from reportgen.problems import first_problem
 from reportgen.resources import templates_directory
 from reportgen.yaml_files import read_yaml
 
@@ -84,9 +85,7 @@ def fitting(kind: Any, data: Any, where: str) -> Any:
     try:
         return pydantic.TypeAdapter(kind).validate_python(data)
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{where}: {place + ': ' if place else ''}{first['msg'].removeprefix('Value error, ')}") from None
+        raise InputError(f"{where}: {first_problem(error)}") from None
 
 
 class _Loader(jinja2.BaseLoader):

@@ -22,6 +22,7 @@ from reportgen.documents.references import Person, Reference, bibtex, entry, loa
 from reportgen.documents.svg import Palette, figure_style, letters, render_png, render_svg, stand_alone
 from reportgen.documents.tables import Grid, build_grid
 from reportgen.documents.writer import Writer
+from reportgen.problems import first_problem
 
 # Up to how many lines of rows a table is whole on a page, and up to how many it need not be set as close as can be.
 SHORT_TABLE, LONG_TABLE = 20, 36
@@ -234,9 +235,7 @@ def title_block(facts: Mapping[str, Any]) -> dict[str, Any]:
     try:
         checked = _TitleBlock.model_validate(given)
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"][:1]))
-        raise InputError(f"study.json: settings.document.{place}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise InputError(f"study.json: settings.document.{first_problem(error)}") from None
     block = {key: value for key, value in checked.model_dump().items() if value}
     if isinstance(block.get("authors"), str):
         block["authors"] = [block["authors"]]

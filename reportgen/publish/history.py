@@ -18,6 +18,7 @@ from markupsafe import Markup
 from analyses.errors import InputError
 from analyses.readers import read_json, replace_unprintable
 from reportgen.baseline import write_baseline
+from reportgen.problems import first_problem
 from reportgen.publish.description import Study
 from reportgen.publish.pages import Pages
 from reportgen.publish.site import SiteName
@@ -169,7 +170,7 @@ def read_history(file: Path) -> list[Regeneration]:
         # No verdict that reportgen wrote holds characters that steer a terminal.
         return _History.model_validate(replace_unprintable(read_json(file, "history"))).entries()
     except (pydantic.ValidationError, InputError) as error:
-        problem = error.errors(include_url=False)[0]["msg"] if isinstance(error, pydantic.ValidationError) else str(error)
+        problem = first_problem(error) if isinstance(error, pydantic.ValidationError) else error
         raise InputError(f"{file} is damaged ({problem}); restore it, or remove it to begin a new history") from None
 
 

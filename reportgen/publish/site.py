@@ -14,6 +14,7 @@ import pydantic
 from analyses.errors import InputError
 from analyses.readers import is_inside, read_json, replace_unprintable
 from reportgen.atomic import ObstacleError, staging
+from reportgen.problems import first_problem
 
 _LONGEST_ADDRESS = 2000
 
@@ -93,11 +94,8 @@ def read_manifest(file: Path, needs: Iterable[str] = ()) -> dict[str, Any]:
     try:
         _Manifest.model_validate(content)
     except pydantic.ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(map(str, problem["loc"]))
         raise InputError(
-            f"{file} is no manifest of this version of reportgen ({place + ': ' if place else ''}{problem['msg']}); "
-            "restore it, or publish to an empty folder"
+            f"{file} is no manifest of this version of reportgen ({first_problem(error)}); restore it, or publish to an empty folder"
         ) from None
     lacking = [key for key in needs if content.get(key) is None]
     if lacking:

@@ -17,8 +17,9 @@ from analyses.models.settings import ModelSettings
 from analyses.occurrences.settings import DocumentSettings, Section, language_code
 from analyses.readers import expanded, is_folder, unprintable
 from analyses.words import words_of
+from reportgen.problems import first_problem
 from reportgen.registry import DEFAULT
-from reportgen.settings import check_languages, read_text
+from reportgen.settings import check_languages, keys_at, read_text
 from reportgen.sweep.text_tables import rows_of
 from reportgen.yaml_files import place_in, read_yaml
 
@@ -157,9 +158,8 @@ def load_grid(file: Path, languages: Collection[str] | None = None) -> GridSetti
     try:
         grid = GridSettings.model_validate(data.values)
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the grid"
-        raise InputError(f"{place_in(file, data.lines, first['loc'])}: {key}: {first['msg'].removeprefix('Value error, ')}") from None
+        problem = first_problem(error, lambda location: keys_at(GridSettings, location))
+        raise InputError(f"{place_in(file, data.lines, problem.location)}: {problem}") from None
     if languages is not None:
         check_languages(grid, languages, lambda location: place_in(file, data.lines, location))
     return grid

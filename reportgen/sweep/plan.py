@@ -18,6 +18,8 @@ from analyses.records import portable_settings
 from reportgen import registry
 from reportgen.cache import cache_key
 from reportgen.identity import computation_code, inputs_of
+from reportgen.problems import first_problem
+from reportgen.settings import keys_at
 from reportgen.sweep.grid import GridSettings, Text, check_names, texts_of, words_in
 from reportgen.sweep.store import as_json
 
@@ -110,10 +112,8 @@ def _settings(analysis: Analysis, grid: GridSettings, file: Path, text: Text, wo
     try:
         return analysis.settings_type.model_validate(values)
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        problem = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{file}: settings.{place}: {problem} (text {text.name}, word {word})") from None
+        problem = first_problem(error, lambda location: keys_at(analysis.settings_type, location))
+        raise InputError(f"{file}: settings.{problem} (text {text.name}, word {word})") from None
 
 
 def _row(cell: Cell) -> dict[str, Any]:

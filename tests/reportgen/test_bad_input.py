@@ -445,7 +445,7 @@ def test_what_is_right_is_read(tmp_path):
         ("mean_length: 3", "mean_length"),
         ("mean_lenght: {absolute: 1}", 'there is no quantity mean_lenght; did you mean "mean_length"?'),
         ("'*_nothing': {absolute: 1}", "no quantity fits *_nothing"),
-        ("- a", "expected quantities"),
+        ("- a", "expected a section with keys of its own"),
         ("a: [", "not valid YAML"),
         ("mean_length: !!python/name:os.system", "not valid YAML"),
         ('"\\e[31m": {absolute: 1}', "control character U+001B"),

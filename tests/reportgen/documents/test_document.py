@@ -122,7 +122,7 @@ def test_a_mistake_in_prose_is_one_line_that_says_where(build: Build, own: Path,
         ("id: method-estimator", "id: question", "two sections have the id question"),
         ("rows: layers", "rows: absent", "no 'absent' in the facts"),
         ("field: attention_tau", "field: absent", "table layers: no field 'absent' in layers; there are layer"),
-        ("title: trial.title", "titel: trial.title", r"document\.yaml: title: Field required"),
+        ("title: trial.title", "titel: trial.title", r"document\.yaml: titel: unknown key"),
         ("format: integer", "format: roman", r"document\.yaml: tables\.layers\.columns\.0\.format"),
     ],
 )
@@ -135,9 +135,9 @@ def test_a_mistake_in_the_order_is_named(build: Build, own: Path, old: str, new:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("- a", r"formulas\.yaml: Input should be a valid dictionary"),
+        ("- a", r"formulas\.yaml: expected a section with keys of its own"),
         ("mutual_information: x^2", r"formulas\.yaml: mutual_information: "),
-        ("mutual_information: {latex: x^2}", r"formulas\.yaml: mutual_information\.alt: Field required"),
+        ("mutual_information: {latex: x^2}", r"formulas\.yaml: mutual_information\.alt: missing, and required"),
         ("mutual_information: {latex: 3, alt: trial.title}", r"formulas\.yaml: mutual_information\.latex: "),
     ],
 )

@@ -144,7 +144,7 @@ def test_figures_of_one_document_share_no_identifier(documents: dict[str, Docume
         ({"colors": None}, "colors: "),
         ({"colors": []}, "colors: "),
         ({"colors": {"ink": "#000000"}}, r"colors\.ink: "),
-        ({"colors": {"ink": {"light": "#000000"}}}, r"colors\.ink\.dark: Field required"),
+        ({"colors": {"ink": {"light": "#000000"}}}, r"colors\.ink\.dark: missing, and required"),
         ({"colors": {"ink": {"light": "black", "dark": "#ffffff"}}}, r"colors\.ink\.light: "),
         ({"colors": {"ink": {"light": "#000000", "dark": "#fff;} body {"}}}, r"colors\.ink\.dark: "),
         ({"colors": {"ink": {"light": "#000000", "dark": "#ffffff"}}}, "colors: series:blue is missing; expected"),
