@@ -148,20 +148,34 @@ def staging(root: Path) -> Iterator[Staging]:
     """
     root = Path(os.path.realpath(root))
     _recover(root)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    prefix = _prefix(root)
-    parent = root.parent
-    if root.exists() and (not os.access(parent, os.W_OK | os.X_OK) or parent.stat().st_dev != root.stat().st_dev):
-        parent = root
-    folder, lock = _locked_folder(parent, prefix)
+    with folder_for_now(root.parent):
+        prefix = _prefix(root)
+        parent = root.parent
+        if root.exists() and (not os.access(parent, os.W_OK | os.X_OK) or parent.stat().st_dev != root.stat().st_dev):
+            parent = root
+        folder, lock = _locked_folder(parent, prefix)
+        try:
+            yield Staging(root, folder)
+        finally:
+            # A journal that could not be followed to its end is for the next call.
+            if not (folder / _JOURNAL).exists():
+                _clear(folder)
+            if lock is not None:
+                os.close(lock)
+
+
+@contextmanager
+def folder_for_now(folder: Path) -> Iterator[None]:
+    """Make a folder, and those above it, where they are not there; what is empty of these at the end is gone again."""
+    # Unlike Path's, os.path.exists is False where the name itself is refused: what then makes it says so.
+    missing = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
     try:
-        yield Staging(root, folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     finally:
-        # A journal that could not be followed to its end is for the next call.
-        if not (folder / _JOURNAL).exists():
-            _clear(folder)
-        if lock is not None:
-            os.close(lock)
+        with suppress(OSError):
+            for each in missing:
+                each.rmdir()
 
 
 @contextmanager
@@ -184,23 +198,22 @@ def alone(root: Path) -> Iterator[None]:
 def staging_folder(place: Path) -> Iterator[Path]:
     """Yield an empty folder beside `place`, on the same file system; remove it at the end if it is still there."""
     parent = place.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    prefix = _prefix(place)
-    remove_abandoned(parent, glob.escape(prefix))
-    folder, lock = _locked_folder(parent, prefix)
-    try:
-        # What is made here follows the user's umask, like everything else.
-        folder.chmod(_mode())
-        yield folder
-    finally:
-        _clear(folder)
-        if lock is not None:
-            os.close(lock)
+    with folder_for_now(parent):
+        prefix = _prefix(place)
+        remove_abandoned(parent, glob.escape(prefix))
+        folder, lock = _locked_folder(parent, prefix)
+        try:
+            # What is made here follows the user's umask, like everything else.
+            folder.chmod(_mode())
+            yield folder
+        finally:
+            _clear(folder)
+            if lock is not None:
+                os.close(lock)
 
 
 def write_atomically(path: Path, content: bytes) -> Path:
     """Write one file so that a reader or a crash never meets half of it; returns `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with staging_folder(path) as folder:
         (folder / "file").write_bytes(content)
         _sync_files(folder, ["file"])

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from analyses.progress import Progress, SilentProgress
 from analyses.protocol import Analysis, Results, TwoSteps
 from analyses.readers import is_file, read_json
 from reportgen import registry
-from reportgen.atomic import ObstacleError, Staging, staging
+from reportgen.atomic import ObstacleError, Staging, folder_for_now, staging
 from reportgen.bundle import (
     IncompleteResultsError,
     bundle_digest,
@@ -558,27 +558,21 @@ def _step(name: str) -> Iterator[None]:
 
 @contextmanager
 def _writable(out: Path, rendering: Rendering | None = None) -> Iterator[None]:
-    there = os.path.exists(out)  # unlike Path's, False where the name itself is refused: what then writes says it
+    if is_file(out):
+        raise InputError(f"--out {out} is a file; expected a folder")
     try:
-        if is_file(out):
-            raise InputError(f"--out {out} is a file; expected a folder")
-        out.mkdir(parents=True, exist_ok=True)
-        if not os.access(out, os.W_OK | os.X_OK):
-            raise InputError(f"--out {out}: no permission to write there; choose another folder")
-        # Said now, not after minutes of computing.
-        for name in ("figures", "tables", "bundle", *(rendering.languages if rendering else ())):
-            if os.path.lexists(out / name) and not (out / name).is_dir():
-                raise InputError(f"--out {out}: {out / name} is a file, where a folder would go; move it, or choose another --out")
-        yield
+        with folder_for_now(out):
+            if not os.access(out, os.W_OK | os.X_OK):
+                raise InputError(f"--out {out}: no permission to write there; choose another folder")
+            # Said now, not after minutes of computing.
+            for name in ("figures", "tables", "bundle", *(rendering.languages if rendering else ())):
+                if os.path.lexists(out / name) and not (out / name).is_dir():
+                    raise InputError(f"--out {out}: {out / name} is a file, where a folder would go; move it, or choose another --out")
+            yield
     except ObstacleError as error:
         raise InputError(f"--out {out}: {error.filename}: {error.strerror}; move it, or choose another --out") from error
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); choose another folder") from error
-    finally:
-        # A folder that was made for what then failed is nobody's.
-        if not there:
-            with suppress(OSError):
-                out.rmdir()
 
 
 def _documents_in(out: Path, templates: Path | None) -> list[str]:

@@ -159,7 +159,7 @@ def test_a_full_disk_is_a_matter_of_the_folder(renderer, monkeypatch, tmp_path, 
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(where, full)
-    ended = CliRunner().invoke(app, [*command, "--out", "new", *(["--no-cache"] if command[0] != "baseline" else []), "--quiet"])
+    ended = CliRunner().invoke(app, [*command, "--out", "far/new", *(["--no-cache"] if command[0] != "baseline" else []), "--quiet"])
     assert ended.exit_code == 2
     assert ended.stderr.count("\n") == 1
     assert os.strerror(number) in ended.stderr
@@ -167,10 +167,10 @@ def test_a_full_disk_is_a_matter_of_the_folder(renderer, monkeypatch, tmp_path, 
     assert "choose another" in ended.stderr
     # What was computed is not lost with what could not be rendered.
     if command[0] == "run" and where.endswith("_render_into"):
-        assert [path.name for path in (tmp_path / "new").iterdir()] == ["bundle"]
-        assert read_bundle(tmp_path / "new" / "bundle").study["settings"]["name"] == "letters"
+        assert [path.name for path in (tmp_path / "far" / "new").iterdir()] == ["bundle"]
+        assert read_bundle(tmp_path / "far" / "new" / "bundle").study["settings"]["name"] == "letters"
     else:
-        assert not (tmp_path / "new").exists()
+        assert not (tmp_path / "far").exists()
     assert [path for path in tmp_path.rglob("*") if "partial" in path.name] == []
 
 
