@@ -10,6 +10,7 @@ from analyses.mi_distance.specification_curve import (
     Control,
     Representation,
     Vectors,
+    specification_steps,
     specification_variables,
     specified_values,
     steps,
@@ -18,7 +19,6 @@ from analyses.occurrences.pairs import Pairs
 from analyses.occurrences.vectors import StudyInput
 from analyses.progress import Progress
 from analyses.records import Variable
-from analyses.statistics.relabelling import relabellings
 
 
 def robustness_variables(
@@ -46,7 +46,7 @@ def robustness_variables(
     varied = Vectors(represented(vectors, settings.representative_token), control, known)
     with progress.stage("robustness", steps(settings, varied, pairs)) as advance:
         specified = specified_values(varied, pairs, settings, advance)
-    with progress.stage("specifications", len(specified) * relabellings(pairs.occurrences, settings.permutations)) as advance:
+    with progress.stage("specifications", len(specified) * sum(specification_steps(pairs, settings))) as advance:
         variables = specification_variables(specified, pairs, bands, settings, confidence=confidence, advance=advance)
     with progress.stage("calibration", len(CORRELATIONS) * REPETITIONS) as advance:
         variables |= calibration_variables(vectors.activation.shape[-1], settings, advance)

@@ -21,6 +21,7 @@ from analyses.occurrences.controls import Adjusted, ControlPairs, plain, subtrac
 from analyses.occurrences.pairs import Pairs
 from analyses.records import Variable
 from analyses.statistics.correlation import kendall_tau
+from analyses.statistics.relabelling import relabellings
 
 Choice = TypeVar("Choice")
 Bins = int | Literal["fd"]
@@ -261,6 +262,12 @@ def speaks_to(specification: Specification, statement: Statement) -> bool:
     return statement.about_word or (specification.estimator in HISTOGRAMS and specification.control == "none")
 
 
+def specification_steps(pairs: Pairs, settings: StudySettings) -> tuple[int, int]:
+    """The steps of one control: its relabellings, and what stands for all that follows them, about a twentieth of the time."""
+    every = relabellings(pairs.occurrences, settings.permutations)
+    return every, every // 20 + 1
+
+
 def specification_variables(
     specified: Mapping[str, tuple[list[Specification], Adjusted]],
     pairs: Pairs,
@@ -275,8 +282,9 @@ def specification_variables(
     Parameters
     ----------
     specified : what `specified_values` gives
-    advance : called with the relabellings finished since its last call, once all for each control
+    advance : called with the steps finished since its last call, for each control those of `specification_steps`
     """
+    _, settled = specification_steps(pairs, settings)
     listed: list[Specification] = []
     columns: list[list[dict[str, Any] | None]] = []
     changes = []
@@ -302,6 +310,7 @@ def specification_variables(
         # Rank correlation sees the order of the distances only; recorded so that a reader need not take it on trust.
         ranked = adjusted.ranked
         changes.append(np.abs(kendall_tau(np.log(pairs.distance), ranked) - kendall_tau(pairs.distance, ranked)).ravel())
+        advance(settled)
     shape = (len(STATEMENTS), len(listed))
     numbers = {name: np.full(shape, np.nan) for name in ("estimate", "low", "high")}
     verdicts = np.full(shape, NOT_APPLICABLE, dtype=object)
