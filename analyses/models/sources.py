@@ -61,6 +61,7 @@ def resolve(settings: ModelSettings, progress: Progress | None = None) -> ModelF
         if not is_folder(path):
             raise MissingError(f"model not found: {settings.name} is not a folder on this machine")
         folder = ModelFolder(path, path.resolve().name, None)
+    weight_files.refuse_irregular(folder.path, folder.name)
     weight_files.refuse_adapter(folder.path, folder.name)
     if not (folder.path / "config.json").is_file():
         raise InputError(f"model {settings.name}: expected a config.json as transformers' save_pretrained writes it, found none")

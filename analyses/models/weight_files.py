@@ -24,6 +24,7 @@ _POINTER = b"version https://git-lfs.github.com/spec/"
 # The header's length stands in 8 bytes before it; the format allows 100 MB for it.
 _LENGTH_BYTES, _LONGEST_HEADER = 8, 100_000_000
 _TYPE = re.compile(r"[A-Za-z0-9_]{1,20}")
+_OF_A_MODEL = frozenset({".json", ".safetensors", ".model", ".txt", ".tiktoken", ".jinja"})
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
 # What quantising programs write beside their codes: a scale, a zero point, a table. (A model may have a parameter `scale` of its own.)
 _BESIDE_CODES = re.compile(
@@ -138,6 +139,13 @@ def refuse_adapter(folder: Path, name: str) -> None:
     raise InputError(
         f"model {name}: {ADAPTER} makes this an adapter{of}, not a whole model; merge it into its base with peft's merge_and_unload"
     )
+
+
+def refuse_irregular(folder: Path, name: str) -> None:
+    """Refuse a folder in which a file that a model is read from is a pipe, a device or a folder: its reader would wait for ever."""
+    for file in sorted(folder.iterdir()):
+        if file.suffix in _OF_A_MODEL and file.exists() and not file.is_file():
+            raise InputError(f"model {name}: {file.name} is no regular file (it is a folder, a pipe or a device); download it again")
 
 
 def refuse_pointers(folder: Path, name: str) -> None:

@@ -1,6 +1,7 @@
 """Model files whose values are of another kind or size, by chance and by table: a model, or one line that says what is wrong."""
 
 import json
+import os
 import struct
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from analyses.errors import InputError
 from analyses.models import ModelSettings, capture
 from analyses.models.gguf_files import read_header
+from analyses.models.sources import resolve
 from analyses.models.weight_files import read_headers, weight_files
 from analyses.progress import SilentProgress
 
@@ -106,6 +108,25 @@ def test_indices_and_configurations_beside_weights(in_one_line, tmp_path, value,
             in_one_line(lambda: weight_files(tmp_path, "m"))
     (tmp_path / "adapter_config.json").write_text(json.dumps(value))
     in_one_line(lambda: weight_files(tmp_path, "m"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "model.safetensors.index.json", "tokenizer.json", "adapter_config.json", "vocab.txt"]
+)
+def test_what_is_no_file_is_not_waited_for(tmp_path, name, kind):
+    folder = tmp_path / "model"
+    transformers.GPT2Model(transformers.GPT2Config(**SIZES)).save_pretrained(folder)
+    (folder / name).unlink(missing_ok=True)
+    if kind == "folder":
+        (folder / name).mkdir()
+    elif kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=rf"^model model: {name} is no regular file"):
+        resolve(ModelSettings(source="folder", name=str(folder), device="cpu", offline=True))
 
 
 SIZES = {"n_layer": 2, "n_embd": 16, "n_head": 2, "n_positions": 64}
