@@ -138,8 +138,23 @@ def main() -> NoReturn:
         # Who started the program with a signal ignored, as nohup does, wants it ignored.
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
+    _open_streams()
     app(prog_name="reportgen")
     raise AssertionError("typer exits by itself")
+
+
+def _open_streams() -> None:
+    """Let standard streams that whoever started the program has closed lead nowhere: the next file opened would take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            place = os.open(os.devnull, os.O_RDWR)
+            try:
+                os.fstat(number)
+            except OSError:
+                os.dup2(place, number)
+                os.close(place)
+                place = number
+            setattr(sys, name, open(place, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _end(number: int, frame: object) -> None:

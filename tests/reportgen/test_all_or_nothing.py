@@ -5,6 +5,7 @@ that the disk is full, or asked to end. Not at random times: at every one.
 """
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -316,6 +317,18 @@ def test_a_standard_output_that_is_full(reportgen_process, arguments):
     assert done.returncode == 4
     assert done.stderr.count("\n") == 1
     assert "No space left on device" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_standard_streams_that_are_closed(reportgen_process, tmp_path, closed):
+    """As by a service that starts the program: no traceback, and no file takes a stream's place and what is printed."""
+    for arguments, code in ((["study", "list"], 0), (["study", "check", "nowhere"], 2), (["analyze", "letters", "--out", "made"], 0)):
+        done = reportgen_process(*arguments, prefix=["sh", "-c", f'"$@" {closed}', "sh"])
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
+    (bundle,) = (tmp_path / "made").glob("**/study.json")
+    assert json.loads(bundle.read_text())["analysis"] == "letters"
 
 
 @pytest.mark.slow
