@@ -235,7 +235,9 @@ def title_block(facts: Mapping[str, Any]) -> dict[str, Any]:
     try:
         checked = _TitleBlock.model_validate(given)
     except pydantic.ValidationError as error:
-        raise InputError(f"study.json: settings.document.{first_problem(error)}") from None
+        problem = first_problem(error)
+        # Behind the key stands which of its types pydantic tried.
+        raise InputError(f"study.json: settings.document.{problem.location[0]}: {problem.words}") from None
     block = {key: value for key, value in checked.model_dump().items() if value}
     if isinstance(block.get("authors"), str):
         block["authors"] = [block["authors"]]
