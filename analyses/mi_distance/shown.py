@@ -10,6 +10,7 @@ import scipy.stats
 
 from analyses.frames import tidy
 from analyses.mi_distance.position import EXCESS, PLAIN
+from analyses.mutual_information.trimming import in_range
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.layer_numbers import detail_layer
 from analyses.protocol import Results
@@ -72,8 +73,10 @@ def first_pair(results: Results) -> PairOfVectors:
     frames, trimmed = [], {}
     for index, branch in enumerate(BRANCHES):
         vectors = results.dataset["activation"].to_numpy()[index, place, :2].astype(np.float64)
-        spread = vectors.std(axis=-1, ddof=1, keepdims=True)
-        z = (vectors - vectors.mean(axis=-1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+        # Of huge and of tiny values too, the z-scores by which the estimators trim.
+        scaled = in_range(vectors)
+        spread = scaled.std(axis=-1, ddof=1, keepdims=True)
+        z = (scaled - scaled.mean(axis=-1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
         outlier = np.zeros(vectors.shape[-1], dtype=bool) if trim is None else (np.abs(z) > trim).any(axis=0)
         trimmed[branch] = int(outlier.sum())
         frames.append(

@@ -73,7 +73,7 @@ def prepare(vectors: npt.ArrayLike, trim: float | None) -> Vectors:
     vectors : (V, D)
     trim : None keeps every dimension. A constant vector has no outliers.
     """
-    values = _in_range(np.ascontiguousarray(vectors, dtype=np.float64))
+    values = in_range(np.ascontiguousarray(vectors, dtype=np.float64))
     compiled = kernels("mutual_information")
     if compiled is not None:
         return _prepare_compiled(compiled, values, trim)
@@ -93,7 +93,7 @@ def prepare(vectors: npt.ArrayLike, trim: float | None) -> Vectors:
     return Vectors(values, inlier, finite, low, high)
 
 
-def _in_range(values: Array) -> Array:
+def in_range(values: Array) -> Array:
     """Vectors whose squares would overflow or vanish, in another unit: times a power of two, which rounds nothing and moves no estimate."""
     largest = np.maximum(values.max(axis=-1, initial=0.0), -values.min(axis=-1, initial=0.0))
     rows = np.flatnonzero(np.isfinite(largest) & (largest > 0) & ((largest < SMALLEST) | (largest > LARGEST)))

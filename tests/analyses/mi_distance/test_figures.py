@@ -5,6 +5,7 @@ import itertools
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -257,6 +258,19 @@ def test_outliers_of_the_first_pair_are_those_beyond_the_limit(trim: float | Non
         np.testing.assert_array_equal(rows["trimmed"], expected)
         assert pair.trimmed[branch] == expected.sum()
     assert (sum(pair.trimmed.values()) > 0) == (trim is not None)
+
+
+@pytest.mark.parametrize("unit", [2.0**1000, 2.0**-1040])
+def test_outliers_of_the_first_pair_do_not_depend_on_the_unit(unit: float) -> None:
+    """Not even where the squares would overflow or vanish: the estimators trim by the same z-scores."""
+    results = study(4, 7, trim=4.0)
+    exact = np.round(results.dataset["activation"].astype(np.float64), 6)
+    vectors = exact * 2.0**-20 if unit > 1 else exact
+    here, there = (first_pair(replace(results, dataset=results.dataset.assign(activation=each))) for each in (vectors, vectors * unit))
+    assert here.trimmed == there.trimmed
+    tolerance = {"rtol": 1e-12, "atol": 1e-12} if unit > 1 else {"rtol": 1e-3, "atol": 1e-3}  # denormal numbers have fewer digits
+    for column in ("first_z", "second_z"):
+        np.testing.assert_allclose(there.frame[column], here.frame[column], **tolerance)
 
 
 def test_estimators_split_the_histogram_into_corrected_and_expected() -> None:
