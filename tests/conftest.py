@@ -74,6 +74,7 @@ PLACES = {
     "reportgen/publish": "render",
     "reportgen/test_all_or_nothing.py": "slow",
     "reportgen/test_fuzz.py": "slow",
+    "sweep/test_chance.py": "slow",
 }
 # Fixture -> mark of every test that uses it, by way of other fixtures too.
 FIXTURES = {

@@ -140,6 +140,7 @@ def test_no_cache(renderer, runs, monkeypatch, tmp_path):
     assert Cache().use() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "where"),
     [
