@@ -89,7 +89,6 @@ def read_header(file: Path) -> Header:
     try:
         with file.open("rb") as stream:
             header = _header(stream)
-        _check_kinds(header.values)
     except (struct.error, ValueError, KeyError, OverflowError, MemoryError, RecursionError):
         raise InputError(f"model {file.name}: the file is no GGUF file of version 2 or 3, or it is cut short; download it again") from None
     if (found := file.stat().st_size) < header.size:
@@ -256,8 +255,9 @@ def _header(stream: BinaryIO) -> Header:
         kinds[name] = kind.name
         in_block, bytes_of_block = gguf.GGML_QUANT_SIZES[kind]
         end = max(end, _plain(stream, 10) + math.prod(shapes[name]) // in_block * bytes_of_block)
+    _check_kinds(values)
     alignment = values.get("general.alignment", gguf.GGUF_DEFAULT_ALIGNMENT)
-    if not isinstance(alignment, int) or alignment < 1:
+    if alignment < 1:
         raise struct.error
     return Header(values, kinds, shapes, size=-(-stream.tell() // alignment) * alignment + end)
 

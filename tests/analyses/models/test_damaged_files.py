@@ -89,13 +89,25 @@ def test_bytes_of_a_gguf_file(in_one_line, tmp_path, place, replaced):
     in_one_line(lambda: read_header(file))
 
 
-@given(JSON, JSON, st.binary(max_size=40), st.integers(-1, 2**64 - 1))
+@given(JSON, JSON, st.just(b"") | st.binary(max_size=40), st.none() | st.integers(0, 2**64 - 1))
 def test_headers_of_safetensors_files(in_one_line, tmp_path, value, of_a_tensor, more, length):
     entry = {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}
-    for header in (value, {"w": value}, {"w": of_a_tensor}, *({"w": entry | {key: value}} for key in entry), {"w": entry, "v": value}):
+    headers = (
+        {"w": entry},
+        value,
+        {"w": value},
+        {"w": of_a_tensor},
+        *({"w": entry | {key: value}} for key in entry),
+        {"w": entry, "v": value},
+    )
+    for header in headers:
         content = json.dumps(header).encode()
-        (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(content) if length < 0 else length) + content + bytes(16) + more)
-        in_one_line(lambda: read_headers([tmp_path / "model.safetensors"], "m"))
+        (tmp_path / "model.safetensors").write_bytes(
+            struct.pack("<Q", len(content) if length is None else length) + content + bytes(16) + more
+        )
+        read = in_one_line(lambda: read_headers([tmp_path / "model.safetensors"], "m"))
+        if header == {"w": entry}:
+            assert (read is not None) == (length in (None, len(content)) and not more)
 
 
 @given(JSON, JSON)
