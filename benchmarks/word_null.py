@@ -19,7 +19,7 @@ from analyses.mi_distance import analysis
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.hypotheses import judge, measure_with_intervals
-from analyses.mi_distance.names import ESTIMATORS
+from analyses.mi_distance.names import ESTIMATORS, LESSON
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_mutual_information
 from analyses.occurrences.controls import match_control_pairs, plain, subtract
@@ -36,9 +36,7 @@ STUDIES = ("coffee", "river", "ca-phe")
 class Words:
     """All other words of a study's text, and the mutual information of every pair of them."""
 
-    def __init__(self, study: str) -> None:
-        _, settings = load_study(study)
-        assert isinstance(settings, StudySettings)
+    def __init__(self, settings: StudySettings) -> None:
         self.settings = settings
         captured, _ = analysis.capture(settings, SilentProgress())
         self.occurrences = captured.sizes["occurrence"]
@@ -64,13 +62,14 @@ class Words:
         assert control is not None
         different = self.values[..., rest[control.first], rest[control.second]]
         bands, hypotheses = bands_of(self.layers, self.settings.hypotheses), self.settings.hypotheses
+        rows = {
+            label: judge(measure_with_intervals(adjusted, pairs, bands, confidence=0.95, seed=self.settings.seed), label, hypotheses)
+            for label, adjusted in (("different_word", subtract(control, different, values)), (LESSON, plain(values)))
+        }
         found: dict[str, dict[str, str]] = {}
-        for name, label, adjusted in (
-            ("primary", "different_word", subtract(control, different, values)),
-            ("lesson", "none", plain(values)),
-        ):
-            measured = measure_with_intervals(adjusted, pairs, bands, confidence=0.95, seed=self.settings.seed)
-            for conclusion in conclude(judge(measured, label, hypotheses)):
+        # Conclusions rest on the excess where it is among the verdicts; of plain MI alone they are the lesson's.
+        for name, verdicts in (("primary", rows["different_word"] + rows[LESSON]), ("lesson", rows[LESSON])):
+            for conclusion in conclude(verdicts):
                 found.setdefault(conclusion["name"], {})[name] = conclusion["verdict"]
                 if len(conclusion["parts"]) > 1:
                     for part in conclusion["parts"]:
@@ -78,10 +77,17 @@ class Words:
         return found
 
 
-def shares(study: str, draws: int, seed: int) -> dict[str, dict[str, dict[str, float]]]:
+def shares(settings: StudySettings, draws: int, seed: int) -> dict[str, dict[str, dict[str, float]]]:
     """Statement, or its part, -> "primary" and "lesson" -> verdict -> share of the draws."""
-    words = Words(study)
+    words = Words(settings)
     return tally(words.verdicts(np.random.default_rng([seed, index])) for index in range(draws))
+
+
+def settings_of(study: str) -> StudySettings:
+    """Settings of a built-in study of one text."""
+    _, settings = load_study(study)
+    assert isinstance(settings, StudySettings)
+    return settings
 
 
 def table(results: dict[str, Any]) -> str:
@@ -106,7 +112,7 @@ def main() -> None:
     options = parser.parse_args()
     results = {
         "settings": {"draws": options.draws, "seed": options.seed},
-        "studies": {study: shares(study, options.draws, options.seed) for study in options.studies},
+        "studies": {study: shares(settings_of(study), options.draws, options.seed) for study in options.studies},
     }
     write(table(results), results, options.out)
 
