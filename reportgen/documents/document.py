@@ -375,8 +375,8 @@ class _Builder:
         figure, settings = self.figures[name], self.spec.figures.get(name, FigureSettings())
         values = self._values(settings.values, name)
         drawing = figure.draw(Labels(self.languages))
-        svg = render_svg(drawing, f"figure-{name}", self.languages[0].decimal_sign)
-        png = render_png(drawing, self.languages[0].decimal_sign) if self.pixels else b""
+        svg = render_svg(drawing, f"figure-{name}", self.languages[0].number_signs)
+        png = render_png(drawing, self.languages[0].number_signs) if self.pixels else b""
         matplotlib.pyplot.close(drawing.figure)
         return FigureItem(
             name,

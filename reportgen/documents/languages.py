@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import babel
 import babel.dates
@@ -80,6 +80,13 @@ class Plural:
 
     def __call__(self, count: int) -> str:
         return self.forms[gettext.c2py(self.rule)(count)]
+
+
+class NumberSigns(NamedTuple):
+    """What stands before a number's decimals, and between its thousands."""
+
+    decimal: str = "."
+    group: str = ","
 
 
 @dataclass(frozen=True)
@@ -256,6 +263,11 @@ class Language:
     @property
     def decimal_sign(self) -> str:
         return babel.numbers.get_decimal_symbol(self.locale)
+
+    @property
+    def number_signs(self) -> NumberSigns:
+        """For numbers that others write, such as the labels of an axis."""
+        return NumberSigns(self.decimal_sign, babel.numbers.get_group_symbol(self.locale))
 
 
 def in_one_line(texts: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ from analyses.errors import InputError
 from analyses.protocol import Drawing
 from reportgen.documents.assets import Assets, fitting
 from reportgen.documents.faces import font_faces
+from reportgen.documents.languages import NumberSigns
 from reportgen.yaml_files import read_yaml
 
 SVG = "http://www.w3.org/2000/svg"
@@ -45,6 +46,8 @@ _PATH = re.compile(r'(?<= d=")[^"]*')
 _FRACTION = re.compile(r"-?\d+\.\d+")
 _COORDINATES = {"d", "x", "y", "transform"}
 _WORDS = {f"{{{SVG}}}{name}" for name in ("text", "tspan", "title", "style")}
+ENGLISH = NumberSigns()
+THOUSANDS = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}\b")
 
 
@@ -118,15 +121,17 @@ class Palette:
         return f"{self._properties(self.light)}@media screen and (prefers-color-scheme:dark){{{self._properties(self.dark)}}}\n"
 
 
-class _DecimalSign(matplotlib.ticker.ScalarFormatter):
-    """Matplotlib's usual tick labels with a language's decimal sign."""
+class _LocalNumbers(matplotlib.ticker.ScalarFormatter):
+    """Matplotlib's usual tick labels with a language's decimal sign and separator of thousands."""
 
-    def __init__(self, sign: str) -> None:
+    def __init__(self, signs: NumberSigns) -> None:
         super().__init__()
-        self._sign = sign
+        self._signs = signs
 
     def __call__(self, x: float, pos: int | None = None) -> str:
-        return super().__call__(x, pos).replace(".", self._sign)
+        whole, _, decimals = super().__call__(x, pos).partition(".")
+        grouped = THOUSANDS.sub(self._signs.group, whole)
+        return f"{grouped}{self._signs.decimal}{decimals}" if decimals else grouped
 
 
 def _defaults() -> dict[str, Any]:
@@ -216,12 +221,12 @@ def figure_style(assets: Assets) -> Iterator[Palette]:
             matplotlib.colormaps.unregister(name)
 
 
-def localise_ticks(drawing: Drawing, decimal_sign: str) -> None:
-    """Give the axes of a drawing a language's decimal sign."""
+def localise_ticks(drawing: Drawing, signs: NumberSigns) -> None:
+    """Give the axes of a drawing numbers as a language writes them."""
     for axes in drawing.figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             if type(axis.get_major_formatter()) is matplotlib.ticker.ScalarFormatter:
-                axis.set_major_formatter(_DecimalSign(decimal_sign))
+                axis.set_major_formatter(_LocalNumbers(signs))
 
 
 def _prefix_identifiers(root: ElementTree.Element, prefix: str) -> None:
@@ -251,7 +256,7 @@ def _add_hover(root: ElementTree.Element, hover: Mapping[str, str], figure_id: s
         element.insert(0, title)
 
 
-def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str:
+def render_svg(drawing: Drawing, figure_id: str, signs: NumberSigns = ENGLISH) -> str:
     """A drawing as an SVG element: same drawing, same bytes.
 
     Identifiers begin with the figure's id, so that several figures can live in one page; the hover texts become ``<title>``
@@ -262,7 +267,7 @@ def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str
     InputError
         When a hover text belongs to no element.
     """
-    localise_ticks(drawing, decimal_sign)
+    localise_ticks(drawing, signs)
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": figure_id}):
         drawing.figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
@@ -290,9 +295,9 @@ def render_svg(drawing: Drawing, figure_id: str, decimal_sign: str = ".") -> str
     return _PATH.sub(lambda path: path[0].strip().replace("  ", "\n"), ElementTree.tostring(root, encoding="unicode"))
 
 
-def render_png(drawing: Drawing, decimal_sign: str = ".") -> bytes:
+def render_png(drawing: Drawing, signs: NumberSigns = ENGLISH) -> bytes:
     """A drawing as a PNG on paper, for slides: same drawing, same bytes. Call it inside `figure_style`."""
-    localise_ticks(drawing, decimal_sign)
+    localise_ticks(drawing, signs)
     stream = io.BytesIO()
     # The software's name and version would change the bytes without changing the picture.
     drawing.figure.savefig(stream, format="png", dpi=PNG_DPI, facecolor="paper", metadata={"Software": None})

@@ -72,7 +72,7 @@ def _names(spec: DocumentSpec) -> Iterator[str]:
 def _pixels(spec: FigureSpec, languages: Sequence[Language], width: int, height: int) -> numpy.ndarray:
     """The figure as large as fits into the given pixels."""
     drawing = spec.draw(Labels(languages))
-    localise_ticks(drawing, languages[0].decimal_sign)
+    localise_ticks(drawing, languages[0].number_signs)
     figure_width, figure_height = drawing.figure.get_size_inches()
     stream = io.BytesIO()
     dpi = min(width / figure_width, height / figure_height)

@@ -15,7 +15,7 @@ from analyses.errors import InputError
 from analyses.protocol import Drawing
 from reportgen.documents.assets import Assets
 from reportgen.documents.document import Document
-from reportgen.documents.languages import labels, load_languages
+from reportgen.documents.languages import NumberSigns, labels, load_languages
 from reportgen.documents.svg import SVG, Palette, figure_style, follow_scheme, render_svg
 
 
@@ -24,7 +24,7 @@ def profile(trial_module: ModuleType, assets: Assets) -> str:
     analysis = trial_module.TrialAnalysis()
     with figure_style(assets):
         figure = analysis.figures(None)[0]
-        return render_svg(figure.draw(labels([load_languages(*assets.directories)["vi"]])), "figure-profile", ",")
+        return render_svg(figure.draw(labels([load_languages(*assets.directories)["vi"]])), "figure-profile", NumberSigns(",", "."))
 
 
 def test_it_is_one_bare_element_without_date_or_program(profile: str) -> None:
@@ -47,6 +47,20 @@ def test_text_stays_text_in_the_report_s_face_with_the_language_s_decimals(profi
     assert "0,10" in words
     assert not any(re.search(r"\d\.\d", word) for word in words)
     assert profile.count("Reportgen Sans") >= len(words)
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_an_axis_is_numbered_as_the_sentences_are(assets: Assets, code: str) -> None:
+    language = load_languages(*assets.directories)[code]
+    whole, fractions = [-1500, 0, 500, 12000, 123000], [999.5, 1000.5, 1002.0]
+    with figure_style(assets):
+        figure, axes = plt.subplots()
+        axes.set_xticks(whole)
+        axes.set_yticks(fractions)
+        svg = render_svg(Drawing(figure, {}), "f", language.number_signs)
+        plt.close(figure)
+    words = ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter(f"{{{SVG}}}text")]
+    assert words == [language.number(value, 0) for value in whole] + [language.number(value, 1) for value in fractions]
 
 
 def test_hover_text_is_the_first_child_of_its_element(profile: str) -> None:
