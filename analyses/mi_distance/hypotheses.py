@@ -282,7 +282,9 @@ def decide(rule: Rule, found: Interval, settings: HypothesisSettings, *, before:
         if before is None or not before.exists:
             return "not_testable"
         margin = level_margin(layers_deep, settings)
-        return verdict_of(-margin <= low and high <= margin and before.high < 0, high < -margin or low > margin or before.low > 0)
+        # Only a fall that becomes flatter levels off; one that goes on as steeply, or more so, can be within the margin too.
+        off = -margin <= low and high <= margin and before.high < 0 and found.estimate > before.estimate
+        return verdict_of(off, high < -margin or low > margin or before.low > 0)
     range_low, range_high = settings.tau_range if rule == "tau_range" else settings.shift_slope_range
     # An interval that is wider than the range could never lie inside it, whatever the truth: the data cannot answer.
     if rule == "tau_range" and high - low > range_high - range_low:
@@ -386,14 +388,15 @@ def _mostly_error(index: int, measured: Measured) -> bool:
 def _in_one_branch(part: Part, index: int, measured: Measured, verdict: str) -> str | None:
     """The verdict that one branch alone makes of a claim about both, or None where it changes nothing.
 
-    A branch that is above zero by the wider interval contradicts, for there are two more ways to be wrong; one whose estimate is not
-    below zero keeps the mean from supporting.
+    A branch that is above zero by the wider interval contradicts, for there are two more ways to be wrong; one that its own interval
+    does not show below zero keeps the mean from supporting: a mean is negative too where one branch has no tau at all. Two claims that
+    must both hold make no more chances of being wrong.
     """
     if verdict not in ("supported", "inconclusive"):
         return None
     if any(_interval(name, index, measured, firm=True).low > 0 for name in part.of_branches):
         return "contradicted"
-    hidden = verdict == "supported" and any(_interval(name, index, measured).estimate >= 0 for name in part.of_branches)
+    hidden = verdict == "supported" and not all(_interval(name, index, measured).high < 0 for name in part.of_branches)
     return "inconclusive" if hidden else None
 
 

@@ -66,8 +66,12 @@ class RobustnessSettings(Section):
         (None, 3.0, 4.0, 5.0), description="Limits of the z-score to try in outlier trimming; null keeps every dimension."
     )
     neighbours: tuple[int, ...] = Field((3, 5), description="Numbers of neighbours to try in the nearest-neighbour estimator.")
-    pairs_per_distance: int = Field(
-        8, ge=1, le=100_000, description="Different-word pairs at each distance under other choices than the study's own, at the most."
+    pairs_per_distance: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="Different-word pairs at each distance under other choices than the study's own, at the most; "
+        "null: as many as make 1,000 in all, and at least 8.",
     )
     simulations: int = Field(2000, ge=100, le=100_000, description="Data sets in the simulation of the tests' error rates.")
 

@@ -209,8 +209,8 @@ def _minus_control(
 ) -> Adjusted:
     """`values` (specification, branch, layer, pair) minus the different-word pairs under the same choices.
 
-    Measuring all of these pairs under every choice would take most of a study's time, so other choices than the study's own use
-    `robustness.pairs_per_distance` of them at each distance; the study's own specifications keep all.
+    Measuring all of the pairs of a long text under every choice would take most of a study's time, so other choices than the study's
+    own use `robustness.pairs_per_distance` of them at each distance; the study's own specifications keep all.
     """
     fewer, _ = thinned(control.pairs, settings.robustness.pairs_per_distance)
     everyone = tokens_of(control.pairs)

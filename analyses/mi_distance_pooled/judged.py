@@ -108,7 +108,8 @@ def _p_of(part: Mapping[str, Any], known: Part, values: Values, place: tuple[int
     bounds = rules.bounds(known)
     if part["verdict"] == "supported":
         if bounds is None:
-            return p_against(found, 0.0)
+            # A claim of both branches holds by the one that shows it less.
+            return max(p_against(each, 0.0) for each in (found, *(mean(f"{branch}_tau") for branch in part.get("branches", ()))))
         of_range = max(p_against(found, bound) for bound in bounds)
         return max(of_range, p_against(mean("mlp_slope_before"), 0.0)) if known.rule == "level" else of_range
     if part["verdict"] != "contradicted":

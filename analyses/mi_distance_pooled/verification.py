@@ -174,7 +174,9 @@ def _directions(verdicts: Iterable[Mapping[str, Any]], by_text: pd.Series, held:
             anew.setdefault("agreeing_texts", []).append(int(((values > 0) if part.rule == "positive" else (values < 0)).sum()))
             if row["verdict"] == "supported":
                 held.setdefault("verdict_p", []).append(row["p"])
-                anew.setdefault("verdict_p", []).append(scipy.stats.ttest_1samp(values, 0.0).pvalue)
+                # What is claimed of both branches holds by the one that shows it less.
+                each = [values, *(by_text.loc[verdict["control"], verdict["estimator"], name].to_numpy() for name in part.of_branches)]
+                anew.setdefault("verdict_p", []).append(max(float(scipy.stats.ttest_1samp(one, 0.0).pvalue) for one in each))
 
 
 def _ranges(

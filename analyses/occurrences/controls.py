@@ -9,6 +9,8 @@ from analyses.occurrences.pairs import Pairs
 
 # A distance with fewer exact matches than this borrows from its neighbours.
 FEWEST_MATCHES = 4
+# Control pairs where not all are measured: so many in all, and at each distance no fewer than these.
+ENOUGH_KEPT, FEWEST_KEPT = 1000, 8
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,16 @@ def subtract(control: ControlPairs, measured: np.ndarray, values: np.ndarray, to
     )
 
 
-def thinned(control: ControlPairs, pairs_per_distance: int) -> tuple[ControlPairs, np.ndarray]:
-    """The same control with at most so many pairs at each distance, evenly over the text, and their indices among its pairs."""
+def thinned(control: ControlPairs, pairs_per_distance: int | None) -> tuple[ControlPairs, np.ndarray]:
+    """The same control with at most so many pairs at each distance, evenly over the text, and their indices among its pairs.
+
+    None keeps as many at each distance as make 1,000 in all, and at least 8: the fewer are kept, the wider is an interval that
+    holds the control's error, whatever else is chosen.
+    """
     keep = np.zeros(len(control.first), dtype=bool)
-    kept_rows = {row.tobytes(): _evenly(np.flatnonzero(row), pairs_per_distance) for row in control.weight > 0}
+    at_distance = {row.tobytes(): np.flatnonzero(row) for row in control.weight > 0}
+    most = pairs_per_distance or _most_at_a_distance([len(indices) for indices in at_distance.values()])
+    kept_rows = {row: _evenly(indices, most) for row, indices in at_distance.items()}
     for indices in kept_rows.values():
         keep[indices] = True
     weight = np.zeros_like(control.weight)
@@ -153,6 +161,12 @@ def thinned(control: ControlPairs, pairs_per_distance: int) -> tuple[ControlPair
     return ControlPairs(
         control.first[keep], control.second[keep], control.distance[keep], weight[:, keep], control.largest_deviation
     ), np.flatnonzero(keep)
+
+
+def _most_at_a_distance(counts: Sequence[int]) -> int:
+    """The greatest number of pairs at a distance with which there are enough in all, of distances that have so many."""
+    within = (most for most in range(max(counts), FEWEST_KEPT, -1) if sum(min(count, most) for count in counts) <= ENOUGH_KEPT)
+    return next(within, FEWEST_KEPT)
 
 
 def _evenly(indices: np.ndarray, most: int) -> np.ndarray:

@@ -83,25 +83,33 @@ def abstract_sentences(statements: Sequence[Mapping[str, Any]]) -> list[Spec]:
     return sentences
 
 
-def _claims_of(statement: Mapping[str, Any]) -> list[tuple[str, str, Spec | None]]:
-    """(verdict, key of the claim, how few ways of analysis give the verdict if it is less than half of them).
+def _claims_of(statement: Mapping[str, Any]) -> list[tuple[str, Spec, Spec | None]]:
+    """(verdict, the claim, how few ways of analysis give the verdict if it is less than half of them).
 
-    One of the statement; of that on tau one of each part where its sign is shown but not its size.
+    One of the statement; one of each part where the verdict on the whole hides that the data say something else of some of them.
     """
-    parts = statement["parts"]
-    if statement["name"] == "negative_tau" and parts[0]["verdict"] == "supported" != statement["verdict"]:
+    quantity = key(f"quantity.{statement['control']}")
+    if _says_less(statement):
         # The ways of analysis are counted by the verdict on the whole, which is not what is said here.
-        return [(part["verdict"], f"claim.{part['measure']}", None) for part in parts]
+        return [(part["verdict"], key(f"claim.{part['measure']}", quantity=quantity), None) for part in statement["parts"]]
     seldom = statement["minority"]["clause"] if statement.get("minority") else None
-    return [(statement["verdict"], f"statement.{statement['name']}.claim", seldom)]
+    return [(statement["verdict"], key(f"statement.{statement['name']}.claim", quantity=quantity), seldom)]
 
 
-def _claims(claims: Sequence[tuple[str, Spec | None]], verdict: str) -> Spec:
+def _says_less(statement: Mapping[str, Any]) -> bool:
+    """Whether a part was supported, decided or tested that the verdict on the whole says the opposite, or nothing, of."""
+    verdicts = {part["verdict"] for part in statement["parts"]}
+    if statement["verdict"] == "contradicted":
+        return "supported" in verdicts
+    return statement["verdict"] != "supported" and len(verdicts) > 1
+
+
+def _claims(claims: Sequence[tuple[Spec, Spec | None]], verdict: str) -> Spec:
     """The claims as clauses that follow "that" or "whether"."""
     form = "that" if verdict in _SAID else "whether"
     return listed(
         [
-            key(f"abstract.{form}.minority", claim=key(claim), seldom=seldom) if seldom else key(f"abstract.{form}", claim=key(claim))
+            key(f"abstract.{form}.minority", claim=claim, seldom=seldom) if seldom else key(f"abstract.{form}", claim=claim)
             for claim, seldom in claims
         ]
     )

@@ -86,7 +86,8 @@ def open_layers(dataset: xr.Dataset, layers: Sequence[int]) -> Spec | None:
         if not np.isfinite(low).any():
             return None
         these = [number for number, is_open in zip(layers, (low <= 0) & (high >= 0), strict=True) if is_open]
-        found[estimator] = key("open_layers.these", layers=numbers(these)) if these else key("open_layers.none")
+        form = "these" if len(these) > 1 else "one"
+        found[estimator] = key(f"open_layers.{form}", layers=numbers(these)) if these else key("open_layers.none")
     return key("open_layers", **found)
 
 

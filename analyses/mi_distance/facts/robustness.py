@@ -66,6 +66,7 @@ def _specification(results: Results) -> dict[str, Any]:
     tokens = "several" if rows["token"].nunique() > 1 else ("given" if study["text"] is None else "one")
     return {
         "count": len(rows),
+        "shift_count": next((each["count"] for each in statements if each["name"] == "constant_shift"), None),
         "bins": _listed_choices("bins", rows),
         "trim": _listed_choices("trim", rows),
         "neighbours": _listed_choices("neighbours", rows),
@@ -107,6 +108,8 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
     """In how many specifications a statement has the verdict that was concluded, and which others it has."""
     counts = rows["verdict"].value_counts()
     same = int(counts.get(conclusion, 0))
+    control = next(row["control"] for row in study["conclusions"] if row["name"] == name)
+    own = rows[rows["control"] == control]
     others = [
         {"key": "specification.other", "as": "key", "values": {"verdict": key(f"verdict.{verdict}"), "count": int(counts[verdict])}}
         for verdict in VERDICTS
@@ -145,21 +148,25 @@ def _stands(name: str, conclusion: str, rows: pd.DataFrame, study: Mapping[str, 
         "values": values,
         "rows": {"same": row},
         "by_control": _by_control(rows),
-        "control": next(row["control"] for row in study["conclusions"] if row["name"] == name),
+        "control": control,
+        "own": (int((own["verdict"] == conclusion).sum()), len(own)),
         "spread": spread,
     }
 
 
 def minorities(specification: Mapping[str, Any] | None) -> dict[str, dict[str, Spec]]:
-    """Statement -> how few ways of analysis give its verdict, of those that less than half of them give.
+    """Statement -> how few ways of analysis give its verdict, of those that decide something and that less than half of the ways give.
+
+    The ways are those of the control that the verdict rests on: another control asks another question.
 
     As a "clause" that follows the verdict, "short" for a table, and as a "sentence" of its own.
     """
     found = {}
     for row in specification["statements"] if specification else ():
-        if 2 * row["same"] < row["count"]:
-            values = {"count": row["same"], "total": row["count"]}
-            end = "" if row["same"] else ".none"
+        same, total = row["own"]
+        if row["verdict"] in ("supported", "contradicted") and 2 * same < total:
+            values = {"count": same, "total": total}
+            end = "" if same else ".none"
             found[row["name"]] = {form: key(f"minority.{form}{end}", **values) for form in ("clause", "short", "sentence")}
     return found
 
@@ -195,12 +202,19 @@ def _calibration(results: Results) -> dict[str, Any]:
     return found
 
 
+def _fewer(data_sets: pd.Series) -> int | None:
+    """In how many data sets the tests were simulated that were simulated in fewer than others; None where there are none."""
+    simulated = data_sets[data_sets > 0]
+    return int(simulated.min()) if simulated.min() < simulated.max() else None
+
+
 def _independence(results: Results) -> dict[str, Any]:
     table = error_rate_table(results.dataset).set_index("simulated_test")
     alpha = results.study["settings"]["alpha"]
     found: dict[str, Any] = {
         "share": percent(float(results.dataset["simulated_variance_share"])),
         "data_sets": int(table["simulated_data_sets"].max()),
+        "fewest": _fewer(table["simulated_data_sets"]),
         "alpha": exact(alpha, unit=True),
         "band": {end: percent(alpha * (1 + sign * TOLERANCE)) for end, sign in (("low", -1), ("high", 1))},
         "rates": {},
@@ -296,10 +310,9 @@ def _error_caption(results: Results) -> dict[str, Any]:
         for _, row in table.iterrows()
         if is_number(row["type_one_error"])
     ]
-    fewest = int(table["simulated_data_sets"][table["simulated_data_sets"] > 0].min())
-    most = found["data_sets"]
+    fewest, most = found["fewest"], found["data_sets"]
     counted: dict[str, Any] = {"key": "figure.error_rates.data_sets", "as": "key", "values": {"most": most}}
-    if fewest < most:
+    if fewest is not None:
         counted = {"key": "figure.error_rates.fewer_data_sets", "as": "key", "values": {"most": most, "fewest": fewest}}
     band = "band" if results.study["settings"]["alpha"] == 0.05 else "no_band"
     return {

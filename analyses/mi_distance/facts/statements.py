@@ -50,7 +50,7 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         },
         "parts": parts if len(parts) > 1 else [],
         # Of one part alone the statement's own sentence is the finding.
-        "single": {name: parts[0][name] for name in ("measure", "says", "values")} if len(parts) == 1 else None,
+        "single": {name: parts[0][name] for name in ("measure", "says", "told", "values")} if len(parts) == 1 else None,
         "reason": _reason(conclusion, study),
         "crossing": _crossing(conclusion, study),
         "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], conclusion, study),
@@ -123,8 +123,17 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, 
         "estimators": list(by_estimator),
         "rows": _rows("parts", lambda estimator: f"{measure}-{estimator}", list(by_estimator)),
         "alone": None if str(side).startswith("unjudged") else _alone(part["verdict"], by_estimator),
+        "told": _told(measure, values),
         "values": values,
     }
+
+
+def _told(measure: str, values: Mapping[str, Any]) -> Spec:
+    """A part's estimates with their intervals in a line, without what follows of them."""
+    ends = [name for estimator in CO_PRIMARY for name in (estimator, f"{estimator}_interval")]
+    given = {name: values[name] for name in ends if name in values}
+    form = {len(ends): "", 2: ".one"}.get(len(given), ".none")
+    return key(f"handout.part{form}", part=key(f"measure.{measure}"), **given)
 
 
 def _rows(table: str, row: Callable[[str], str], estimators: Sequence[str]) -> dict[str, dict[str, str] | None]:
@@ -161,15 +170,17 @@ def _alone(verdict: str, by_estimator: Mapping[str, Mapping[str, Any]]) -> dict[
 
 
 def shown_parts(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A sentence for each part that the data support of a statement on which they do not decide as a whole, its first part being that."""
+    """A sentence for each part that the data support of a statement that they do not support as a whole."""
     return [
         {
             "verdict": "supported",
             "key": "conclusion.part",
-            "values": {"number": each["number"], "part": key(f"measure.{each['parts'][0]['measure']}")},
+            "values": {"number": each["number"], "part": key(f"measure.{part['measure']}")},
         }
         for each in statements
-        if each["parts"] and each["verdict"] in ("inconclusive", "not_testable") and each["parts"][0]["verdict"] == "supported"
+        if each["verdict"] != "supported"
+        for part in each["parts"]
+        if part["verdict"] == "supported"
     ]
 
 

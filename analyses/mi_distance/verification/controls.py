@@ -33,8 +33,13 @@ class Match:
         mean, median = (values - control_values(control, self.used, statistic) for statistic in (np.mean, np.median))
         return Values(mean, median, means, medians)
 
-    def thinned(self, most: int) -> "Match":
-        """With at most so many for each pair of occurrences, evenly over the text."""
+    def thinned(self, most: int | None) -> "Match":
+        """With at most so many for each pair of occurrences, evenly over the text; None for 1,000 in all, and at least 8 each."""
+        if most is None:
+            counts = np.unique(self.used, axis=0).sum(axis=1)
+            most = 8
+            while most < counts.max() and np.minimum(counts, most + 1).sum() <= 1000:
+                most += 1
         used = np.zeros_like(self.used)
         for row, wanted in zip(used, self.used, strict=True):
             row[_evenly(np.flatnonzero(wanted), most)] = True

@@ -27,6 +27,7 @@ def statements(verdicts, seldom=()):
         {
             "name": name,
             "verdict": verdict,
+            "control": "different_word",
             "minority": SELDOM if name in seldom else None,
             "parts": [{"measure": measure, "verdict": verdict} for measure in PARTS.get(name, ())],
         }
@@ -34,10 +35,14 @@ def statements(verdicts, seldom=()):
     ]
 
 
+def claimed(language, name, control="different_word"):
+    return language.format(key(name, quantity=key(f"quantity.{control}")))
+
+
 @pytest.mark.parametrize("code", ["vi", "en"])
 def test_every_combination_of_verdicts_is_prose(code):
     language = LANGUAGES[code]
-    claims = {name: language.text(f"statement.{name}.claim") for name in NAMES}
+    claims = {name: claimed(language, f"statement.{name}.claim") for name in NAMES}
     assert len(COMBINATIONS) == 4**5
     for verdicts in COMBINATIONS:
         written = [language.format(each) for each in abstract_sentences(statements(verdicts))]
@@ -65,7 +70,7 @@ def test_a_claim_stands_with_its_own_verdict(code):
         before, after = sentence.split(decided[1])
         assert decided[0] in before
         for name, verdict in zip(NAMES, verdicts, strict=True):
-            claim = language.text(f"statement.{name}.claim")
+            claim = claimed(language, f"statement.{name}.claim")
             assert (claim in before) == (verdict == "supported")
             assert (claim in after) == (verdict == "contradicted")
 
@@ -77,8 +82,7 @@ def test_a_negative_tau_that_is_shown_is_said_although_its_size_is_not(code, hal
     rows = statements(["supported", "inconclusive", half, "inconclusive", "contradicted"])
     rows[2]["parts"][0]["verdict"] = "supported"
     sentences = [language.format(each) for each in abstract_sentences(rows)]
-    whole, sign, size = (language.text(f"{key}.claim" if key.startswith("statement") else f"claim.{key}")
-                         for key in ("statement.negative_tau", "mean_tau", "tau_half"))  # fmt: skip
+    whole, sign, size = (claimed(language, name) for name in ("statement.negative_tau.claim", "claim.mean_tau", "claim.tau_half"))
     assert whole not in " ".join(sentences)
     contradicted = {"vi": "trái với nhận định", "en": "contradict the view"}[code]
     before, after = sentences[0].split(contradicted)
@@ -95,6 +99,35 @@ def test_a_verdict_of_few_ways_of_analysis_says_so_where_it_stands(code, clause)
         for name in NAMES:
             written = [language.format(each) for each in abstract_sentences(statements(verdicts, [name]))]
             assert len(written) <= 2
-            claim = language.text(f"statement.{name}.claim")
+            claim = claimed(language, f"statement.{name}.claim")
             assert re.search(rf"{re.escape(claim)} \([^()]*{clause}\)", " ".join(written))
             assert " ".join(written).count(clause) == 1
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+@pytest.mark.parametrize("whole", ["inconclusive", "not_testable", "contradicted"])
+def test_what_the_verdict_on_the_whole_hides_is_said_part_by_part(code, whole):
+    """That the whole is open says nothing of a part that is shown: two parts of a statement are not open where the third is."""
+    language = LANGUAGES[code]
+    rows = statements(["supported", whole, "supported", "supported", "supported"])
+    parts = {"deep_difference": "supported", "attention_rise": "supported", "mlp_fall": "inconclusive", "mlp_level": whole}
+    rows[1]["parts"] = [{"measure": measure, "verdict": verdict} for measure, verdict in parts.items()]
+    text = " ".join(language.format(each) for each in abstract_sentences(rows))
+    assert claimed(language, "statement.deep_layers.claim") not in text
+    assert all(text.count(claimed(language, f"claim.{measure}")) == 1 for measure in parts)
+    decided = {"vi": "ủng hộ nhận định", "en": "support the view"}[code]
+    after = text.index(decided)
+    ends = [text.find(word, after) for word in {"vi": ("trái với", "."), "en": ("contradict", ". The", ".")}[code]]
+    supported = text[after : min(end for end in ends if end > 0)]
+    for measure, verdict in parts.items():
+        assert (claimed(language, f"claim.{measure}") in supported) == (verdict == "supported"), supported
+
+
+@pytest.mark.parametrize("code", ["vi", "en"])
+def test_a_tau_is_that_of_what_the_verdict_rests_on(code):
+    language = LANGUAGES[code]
+    for control in ("different_word", "none"):
+        rows = statements(["supported", "supported", "inconclusive", "supported", "supported"])
+        rows[2] |= {"control": control}
+        text = " ".join(language.format(each) for each in abstract_sentences(rows))
+        assert claimed(language, "statement.negative_tau.claim", control) in text

@@ -104,6 +104,13 @@ def test_levelling_off_needs_a_level_band_after_a_fall(low, high, before, verdic
     assert decide("level", Interval((low + high) / 2, low, high), SETTINGS, before=before, layers_deep=11) == verdict
 
 
+@pytest.mark.parametrize(("within", "verdict"), [(-0.004, "supported"), (-0.006, "inconclusive"), (-0.008, "inconclusive")])
+def test_a_fall_that_goes_on_as_steeply_does_not_level_off(within, verdict):
+    """All of these slopes are within the margin of .01; before the deep layers it fell by .006 a layer."""
+    before = Interval(-0.006, -0.007, -0.005)
+    assert decide("level", Interval(within, within - 0.001, within + 0.001), SETTINGS, before=before, layers_deep=11) == verdict
+
+
 @pytest.mark.parametrize("rule", ["positive", "negative", "tau_range", "separated", "level", "constant_shift"])
 @pytest.mark.parametrize("numbers", [(NAN, 0.1, 0.2), (0.1, NAN, 0.2), (0.1, 0.05, NAN), (math.inf, 0.1, math.inf), (NAN, NAN, NAN)])
 def test_without_an_interval_nothing_is_testable(rule, numbers):
@@ -329,6 +336,7 @@ def test_a_later_part_contradicts_only_with_its_wider_interval(half_widths, part
         (-3.0, 0.5, "contradicted", ONE_BRANCH),
         (0.5, -3.0, "contradicted", ONE_BRANCH),
         (-3.0, 0.1, "inconclusive", ONE_BRANCH),
+        (-3.0, -0.1, "inconclusive", ONE_BRANCH),  # no tau to speak of: that its estimate is below zero is chance
     ],
 )
 def test_a_negative_tau_is_claimed_of_both_branches(attention, mlp, verdict, side):

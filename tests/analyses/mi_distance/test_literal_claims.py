@@ -53,7 +53,7 @@ SLOPE_LOW, SLOPE_HIGH = HYPOTHESES.shift_slope_range
 
 # (part, words in English, words in Vietnamese) -> what both primary estimators must show for the words to be true.
 CLAIMS = [
-    ("early_difference", "the MLP branch has the higher", "của nhánh MLP cao hơn của nhánh chú ý:", positive),
+    ("early_difference", "the MLP branch has the higher", "ở nhánh MLP cao hơn ở nhánh chú ý, chênh", positive),
     ("early_difference", "it is the other way round: the attention branch has the higher", "thứ tự ngược lại", negative),
     ("deep_difference", "Attention is above the MLP:", "Nhánh chú ý cao hơn nhánh MLP:", positive),
     ("deep_difference", "The MLP, not attention, has the higher", "là nhánh MLP chứ không phải nhánh chú ý", negative),
@@ -65,7 +65,12 @@ CLAIMS = [
         "mlp_level",
         "The MLP levels off:",
         "Nhánh MLP đi ngang:",
-        lambda part: -part["margin"] <= part["low"] and part["high"] <= part["margin"] and part["before"]["high"] < 0,
+        lambda part: (
+            -part["margin"] <= part["low"]
+            and part["high"] <= part["margin"]
+            and part["before"]["high"] < 0
+            and part["before"]["estimate"] < part["estimate"]
+        ),
     ),
     (
         "mlp_level",
@@ -74,7 +79,7 @@ CLAIMS = [
         lambda part: part["low"] > part["margin"] or part["high"] < -part["margin"] or part["before"]["low"] > 0,
     ),
     ("mean_tau", "The tau is negative:", "Tau âm:", negative),
-    ("mean_tau", "The tau is negative:", "Tau âm:", lambda part: all(branch["estimate"] < 0 for branch in part["branches"].values())),
+    ("mean_tau", "The tau is negative:", "Tau âm:", lambda part: all(branch["high"] < 0 for branch in part["branches"].values())),
     ("mean_tau", "The tau is positive:", "Tau dương:", positive),
     ("mean_tau", "Not both branches have a negative tau:", "Không phải cả hai nhánh đều có tau âm:", one_branch_above),
     ("tau_half", "The tau is about −.5:", "Tau xấp xỉ −0,5:", lambda part: part["low"] >= TAU_LOW and part["high"] <= TAU_HIGH),

@@ -132,7 +132,8 @@ def test_without_such_numbers_there_are_no_such_facts(results):
         (["supported", "inconclusive"], "supported", None),  # half is no minority
         (["supported", "inconclusive", "inconclusive"], "supported", "Only 10 of 30 ways of analysis give this verdict."),
         (["supported"] + ["contradicted"] * 29, "supported", "Only 1 of 30 ways of analysis gives this verdict."),
-        (["supported"], "inconclusive", "None of the 30 ways of analysis gives this verdict by itself."),
+        (["inconclusive"], "supported", "None of the 30 ways of analysis gives this verdict by itself."),
+        (["supported"], "inconclusive", None),  # nothing was decided that few ways could be said to decide
     ],
 )
 def test_a_verdict_of_a_minority_is_told_wherever_it_is_announced(results, verdicts, conclusion, english):
