@@ -24,8 +24,8 @@ from reportgen.documents.tagging import FORMULA_MARK, UNDATED, finish
 
 DRAFTS = 2
 # Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
-# Such words are kept whole, with what clings to them.
-WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w)[^ \n<>&]*)(?=[^<>]*<)")
+# At the strokes of "|z|" too. Such words are kept whole, with what clings to them.
+WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w|\|\w\|)[^ \n<>&]*)(?=[^<>]*<)")
 # WeasyPrint 70 ends a line too early when a text goes on from the line before and the box after it does not fit. Boxes of their own
 # prevent it: for the last word, which is enough most times, and for all words of a quoted text, in which much is marked.
 WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")

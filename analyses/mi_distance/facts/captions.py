@@ -380,13 +380,14 @@ def _random_weights(seeds: Sequence[int], *, known: bool) -> Mapping[str, Any]:
 def _untrained_profile(results: Results) -> Values:
     trained, untrained = _array(results, "mean_mutual_information"), _array(results, "untrained_mean_mutual_information")
     tau, untrained_tau = _array(results, "kendall_tau"), _array(results, "untrained_kendall_tau")
+    seeds = results.study["controls"]["untrained"]["seeds"]
+    draws = ".one" if len(seeds) == 1 else ""
     values: Values = {
-        "weights": _random_weights(
-            results.study["controls"]["untrained"]["seeds"], known=results.study["provenance"]["model"]["source"] != "ready activations"
-        ),
-        "intervals": key("figure.untrained_profile.bands")
+        "weights": _random_weights(seeds, known=results.study["provenance"]["model"]["source"] != "ready activations"),
+        "intervals": key(f"figure.untrained_profile.bands{draws}")
         if _exists(_array(results, "mean_mutual_information_low"))
-        else key("figure.untrained_profile.no_bands", occurrences=int(results.study["occurrences"])),
+        else key(f"figure.untrained_profile.no_bands{draws}", occurrences=int(results.study["occurrences"])),
+        "reading": key(f"figure.untrained_profile.reading{draws}"),
     }
     for index, branch in enumerate(BRANCHES):
         values |= _span(f"{branch}_trained", trained[index]) | _span(f"{branch}_untrained", untrained[index])

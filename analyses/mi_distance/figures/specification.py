@@ -87,7 +87,8 @@ def _curve(canvas: Canvas, hover: Hover, axes: Axes, rows: pandas.DataFrame, sta
     claimed = _claimed(axes, statement, results)
     tested = np.isfinite(low) & np.isfinite(high)
     axes.vlines(x[tested], low[tested], high[tested], color="muted", linewidth=0.8, alpha=0.55, zorder=2)
-    for verdict in VERDICTS:
+    # The verdicts of few stand over those of many.
+    for verdict in sorted(VERDICTS, key=lambda verdict: -int((rows["verdict"] == verdict).sum())):
         style = VERDICT_STYLE[verdict]
         at = np.flatnonzero((rows["verdict"] == verdict).to_numpy() & np.isfinite(estimate))
         if not len(at):
@@ -99,6 +100,10 @@ def _curve(canvas: Canvas, hover: Hover, axes: Axes, rows: pandas.DataFrame, sta
         axes.scatter(x[at], estimate[at], s=9, marker=style.marker, linewidths=0.9, zorder=4, gid=gid, **drawn)
         hover.add(gid, [_text(words, rows.iloc[index], several_outputs=rows["output"].nunique() > 1) for index in at])
     _mark_own(axes, rows)
+    # Of many specifications a column is a hairline: a triangle over the panel says where it is.
+    own = np.flatnonzero(rows["own"].to_numpy())
+    over = axes.get_xaxis_transform()
+    axes.plot(own, np.full(len(own), 1.02), transform=over, color="ink", marker="v", markersize=3.2, linestyle="none", clip_on=False)
     axes.set_xlim(-1, len(rows))
     limits(axes, estimate, low, high, claimed, pad=0.05)
     counts = rows["verdict"].value_counts()
