@@ -398,28 +398,31 @@ def test_abstract_prints_only_the_bundles_numbers(coffee, coffee_reports, words_
 
 
 def seldom_pool(coffee):
-    """How many ways of analysis give each statement's verdict, where less than half of them do."""
+    """How many ways of analysis give each decided verdict, of those by what it rests on, where less than half of them do."""
     pool = []
     given = coffee.data.specification_verdict.values.astype(str)
+    control = coffee.data.specification_control.values.astype(str)
     for conclusion, verdicts in zip(coffee.study["conclusions"], given, strict=True):
-        judged = verdicts[verdicts != "not_applicable"]
+        judged = verdicts[(verdicts != "not_applicable") & (control == conclusion["control"])]
         same = int((judged == conclusion["verdict"]).sum())
-        pool += [same, len(judged)] if 2 * same < len(judged) else []
+        few = conclusion["verdict"] in ("supported", "contradicted") and 2 * same < len(judged)
+        pool += [same, len(judged)] if few else []
     return pool
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])
 def test_a_verdict_of_a_minority_of_the_ways_of_analysis_says_so(coffee, coffee_reports, words_of, code):
-    """In the abstract, in the table of answers, in the section and in the conclusion."""
-    same, total = seldom_pool(coffee)  # of one statement
+    """In the abstract, in the table of answers, in the section and in the conclusion; and of no verdict that most ways give."""
+    seldom = seldom_pool(coffee)
+    assert len(seldom) in (0, 2)
+    same, total = seldom or (r"\d+", r"\d+")
     written = {"en": f"only {same} of {total} ways", "vi": f"chỉ (?:có )?(?:trong )?{same}/{total} phương án"}[code]
     report, found = coffee_reports[code], sections_of(coffee_reports[code])
     places = [front(report, "abstract", code)]
     places += [str(cell.html) for row in table(report, "answers") for cell in row if re.search(written, words_of(str(cell.html)))]
     places += [str(item.html[code]) for name in ("results-profile", "conclusion") for item in found[name].items if item.kind == "text"]
-    assert len(places) >= 4
     said = [bool(re.search(written, words_of(place), re.IGNORECASE)) for place in places]
-    assert sum(said) == 4, said
+    assert sum(said) == (4 if seldom else 0), said
 
 
 def result_pool(coffee):

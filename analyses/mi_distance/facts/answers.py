@@ -88,7 +88,7 @@ def _claims_of(statement: Mapping[str, Any]) -> list[tuple[str, Spec, Spec | Non
 
     One of the statement; one of each part where the verdict on the whole hides that the data say something else of some of them.
     """
-    quantity = key(f"quantity.{statement['control']}")
+    quantity = key(f"quantity.short.{statement['control']}")
     if _says_less(statement):
         # The ways of analysis are counted by the verdict on the whole, which is not what is said here.
         return [(part["verdict"], key(f"claim.{part['measure']}", quantity=quantity), None) for part in statement["parts"]]

@@ -36,7 +36,7 @@ def statements(verdicts, seldom=()):
 
 
 def claimed(language, name, control="different_word"):
-    return language.format(key(name, quantity=key(f"quantity.{control}")))
+    return language.format(key(name, quantity=key(f"quantity.short.{control}")))
 
 
 @pytest.mark.parametrize("code", ["vi", "en"])

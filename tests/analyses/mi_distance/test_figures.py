@@ -381,6 +381,7 @@ def test_the_catalogues_hold_the_sentences_of_the_figures_and_no_others(language
         _without_bands(study(4, 7)),
         _gentle(study(4, 7)),
         _one_draw(study(4, 7)),
+        _one_draw(study(4, 2)),
         _ready(study(4, 7)),
         *(_constant(study(4, 7), tests) for tests in (("mi_difference_p",), ("mi_difference_p", "t_p", "mantel_p"))),
     ]
