@@ -190,3 +190,18 @@ def test_skewed_controls_do_not_make_a_rank_correlation():
     against_median = kendall_tau(pairs.distance, values - matched_medians(control, measured)).mean()
     assert against_mean > 0.15
     assert abs(against_median) < against_mean / 3
+
+
+def test_as_many_control_pairs_are_kept_as_make_a_thousand_and_at_least_eight_at_a_distance():
+    few = matched(range(1, 40), different_words(39))
+    assert len(thinned(few, None)[0].first) == len(few.first) <= 1000
+    many = matched(range(1, 700), different_words(699))
+    at_distance = {row.tobytes() for row in many.weight > 0}
+    kept, _ = thinned(many, None)
+    counts = {int((row > 0).sum()) for row in kept.weight}
+    assert len(many.first) > 1000 >= len(kept.first)
+    # All distances have the same number, and one more at each would be too many.
+    (most,) = counts
+    assert most >= 8
+    assert (most + 1) * len(at_distance) > 1000
+    assert np.allclose(kept.weight.sum(axis=1), 1)
