@@ -278,7 +278,9 @@ def rule(measure, part, first):
     if measure in ("early_difference", "deep_difference", "attention_rise", "mlp_fall"):
         return "supported" if low > 0 else "contradicted" if high < 0 else "inconclusive"
     if measure == "mean_tau":
-        return "supported" if high < 0 else "contradicted" if low > 0 else "inconclusive"
+        # Of both branches: the mean is not enough.
+        shown = high < 0 and all(branch["high"] < 0 for branch in part["branches"].values())
+        return "supported" if shown else "contradicted" if low > 0 else "inconclusive"
     if measure == "tau_half":
         if high - low > 0.3:
             return "not_testable"
@@ -292,7 +294,8 @@ def rule(measure, part, first):
         steepest, before = 0.1 / 9, part["before"]
         level = low >= -steepest and high <= steepest
         against = low > steepest or high < -steepest or before["low"] > 0
-        return "contradicted" if against else "supported" if level and before["high"] < 0 else "inconclusive"
+        off = before["high"] < 0 and before["estimate"] < part["estimate"]
+        return "contradicted" if against else "supported" if level and off else "inconclusive"
     return "supported" if low >= 0.9 and high <= 1.1 else "contradicted" if low > 1.1 or high < 0.9 else "inconclusive"
 
 
@@ -300,9 +303,9 @@ def firmly(part, first):
     """A part's own verdict by its wider interval; the first part has none."""
     if part["wide"] is None:
         return rule(part["measure"], part, first) == "contradicted"
-    wide = {"low": part["wide"]["low"], "high": part["wide"]["high"]}
+    wide = {"estimate": part["estimate"], "low": part["wide"]["low"], "high": part["wide"]["high"]}
     if "before" in part:
-        wide["before"] = {"low": part["wide"]["before_low"], "high": part["wide"]["before_high"]}
+        wide["before"] = {"estimate": part["before"]["estimate"], "low": part["wide"]["before_low"], "high": part["wide"]["before_high"]}
     return rule(part["measure"], wide, first) == "contradicted"
 
 

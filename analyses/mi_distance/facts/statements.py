@@ -132,8 +132,8 @@ def _told(measure: str, values: Mapping[str, Any]) -> Spec:
     """A part's estimates with their intervals in a line, without what follows of them."""
     ends = [name for estimator in CO_PRIMARY for name in (estimator, f"{estimator}_interval")]
     given = {name: values[name] for name in ends if name in values}
-    form = {len(ends): "", 2: ".one"}.get(len(given), ".none")
-    return key(f"handout.part{form}", part=key(f"measure.{measure}"), **given)
+    form = {len(ends): "both", 2: "one"}.get(len(given), "none")
+    return key(f"handout.part.{form}", part=key(f"measure.{measure}"), **given)
 
 
 def _rows(table: str, row: Callable[[str], str], estimators: Sequence[str]) -> dict[str, dict[str, str] | None]:
