@@ -130,6 +130,10 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, 
 
 def _told(measure: str, values: Mapping[str, Any]) -> Spec:
     """A part's estimates with their intervals in a line, without what follows of them."""
+    of_branches = [f"{estimator}_{branch}" for estimator in CO_PRIMARY for branch in BRANCHES]
+    if all(f"{name}_interval" in values for name in of_branches):
+        given = {end: values[end] for name in of_branches for end in (name, f"{name}_interval")}
+        return key("handout.part.branches", part=key(f"measure.{measure}"), **given)
     ends = [name for estimator in CO_PRIMARY for name in (estimator, f"{estimator}_interval")]
     given = {name: values[name] for name in ends if name in values}
     form = {len(ends): "both", 2: "one"}.get(len(given), "none")
