@@ -1,6 +1,7 @@
 """Numbers for the prose, with how each is to be printed; the language comes later."""
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,15 @@ def ends(low: float, high: float, digits: int = 3, *, unit: bool = False) -> tup
     return number(low, telling, unit=unit), number(high, telling, unit=unit)
 
 
+def digits_telling(values: Sequence[float], limits: Sequence[float], digits: int) -> int:
+    """So many digits, up to six, that a value is printed on the side of a limit on which it lies, and as the limit only where it is it."""
+
+    def told(count: int) -> bool:
+        return all(_rounded(value, count) != _rounded(limit, count) for value in values for limit in limits if value != limit)
+
+    return next((count for count in range(digits, _MOST_DIGITS) if told(count)), _MOST_DIGITS)
+
+
 def exact(value: float, *, unit: bool = False) -> Spec:
     """A number that was set and not computed: with the decimals that it was given with."""
     return number(value, _decimals(value), unit=unit)
@@ -34,6 +44,10 @@ def exact(value: float, *, unit: bool = False) -> Spec:
 def exact_interval(low: float, high: float, *, unit: bool = False) -> Spec:
     """A range that was set, both ends with the decimals of the one that has more."""
     return interval(low, high, max(_decimals(low), _decimals(high)), unit=unit)
+
+
+def _rounded(value: float, digits: int) -> Decimal:
+    return round(Decimal(repr(float(value))), digits)
 
 
 def _decimals(value: float) -> int:

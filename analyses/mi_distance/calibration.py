@@ -9,6 +9,7 @@ import xarray as xr
 from analyses.mi_distance.settings import StudySettings
 from analyses.mutual_information import pairwise_mutual_information
 from analyses.mutual_information.estimate import Estimator
+from analyses.mutual_information.linear import linear_correlation, linear_information
 from analyses.records import Variable
 
 CORRELATIONS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -32,16 +33,21 @@ def calibration_variables(dimensions: int, settings: StudySettings, advance: Cal
 
     Returns
     -------
-    Variables over (calibrated_estimator, correlation): mean and standard deviation of the estimates; and the truth (correlation,).
+    Variables over (calibrated_estimator, correlation): mean and standard deviation of the estimates; and (correlation,) the truth, and
+    the mean of what Pearson's correlation of the same pairs makes of it.
     """
     correlation = np.array(CORRELATIONS)
     generator = np.random.default_rng([settings.seed, dimensions])
     own = generator.normal(size=(len(correlation), 2, REPETITIONS, dimensions))
     own[:, 1] = correlation[:, None, None] * own[:, 0] + np.sqrt(1 - correlation**2)[:, None, None] * own[:, 1]
+    vectors = own.reshape(len(correlation), 2 * REPETITIONS, dimensions)
+    first = np.arange(REPETITIONS)
+    second = first + REPETITIONS
+    linear = linear_information(linear_correlation(vectors, first, second, trim=settings.estimation.trim))
     estimates = pairwise_mutual_information(
-        own.reshape(len(correlation), 2 * REPETITIONS, dimensions),
-        np.arange(REPETITIONS),
-        np.arange(REPETITIONS) + REPETITIONS,
+        vectors,
+        first,
+        second,
         CALIBRATED,
         bins=settings.estimation.bins,
         trim=settings.estimation.trim,
@@ -54,6 +60,7 @@ def calibration_variables(dimensions: int, settings: StudySettings, advance: Cal
         "calibrated_estimator": (over[:1], np.array(CALIBRATED), {"long_name": "estimator of mutual information"}),
         "correlation": (over[1:], correlation, {"long_name": "correlation of a Gaussian pair"}),
         "calibration_truth": (over[1:], gaussian_mutual_information(correlation), {"long_name": "its true value", "units": "nats"}),
+        "calibration_linear": (over[1:], linear.mean(axis=-1), {"long_name": "mean -ln(1 - r^2) / 2 of Gaussian pairs", "units": "nats"}),
         "calibration_mean": (over, values.mean(axis=-1), {"long_name": "mean estimate of Gaussian pairs", "units": "nats"}),
         "calibration_spread": (over, values.std(axis=-1, ddof=1), {"long_name": "standard deviation of the estimates", "units": "nats"}),
     }

@@ -18,10 +18,12 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Returns
     -------
     rows of {statement, name, control, verdict, parts, lesson, lesson_opposed, estimators_disagree, controls_disagree}: `control` is
-    what the verdict rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, firm, side}; the
-    last two list the rows {estimator, control, verdict, opposed, joint} that differ from the conclusion, of the same and of other
-    controls (not of the looks at position); `joint` is what the co-primary estimators conclude together by that control. A verdict
-    that is the same word on the other side, such as taus that separate the other way round, is another one: it is `opposed`.
+    what the verdict rests on and `lesson` the verdict on plain MI, by the same rule; `parts` lists {measure, verdict, firm, side}. The
+    last two list rows {estimator, control, verdict, opposed, joint}: of the same control those that differ from the conclusion, of
+    other controls (not of the looks at position) those that differ from the same estimator's own verdict by the conclusion's control,
+    for what another estimator finds is not the control's doing. `joint` is what the co-primary estimators conclude together by that
+    control. A verdict that is the same word on the other side, such as taus that separate the other way round, is another one: it is
+    `opposed`.
     """
     primary = primary_control(verdicts)
     rows = []
@@ -43,8 +45,8 @@ def conclude(verdicts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "parts": parts,
                 "lesson": conjunction(lesson),
                 "lesson_opposed": opposed(lesson, parts),
-                "estimators_disagree": _differing(own, verdict, parts),
-                "controls_disagree": _differing(others, verdict, parts),
+                "estimators_disagree": _differing(own, {row["estimator"]: {"verdict": verdict, "parts": parts} for row in own}),
+                "controls_disagree": _differing(others, {row["estimator"]: row for row in own}),
             }
         )
     return rows
@@ -77,14 +79,17 @@ def opposed(parts: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, An
     )
 
 
-def _differing(rows: Sequence[Mapping[str, Any]], verdict: str, parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _differing(rows: Sequence[Mapping[str, Any]], held_against: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows whose verdict is another than that of what their estimator is held against, {verdict, parts}."""
     joint = {
         control: conjunction(shared_parts([row for row in rows if row["control"] == control]))
         for control in dict.fromkeys(row["control"] for row in rows)
     }
-    found = [
-        {key: row[key] for key in ("estimator", "control", "verdict")}
-        | {"opposed": row["verdict"] == verdict and opposed(row["parts"], parts), "joint": joint[row["control"]]}
-        for row in rows
-    ]
-    return [row for row in found if row["verdict"] != verdict or row["opposed"]]
+    found = []
+    for row in rows:
+        against = held_against[row["estimator"]]
+        other_side = row["verdict"] == against["verdict"] and opposed(row["parts"], against["parts"])
+        if row["verdict"] != against["verdict"] or other_side:
+            head = {key: row[key] for key in ("estimator", "control", "verdict")}
+            found.append(head | {"opposed": other_side, "joint": joint[row["control"]]})
+    return found

@@ -22,7 +22,7 @@ from analyses.mi_distance.facts.layers import (
 from analyses.mi_distance.facts.linear import linear_facts
 from analyses.mi_distance.facts.position import position_facts
 from analyses.mi_distance.facts.robustness import minorities, robustness_facts
-from analyses.mi_distance.facts.statements import lesson_sentence, other_verdicts, part_table, shown_parts, statement_facts, verdict_table
+from analyses.mi_distance.facts.statements import lesson_sentences, other_verdicts, part_table, shown_parts, statement_facts, verdict_table
 from analyses.mi_distance.facts.untrained import untrained_facts
 from analyses.mi_distance.names import LESSON
 from analyses.occurrences.facts.common import common_facts, conclusion_lists
@@ -54,7 +54,7 @@ def facts(results: Results) -> dict[str, Any]:
         "open_layers": open_layers(dataset, studied(study)),
         "findings": [statement["finding"] for statement in statements],
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
-        "lesson": lesson_sentence(statements),
+        "lesson": lesson_sentences(statements),
         "other_verdicts": other_verdicts(statements),
         "conclusion_lists": [*conclusion_lists(statements), *shown_parts(statements)],
         "abstract": abstract_sentences(statements),

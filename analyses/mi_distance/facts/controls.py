@@ -12,10 +12,12 @@ from analyses.mi_distance.names import CO_PRIMARY
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.layer_numbers import places
 from analyses.records import Study
-from analyses.value_specs import interval, is_number, key, listed, number, percent
+from analyses.value_specs import exact, interval, is_number, key, listed, number, percent
 
 # Of many repeated words the first are named and the others counted, unless those are few.
 _NAMED, _FEW = 12, 3
+# The share of 95% intervals about zero that lie on one side of it by chance.
+_BEYOND = 0.025
 
 
 def control_facts(dataset: xr.Dataset, study: Study, untrained: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -133,9 +135,19 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
                     "share": percent(control / same) if same > 0 <= control else None,
                 }
         found[branch] = {"deep": of_estimator}
-    if np.isfinite(dataset.word_specific_excess_low).any():
-        found["sentence"] = _where_shown(positive, negative, dataset.sizes["layer"])
-    return found | {"testable": "sentence" in found}
+    intervals = int(np.isfinite(dataset.word_specific_excess_low.sel(estimator=list(CO_PRIMARY))).sum())
+    if intervals:
+        sentence = _where_shown(positive, negative, dataset.sizes["layer"])
+        found |= {"sentence": sentence, "nowhere": sentence["key"] == "excess.nowhere"}
+        if not found["nowhere"]:
+            found["chance"] = _by_chance(intervals)
+    return found | {"testable": intervals > 0}
+
+
+def _by_chance(intervals: int) -> dict[str, Any]:
+    """The sentence on how many of so many intervals would lie on one side of zero without any excess."""
+    values = {"share": percent(_BEYOND, 1), "intervals": intervals, "expected": exact(round(_BEYOND * intervals, 1))}
+    return {"key": "excess.chance", "values": values}
 
 
 def _where_shown(positive: Mapping[str, Mapping[str, int]], negative: Mapping[str, Mapping[str, int]], layers: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.shown import AXIS, SHARE
@@ -38,28 +39,45 @@ def linear_facts(results: Results) -> dict[str, Any] | None:
     r_squared = float(results.dataset["linear_r_squared"])
     return {
         "sentence": {"key": f"linear.finding.{outcome}", "values": values, "rows": led},
-        "lowest": _lowest(table[table["depth"] != "all"]),
+        "lowest": _lowest(table[table["depth"] != "all"], results.dataset),
         "r_squared": number(r_squared, 3, unit=True) if is_number(r_squared) else None,
         "values": int(np.isfinite(results.dataset["linear_information"].to_numpy()).sum()),
         "straight": int(np.isnan(results.dataset["linear_information"].to_numpy()).sum()),
     }
 
 
-def _lowest(by_depth: pd.DataFrame) -> dict[str, Any] | None:
-    """Where by depth the share is lowest, and whether that is shown to be less than all; None where the table shows no single lowest."""
+def _lowest(by_depth: pd.DataFrame, dataset: xr.Dataset) -> dict[str, Any] | None:
+    """Where by depth the share is lowest, if that is shown to be less than Gaussian pairs have; else None, for nothing is shown.
+
+    Estimates are compared with estimates: at the size of a study's MI the two are not the same of Gaussian pairs either.
+    """
     rows = by_depth[by_depth["linear_share_low"].map(is_number)]
     # As printed: of two that are written alike neither is seen to be the lower.
     printed = rows["linear_share"].astype(float).round(2)
     if len(rows) < 2 or (printed == printed.min()).sum() > 1:
         return None
     row = rows.loc[rows["linear_share"].idxmin()]
+    gaussian = gaussian_share(dataset, float(row["mutual_information"]))
+    # So too an end that is written as the Gaussian pairs' share does not lie below it.
+    if gaussian is None or round(float(row["linear_share_high"]), 2) >= round(gaussian, 2):
+        return None
     values = {"depth": key(f"linear.depth.{row['depth']}"), "branch": key(f"branch.named.{row['branch']}")}
-    values["whole"] = percent(1)
+    values |= {"gaussian": percent(gaussian), "rows": len(rows)}
     values |= {name: percent(row[column]) for name, column in zip(("share", "share_low", "share_high"), SHARE, strict=True)}
-    # So too an end that is written as 100% does not lie below it.
-    below = round(float(row["linear_share_high"]), 2) < 1
     led = {"share": {"table": "linear", "row": f"{row['depth']}-{row['branch']}"}}
-    return {"key": "linear.lowest.below" if below else "linear.lowest.open", "values": values, "rows": led}
+    return {"key": "linear.lowest", "values": values, "rows": led}
+
+
+def gaussian_share(dataset: xr.Dataset, nearest_neighbour: float) -> float | None:
+    """The share of Gaussian pairs with such a nearest-neighbour estimate, in nats; None without a calibration or outside its range."""
+    if "calibration_linear" not in dataset:
+        return None
+    estimated = dataset["calibration_mean"].sel(calibrated_estimator="nearest_neighbour").to_numpy()
+    linear = dataset["calibration_linear"].to_numpy()
+    order = np.argsort(estimated)
+    if not max(estimated[order[0]], 0) < nearest_neighbour <= estimated[order[-1]]:
+        return None
+    return float(np.interp(nearest_neighbour, estimated[order], linear[order]) / nearest_neighbour)
 
 
 def linear_caption(results: Results) -> dict[str, Any]:

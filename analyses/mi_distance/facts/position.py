@@ -180,9 +180,10 @@ def _shown(study: Study, kind: str) -> bool:
 
 def _answer(shown: bool, prefix: Mapping[str, Any] | None, partial: Mapping[str, Any] | None) -> str:
     """What the looks together say of a fall with distance."""
+    given_position = partial is not None and partial["key"].endswith(".negative")
     if not shown:
-        return "none"
-    if partial is not None and partial["key"].endswith(".negative"):
+        return "only_partial" if given_position else "none"
+    if given_position:
         return "stays"
     weaker = prefix is not None and prefix["key"].endswith(".weaker")
     return "partly" if weaker else "unseparated"

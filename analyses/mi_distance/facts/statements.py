@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from analyses.mi_distance.conclusions import conclude, shared_parts
+from analyses.mi_distance.conclusions import opposed as on_other_sides
 from analyses.mi_distance.facts.rows import band_values, part_of, verdict_row
 from analyses.mi_distance.hypotheses import ONE_BRANCH
-from analyses.mi_distance.names import CO_PRIMARY, CONTROLS
+from analyses.mi_distance.names import CO_PRIMARY, CONTROLS, LESSON
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.facts.counts import where
 from analyses.records import Study
 from analyses.statistics.verdicts import VERDICTS
-from analyses.value_specs import Spec, exact, interval, is_number, key, listed, number, series
+from analyses.value_specs import Spec, digits_telling, exact, interval, is_number, key, listed, number, series
 
 # How each measure is printed: digits, and whether it is bounded by 1.
 _PRINTED = {"mean_tau": (2, True), "tau_half": (2, True), "tau_difference": (2, True), "shift_slope": (2, False), "mlp_level": (4, False)}
@@ -22,6 +24,7 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
     side = conclusion["parts"][0]["side"] if len(parts) == 1 else None
     values = dict(parts[0]["values"])
     values["parts"] = len(parts)
+    of_statement = [row for row in study["verdicts"] if row["name"] == name]
     counted = [(each, sum(part["verdict"] == each for part in parts)) for each in VERDICTS]
     values["summary"] = listed(
         [
@@ -37,6 +40,7 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         "control": control,
         "lesson": conclusion["lesson"],
         "lesson_opposed": conclusion["lesson_opposed"],
+        "lesson_parts": _other_parts(conclusion, study),
         "finding": {
             "id": name,
             "number": conclusion["statement"],
@@ -53,8 +57,9 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         "single": {name: parts[0][name] for name in ("measure", "says", "told", "values")} if len(parts) == 1 else None,
         "reason": _reason(conclusion, study),
         "crossing": _crossing(conclusion, study),
-        "estimators": _disagreement("estimators.", conclusion["estimators_disagree"], conclusion, study),
-        "controls": _disagreement("controls.", conclusion["controls_disagree"], conclusion, study),
+        "estimators": _disagreement("estimators.", conclusion, of_statement),
+        "controls": _disagreement("controls.", conclusion, of_statement),
+        "first_part": _of_first_part(conclusion, of_statement),
     }
 
 
@@ -66,7 +71,7 @@ def _how_many(count: int, parts: int) -> str:
 
 def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, *, first: Mapping[str, Any]) -> dict[str, Any]:
     measure = part["measure"]
-    digits, unit = _PRINTED.get(measure, (3, False))
+    _, unit = _PRINTED.get(measure, (3, False))
     values: dict[str, Any] = band_values(measure, study) | {"occurrences": study["occurrences"], "quantity": key(f"quantity.{control}")}
     agreeing: dict[str, int] = {}
     layers = 0
@@ -77,6 +82,7 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, 
         if row is None:
             continue
         found = by_estimator[estimator] = part_of(row, measure)
+        digits = _digits(found, study)
         if is_number(found["estimate"]) and is_number(found["low"]):
             values[estimator] = number(found["estimate"], digits, unit=unit)
             # A sentence that names the higher side gives the size of the difference, not its sign.
@@ -224,15 +230,41 @@ def _reason(conclusion: Mapping[str, Any], study: Study) -> str | None:
     return "reason.range" if name == "constant_shift" else "reason.interval"
 
 
-def _disagreement(prefix: str, rows: Sequence[Mapping[str, Any]], conclusion: Mapping[str, Any], study: Study) -> dict[str, Any] | None:
-    """The sentence that says whether the verdict stands with another estimator, or with another control than the conclusion's."""
-    own, name = conclusion["control"], conclusion["name"]
+def _of_first_part(conclusion: Mapping[str, Any], of_statement: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """{measure, estimators, controls} of the first part by itself, where it could be tested and the whole statement could not."""
+    first = conclusion["parts"][0]
+    if conclusion["verdict"] != "not_testable" or first["verdict"] == "not_testable":
+        return None
+    alone = [{**row, "verdict": row["parts"][0]["verdict"], "parts": row["parts"][:1]} for row in of_statement]
+    (concluded,) = conclude(alone)
+    said = {about: _disagreement(f"{about}.", concluded, alone) for about in ("estimators", "controls")}
+    return {"measure": first["measure"]} | said
+
+
+def _other_parts(conclusion: Mapping[str, Any], study: Study) -> list[dict[str, Any]]:
+    """{measure, verdict, opposed} of the parts that plain MI judges otherwise, in a statement of several parts."""
+    rows = [row for row in study["verdicts"] if (row["name"], row["control"]) == (conclusion["name"], LESSON)]
+    if conclusion["control"] == LESSON or len(conclusion["parts"]) < 2:
+        return []
+    found = []
+    for own, other in zip(conclusion["parts"], shared_parts(rows), strict=True):
+        other_side = on_other_sides([own], [other])
+        if own["verdict"] != other["verdict"] or other_side:
+            found.append({"measure": own["measure"], "verdict": other["verdict"], "opposed": other_side})
+    return found
+
+
+def _disagreement(prefix: str, conclusion: Mapping[str, Any], of_statement: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The sentence that says whether the verdict stands with another estimator, or with another control than the conclusion's.
+
+    `of_statement` are the verdicts that the conclusion was made of, by every estimator and control.
+    """
+    own = conclusion["control"]
     # Plain MI has a sentence of its own, where it is not what the conclusion rests on.
     # The looks at position are no controls that a verdict is held against: their section has their verdicts.
-    controls = [control for control in CONTROLS if control not in (own, "none")]
-    others = [row for row in study["verdicts"] if row["name"] == name and row["control"] in controls]
-    of_kind = others if prefix == "controls." else [row for row in study["verdicts"] if (row["name"], row["control"]) == (name, own)]
-    rows = [row for row in rows if prefix == "estimators." or row["control"] != "none"]
+    controls = [control for control in CONTROLS if control not in (own, LESSON)]
+    of_kind = [row for row in of_statement if (row["control"] in controls if prefix == "controls." else row["control"] == own)]
+    rows = [row for row in conclusion[prefix.replace(".", "_disagree")] if prefix == "estimators." or row["control"] != LESSON]
     if not of_kind:
         return None
     if not rows:
@@ -272,18 +304,21 @@ def verdict_words(verdict: str, *, opposed: bool) -> Spec:
     return key("verdict.opposed", verdict=words) if opposed else words
 
 
-def lesson_sentence(statements: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """What the lesson's own version, plain MI, concludes by the same rule: of which statements the same, and of which something else."""
-    judged = [statement for statement in statements if statement["control"] != "none"]
-    same = [each["number"] for each in judged if each["lesson"] == each["verdict"] and not each["lesson_opposed"]]
+def lesson_sentences(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the lesson's own version, plain MI, concludes by the same rule: of which statements the same, and of which something else.
+
+    Of a statement with the same verdict the parts too that it judges otherwise: the verdict on the whole would hide them.
+    """
+    judged = [statement for statement in statements if statement["control"] != LESSON]
+    same = [each for each in judged if each["lesson"] == each["verdict"] and not each["lesson_opposed"]]
     others: dict[tuple[str, bool], list[int]] = {}
     for statement in judged:
-        if statement["number"] not in same:
+        if statement not in same:
             opposed = statement["lesson"] == statement["verdict"]
             others.setdefault((statement["lesson"], opposed), []).append(statement["number"])
     if not judged:
-        return None
-    values: dict[str, Any] = {"statements": _numbered(same)} if same else {}
+        return []
+    values: dict[str, Any] = {"statements": _numbered([each["number"] for each in same])} if same else {}
     if others:
         values["others"] = series(
             [
@@ -291,19 +326,38 @@ def lesson_sentence(statements: Sequence[Mapping[str, Any]]) -> dict[str, Any] |
                 for (verdict, opposed), numbers in others.items()
             ]
         )
-    return {"key": "lesson.some" if same and others else ("lesson.same" if same else "lesson.none"), "values": values}
+    whole = {"key": "lesson.some" if same and others else ("lesson.same" if same else "lesson.none"), "values": values}
+    parts = [
+        key(
+            "lesson.part",
+            number=each["number"],
+            part=key(f"measure.{part['measure']}"),
+            verdict=verdict_words(part["verdict"], opposed=part["opposed"]),
+        )
+        for each in same
+        for part in each["lesson_parts"]
+    ]
+    return [whole, {"key": "lesson.parts", "values": {"parts": series(parts)}}] if parts else [whole]
 
 
 def other_verdicts(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of {statements, sentences}: the verdicts of other estimators, and of other controls, once for all statements they hold of."""
+    """Rows of {statements, sentences}: the verdicts of other estimators, and of other controls, once for all statements they hold of.
+
+    Of a statement that cannot be tested as a whole, a row says it of the first part, if that can be tested.
+    """
     rows: dict[str, dict[str, Any]] = {}
+    of_parts: list[dict[str, Any]] = []
     for about in ("estimators", "controls"):
         for statement in statements:
             said = statement[about]
             if said is not None:
                 row = rows.setdefault(repr(said), {"numbers": [], "sentences": [said, *said["others"]]})
                 row["numbers"].append(statement["number"])
-    return [{"statements": _numbered(row["numbers"]), "sentences": row["sentences"]} for row in rows.values()]
+            first = statement["first_part"]
+            if first is not None and first[about] is not None:
+                part = key("answers.part_of", part=key(f"measure.{first['measure']}"), number=statement["number"])
+                of_parts.append({"statements": part, "sentences": [first[about], *first[about]["others"]]})
+    return [{"statements": _numbered(row["numbers"]), "sentences": row["sentences"]} for row in rows.values()] + of_parts
 
 
 def _numbered(numbers: Sequence[int]) -> Spec:
@@ -318,14 +372,29 @@ def verdict_table(study: Study) -> list[dict[str, Any]]:
     return [
         {name: row[name] for name in kept}
         | {"part": f"measure.{row['part']}" if row["name"] in several else None}
-        | _written(row["part"], row)
+        | _written(row["part"], {**part_of(row, row["part"]), **{end: row[end] for end in ("estimate", "low", "high")}}, study)
         for row in sorted(study["verdicts"], key=lambda row: order.get(row["control"], len(order)))
     ]
 
 
-def _written(measure: str, row: Mapping[str, Any]) -> dict[str, Spec | None]:
+def _digits(part: Mapping[str, Any], study: Study) -> int:
+    """The digits that a part's numbers are printed with: more than usual where an end would else be printed as a limit of its rule."""
+    digits, _ = _PRINTED.get(part["measure"], (3, False))
+    settings = study["settings"]["hypotheses"]
+    limits = {
+        "tau_half": settings["tau_range"],
+        "shift_slope": settings["shift_slope_range"],
+        "tau_difference": (-settings["same_tau_margin"], settings["same_tau_margin"]),
+        "mlp_level": (-part.get("margin", 0.0), part.get("margin", 0.0)),
+    }
+    ends = [part[end] for end in ("low", "high") if is_number(part[end])]
+    return digits_telling(ends, limits.get(part["measure"], ()), digits)
+
+
+def _written(measure: str, row: Mapping[str, Any], study: Study) -> dict[str, Spec | None]:
     """Estimate and interval of a row of a table, printed as the measure's are in the text."""
-    digits, unit = _PRINTED.get(measure, (3, False))
+    _, unit = _PRINTED.get(measure, (3, False))
+    digits = _digits({"measure": measure, **row}, study)
     return {
         "shown": number(row["estimate"], digits, unit=unit) if is_number(row["estimate"]) else None,
         "shown_interval": interval(row["low"], row["high"], digits, unit=unit) if is_number(row["low"]) else None,
@@ -333,13 +402,18 @@ def _written(measure: str, row: Mapping[str, Any]) -> dict[str, Spec | None]:
 
 
 def part_table(study: Study) -> list[dict[str, Any]]:
-    """The parts of the statements that have several, as the conclusions rest on them, for every estimator."""
+    """The parts of the statements that have several, for every control and estimator; those that the conclusions rest on come first.
+
+    These are named `by` part and estimator alone, as documents have linked to them since there were no others.
+    """
     rests_on = {row["name"]: row["control"] for row in study["conclusions"]}
     return [
         {name: part[name] for name in ("measure", "verdict", "estimate", "low", "high", "agreeing_layers", "layers")}
-        | {"statement": row["statement"], "estimator": row["estimator"]}
-        | _written(part["measure"], part)
+        | {"statement": row["statement"], "estimator": row["estimator"], "control": row["control"]}
+        | {"by": row["estimator"] if row["control"] == rests_on[row["name"]] else f"{row['estimator']}_{row['control']}"}
+        | _written(part["measure"], part, study)
+        for control in CONTROLS
         for row in study["verdicts"]
-        if len(row["parts"]) > 1 and row["control"] == rests_on[row["name"]]
+        if len(row["parts"]) > 1 and row["control"] == control
         for part in row["parts"]
     ]

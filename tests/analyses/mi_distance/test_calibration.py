@@ -52,6 +52,16 @@ def test_copula_is_unbiased_but_for_half_a_dimension(found):
     assert found["calibration_mean"][row, 0] == pytest.approx(1 / 3200, abs=2e-4)
 
 
+def test_linear_information_is_unbiased_but_for_half_a_dimension(found):
+    # -ln(1 - r^2) / 2 of n values has the mean truth + 1 / (2 n) to first order: 2 n times it is a likelihood ratio of one degree.
+    # |z| > 4 is dropped, which takes the outermost of strongly correlated pairs: small correlations only.
+    for correlation in (0.0, 0.1, 0.2, 0.3):
+        column = CORRELATIONS.index(correlation)
+        truth = gaussian_mutual_information(np.array(correlation))
+        error = np.sqrt(2 * truth / 1600 + 1 / (2 * 1600**2)) / np.sqrt(REPETITIONS)
+        assert found["calibration_linear"][column] == pytest.approx(truth + 1 / 3200, abs=4 * error + 1e-3)
+
+
 def test_same_seed_same_figures_and_another_seed_others(small_settings):
     first, again = (calibration_variables(64, small_settings, lambda count: None)["calibration_mean"][1] for _ in range(2))
     other = calibration_variables(64, small_settings.model_copy(update={"seed": 21}), lambda count: None)["calibration_mean"][1]

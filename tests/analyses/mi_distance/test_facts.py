@@ -12,8 +12,10 @@ from analyses.mi_distance import analysis
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts import facts
 from analyses.mi_distance.facts.by_branch import by_branch
-from analyses.mi_distance.facts.statements import lesson_sentence
+from analyses.mi_distance.facts.controls import _by_chance
+from analyses.mi_distance.facts.statements import lesson_sentences, other_verdicts, part_table
 from analyses.mi_distance.hypotheses import ONE_BRANCH
+from analyses.mi_distance.names import CONTROLS
 from analyses.mi_distance.shown import pair_values
 from analyses.occurrences.facts.counts import where
 from analyses.protocol import Results
@@ -503,7 +505,8 @@ def test_plain_mi_that_says_the_same_the_other_way_round_is_not_said_to_agree(re
     changed.study["conclusions"] = conclude(changed.study["verdicts"])
     found = facts(changed)
     for code, words in (("en", "statement 4: supported, the other way round"), ("vi", "ngược lại")):
-        assert words in LANGUAGES[code].text(found["lesson"]["key"], **found["lesson"]["values"])
+        whole = found["lesson"][0]
+        assert words in LANGUAGES[code].text(whole["key"], **whole["values"])
 
 
 @pytest.mark.parametrize(
@@ -524,11 +527,89 @@ def test_plain_mi_that_says_the_same_the_other_way_round_is_not_said_to_agree(re
 )
 def test_the_lessons_verdicts_are_told_in_one_sentence(lesson, english):
     judged = [
-        {"number": number, "control": "different_word", "verdict": "supported", "lesson": verdict, "lesson_opposed": False}
+        {
+            "number": number,
+            "control": "different_word",
+            "verdict": "supported",
+            "lesson": verdict,
+            "lesson_opposed": False,
+            "lesson_parts": [],
+        }
         for number, verdict in enumerate(lesson, start=1)
     ]
-    said = lesson_sentence([*judged, {"number": 5, "control": "none", "verdict": "supported"}])
+    (said,) = lesson_sentences([*judged, {"number": 5, "control": "none", "verdict": "supported"}])
     assert LANGUAGES["en"].text(said["key"], **said["values"]) == english
+
+
+def test_a_part_that_plain_mi_judges_otherwise_is_told_where_the_whole_is_judged_alike(results):
+    """Both controls leave the statement on tau untestable as a whole; only plain MI shows that tau is negative."""
+    study = copy.deepcopy(results.study)
+    for row in study["verdicts"]:
+        if row["name"] == "negative_tau":
+            first = "supported" if row["control"] == "none" else "inconclusive"
+            row["verdict"], row["part"] = "not_testable", "tau_half"
+            for part, verdict in zip(row["parts"], (first, "not_testable"), strict=True):
+                part |= {"verdict": verdict, "firm": False, "side": None}
+    study["conclusions"] = conclude(study["verdicts"])
+    found = facts(Results(results.dataset, results.activations, study))
+    said = [LANGUAGES["en"].text(each["key"], **each["values"]) for each in found["lesson"]]
+    assert said[1:] == [
+        "Of a statement with the same verdict it judges single parts otherwise: “Tau is negative” (statement 3) – supported."
+    ]
+    # The table shows what the sentence says.
+    shown = {(row["control"], row["verdict"]) for row in part_table(study) if row["measure"] == "mean_tau"}
+    assert {("none", "supported"), ("different_word", "inconclusive")} <= shown
+
+
+def test_another_control_of_the_first_part_is_told_where_the_whole_is_untestable(results):
+    study = copy.deepcopy(results.study)
+    for row in study["verdicts"]:
+        if row["name"] == "negative_tau":
+            first = "inconclusive" if row["control"] == "repeated_words" else "supported"
+            row["verdict"], row["part"] = "not_testable", "tau_half"
+            for part, verdict in zip(row["parts"], (first, "not_testable"), strict=True):
+                part |= {"verdict": verdict, "firm": False, "side": None}
+    study["conclusions"] = conclude(study["verdicts"])
+    tau = statement(facts(Results(results.dataset, results.activations, study)), "negative_tau")
+    assert (tau["controls"], tau["first_part"]["measure"]) == (None, "mean_tau")
+    english = LANGUAGES["en"]
+    told = [
+        " ".join([english.text(row["statements"]["key"], **row["statements"]["values"]), *(each["key"] for each in row["sentences"])])
+        for row in other_verdicts([tau])
+    ]
+    assert told == [
+        "“Tau is negative” (statement 3) estimators.same",
+        "“Tau is negative” (statement 3) controls.differ controls.other.all",
+    ]
+
+
+def test_a_table_of_parts_has_every_control_and_keeps_the_names_of_the_first(results):
+    rows = part_table(results.study)
+    names = [(row["measure"], row["by"]) for row in rows]
+    assert len(set(names)) == len(names)
+    assert {row["control"] for row in rows} == {row["control"] for row in results.study["verdicts"]} & set(CONTROLS)
+    for row in rows:
+        assert (row["by"] == row["estimator"]) == (row["control"] == "different_word")
+
+
+def test_an_excess_that_is_shown_in_no_layer_is_said_to_be_shown_in_none(results):
+    low, high = (results.dataset[f"word_specific_excess_{end}"] for end in ("low", "high"))
+    dataset = results.dataset.assign(word_specific_excess_low=-abs(low) - 1e-9, word_specific_excess_high=abs(high) + 1e-9)
+    found = facts(Results(dataset, results.activations, results.study))["controls"]["excess"]
+    assert (found["nowhere"], found["sentence"]["key"], "chance" in found) == (True, "excess.nowhere", False)
+    for language in LANGUAGES.values():
+        assert language.text("abstract.no_excess").count(".") == 1
+
+
+@pytest.mark.parametrize(("layers", "expected"), [(6, "0.6"), (30, "3")])
+def test_how_many_intervals_lie_above_zero_by_chance_is_said(results_of, layers, expected):
+    """Of two estimators' intervals in both branches of every layer a fortieth lies above zero without any excess."""
+    found = facts(results_of(occurrences=7, layers=layers))["controls"]["excess"]
+    assert found["nowhere"] == (found["sentence"]["key"] == "excess.nowhere")
+    chance = _by_chance(4 * layers)
+    words = LANGUAGES["en"].text(chance["key"], **chance["values"])
+    assert f"2.5% of the {4 * layers} above zero, that is {expected} of them" in words
+    assert found["nowhere"] or found["chance"] == chance
 
 
 def lists_within(spec, *, inside=False):

@@ -430,6 +430,8 @@ class TestConclusions:
         assert [(each["estimator"], each["opposed"]) for each in found["estimators_disagree"]] == [("corrected", True)]
         assert [(each["estimator"], each["opposed"]) for each in found["controls_disagree"]] == [
             ("histogram", True),
+            # What one estimator finds is not the control's doing: each is held against what itself finds by the conclusion's control.
+            ("corrected", True),
             ("nearest_neighbour", True),
         ]
         (found,) = conclude([*verdict_rows(histogram=higher, corrected=higher, nearest_neighbour=higher), *excess])
@@ -438,6 +440,13 @@ class TestConclusions:
     def test_without_control_words_plain_mi_is_primary(self):
         (found,) = conclude(verdict_rows(histogram="supported", corrected="supported", nearest_neighbour="supported"))
         assert (found["control"], found["verdict"], found["lesson"]) == ("none", "supported", "supported")
+
+    def test_what_another_estimator_finds_is_not_owed_to_a_control(self):
+        """The estimators disagree by the excess, and each finds the same by the other control: nothing changes with it."""
+        rows = verdict_rows(histogram="supported", corrected="supported", nearest_neighbour="inconclusive")
+        excess = [{**row, "control": "different_word"} for row in rows]
+        (found,) = conclude([*excess, *({**row, "control": "centred"} for row in rows)])
+        assert (found["verdict"], found["controls_disagree"]) == ("inconclusive", [])
 
     def test_other_controls_are_named_and_change_nothing(self):
         rows = verdict_rows(histogram="supported", corrected="supported", nearest_neighbour="supported")

@@ -7,7 +7,7 @@ import pytest
 
 from analyses.mi_distance.bands import bands_of
 from analyses.mi_distance.facts import facts
-from analyses.mi_distance.facts.linear import linear_facts
+from analyses.mi_distance.facts.linear import gaussian_share, linear_facts
 from analyses.mi_distance.figures import figures
 from analyses.mi_distance.linear_share import DEPTHS, linear_variables
 from analyses.mi_distance.study import analyse
@@ -148,9 +148,31 @@ def test_the_sentence_says_what_the_table_holds(results_of):
     assert said(0.95)["values"]["limit"]["value"] == 0.9
 
 
-@pytest.mark.parametrize(("high", "key"), [(0.98, "linear.lowest.below"), (0.996, "linear.lowest.open"), (1.2, "linear.lowest.open")])
-def test_the_depth_with_the_lowest_share_is_named(results_of, high, key):
-    """With its interval, and that it is less than all only where the interval lies below 100% as it is printed."""
+def calibrated(dataset, share):
+    """The data with a calibration in which Gaussian pairs have this share at any size of nearest-neighbour MI."""
+    truth = np.array([0.0, 1.0, 2.0])
+    return dataset.drop_dims(["calibrated_estimator", "correlation"], errors="ignore").assign(
+        calibrated_estimator=(("calibrated_estimator",), ["nearest_neighbour"]),
+        calibration_mean=(("calibrated_estimator", "correlation"), truth[None]),
+        calibration_linear=(("correlation",), share * truth),
+    )
+
+
+def test_gaussian_pairs_have_about_the_whole_of_their_information(results_of):
+    """-ln(1 - r^2) / 2 is all there is of them; what is left is the error of two estimates at a hundred pairs of many dimensions."""
+    dataset = results_of(occurrences=7, layers=6).dataset
+    for information in (0.2, 0.5, 1.0):
+        assert gaussian_share(dataset, information) == pytest.approx(1, abs=0.1)
+    assert gaussian_share(dataset, 50.0) is None
+    assert gaussian_share(dataset, 0.0) is None
+    assert gaussian_share(dataset.drop_vars("calibration_linear"), 0.5) is None
+
+
+@pytest.mark.parametrize(("high", "gaussian", "named"), [
+    (0.98, 1.0, True), (0.98, 0.97, False), (0.98, 0.984, False), (0.996, 1.0, False), (1.0, 1.02, True), (1.2, 1.0, False),
+])  # fmt: skip
+def test_the_depth_with_the_lowest_share_is_named_where_it_is_shown_to_be_low(results_of, high, gaussian, named):
+    """Where its interval lies below what the same estimators give Gaussian pairs, as both are printed."""
     results = results_of(occurrences=7, layers=6)
     shape = results.dataset["depth_linear_share"].shape
     share, low, ends = np.full(shape, 0.99), np.full(shape, 0.8), np.full(shape, 1.1)
@@ -158,9 +180,13 @@ def test_the_depth_with_the_lowest_share_is_named(results_of, high, key):
     share[place, row], ends[place, row] = 0.85, high
     share[0, list(DEPTHS).index("all")] = 0.5  # all layers together are no part of the depth
     changed = {"linear_share": share, "linear_share_low": low, "linear_share_high": ends}
-    dataset = results.dataset.assign({f"depth_{name}": (("branch", "depth"), values) for name, values in changed.items()})
+    changed["mutual_information"] = np.full(shape, 0.3)
+    dataset = calibrated(results.dataset, gaussian)
+    dataset = dataset.assign({f"depth_{name}": (("branch", "depth"), values) for name, values in changed.items()})
     said = linear_facts(Results(dataset, results.activations, results.study))["lowest"]
-    assert said["key"] == key
+    assert (said is not None) == named
+    if said is None:
+        return
     assert (said["values"]["depth"]["key"], said["values"]["branch"]["key"]) == ("linear.depth.middle", "branch.named.mlp")
     assert [said["values"][name]["value"] for name in ("share", "share_low", "share_high")] == [0.85, 0.8, high]
     assert said["rows"]["share"] == {"table": "linear", "row": "middle-mlp"}

@@ -281,4 +281,9 @@ def test_directions_are_literal():
 
 
 def test_no_fall_is_divided_where_none_is_shown():
-    assert _answer(False, {"key": "position.prefix.weaker"}, {"key": "position.partial.negative"}) == "none"
+    assert _answer(False, {"key": "position.prefix.weaker"}, {"key": "position.partial.open"}) == "none"
+
+
+def test_a_fall_that_only_the_partial_tau_shows_is_not_said_to_be_shown_nowhere():
+    assert _answer(False, {"key": "position.prefix.weaker"}, {"key": "position.partial.negative"}) == "only_partial"
+    assert _answer(True, {"key": "position.prefix.weaker"}, {"key": "position.partial.negative"}) == "stays"
