@@ -400,7 +400,7 @@ def test_the_lessons_version_stands_beside_the_verdict(results, lesson):
     row = statement(found, "early_layers")
     assert (row["verdict"], row["lesson"]) == ("supported", lesson)
     # Said once for all statements of which it is the same, and once for those of which it is not.
-    values = found["lesson"]["values"]
+    values = found["lesson"][0]["values"]
     same = values["statements"]["values"]["numbers"]["values"] if "statements" in values else []
     others = values["others"]["values"] if "others" in values else []
     other = {each["values"]["verdict"]["key"] for each in others if 1 in each["values"]["statements"]["values"]["numbers"]["values"]}

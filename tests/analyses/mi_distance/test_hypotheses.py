@@ -445,7 +445,7 @@ class TestConclusions:
         """The estimators disagree by the excess, and each finds the same by the other control: nothing changes with it."""
         rows = verdict_rows(histogram="supported", corrected="supported", nearest_neighbour="inconclusive")
         excess = [{**row, "control": "different_word"} for row in rows]
-        (found,) = conclude([*excess, *({**row, "control": "centred"} for row in rows)])
+        (found,) = conclude([*rows, *excess, *({**row, "control": "centred"} for row in rows)])
         assert (found["verdict"], found["controls_disagree"]) == ("inconclusive", [])
 
     def test_other_controls_are_named_and_change_nothing(self):

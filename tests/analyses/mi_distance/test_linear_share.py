@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from analyses.mi_distance.bands import bands_of
+from analyses.mi_distance.calibration import calibration_variables
 from analyses.mi_distance.facts import facts
 from analyses.mi_distance.facts.linear import gaussian_share, linear_facts
 from analyses.mi_distance.figures import figures
@@ -158,11 +160,11 @@ def calibrated(dataset, share):
     )
 
 
-def test_gaussian_pairs_have_about_the_whole_of_their_information(results_of):
+def test_gaussian_pairs_have_about_the_whole_of_their_information(small_settings):
     """-ln(1 - r^2) / 2 is all there is of them; what is left is the error of two estimates at a hundred pairs of many dimensions."""
-    dataset = results_of(occurrences=7, layers=6).dataset
+    dataset = xr.Dataset(calibration_variables(1600, small_settings, lambda count: None))
     for information in (0.2, 0.5, 1.0):
-        assert gaussian_share(dataset, information) == pytest.approx(1, abs=0.1)
+        assert gaussian_share(dataset, information) == pytest.approx(1, abs=0.03)
     assert gaussian_share(dataset, 50.0) is None
     assert gaussian_share(dataset, 0.0) is None
     assert gaussian_share(dataset.drop_vars("calibration_linear"), 0.5) is None
