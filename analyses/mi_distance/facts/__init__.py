@@ -12,7 +12,7 @@ from analyses.mi_distance.facts.controls import control_facts
 from analyses.mi_distance.facts.description import limits, nat, table_captions, thresholds
 from analyses.mi_distance.facts.layers import (
     bias_shares,
-    open_layers,
+    differing_layers,
     power_facts,
     shift_facts,
     significance_table,
@@ -51,7 +51,7 @@ def facts(results: Results) -> dict[str, Any]:
         "plain_statements": [
             statement_facts(row, study) for row in conclude([row for row in study["verdicts"] if row["control"] == LESSON])
         ],
-        "open_layers": open_layers(dataset, studied(study)),
+        "differing_layers": differing_layers(dataset, studied(study), settings["alpha"]),
         "findings": [statement["finding"] for statement in statements],
         "counts": {verdict: sum(statement["verdict"] == verdict for statement in statements) for verdict in VERDICTS},
         "lesson": lesson_sentences(statements),

@@ -77,18 +77,20 @@ def _alike(found: Mapping[str, Spec]) -> list[dict[str, Any]]:
     return [{"tests": listed(row["names"]), "where": row["where"], "row": row["row"]} for row in rows]
 
 
-def open_layers(dataset: xr.Dataset, layers: Sequence[int]) -> Spec | None:
-    """The layers, by their numbers, in which the interval of the branches' difference contains zero; None where there is no interval."""
+def differing_layers(dataset: xr.Dataset, layers: Sequence[int], alpha: float) -> Spec | None:
+    """The layers, by their numbers, whose branches differ by the corrected jackknife, as the figure of the profile marks them.
+
+    None where no layer is testable.
+    """
     found: dict[str, Spec] = {}
     for estimator in CO_PRIMARY:
-        here = dataset.sel(estimator=estimator)
-        low, high = here["mi_difference_low"].to_numpy(), here["mi_difference_high"].to_numpy()
-        if not np.isfinite(low).any():
+        adjusted = _adjusted(dataset, _TESTS["jackknife"], _QUOTED_CORRECTION, estimator)
+        if not np.isfinite(adjusted).any():
             return None
-        these = [number for number, is_open in zip(layers, (low <= 0) & (high >= 0), strict=True) if is_open]
+        these = [number for number, differs in zip(layers, adjusted < alpha, strict=True) if differs]
         form = "these" if len(these) > 1 else "one"
-        found[estimator] = key(f"open_layers.{form}", layers=numbers(these)) if these else key("open_layers.none")
-    return key("open_layers", **found)
+        found[estimator] = key(f"differing_layers.{form}", layers=numbers(these)) if these else key("differing_layers.none")
+    return key("differing_layers", **found)
 
 
 def _adjusted(dataset: xr.Dataset, p: str, correction: str, estimator: str) -> np.ndarray:

@@ -61,7 +61,7 @@ def _lowest(by_depth: pd.DataFrame, dataset: xr.Dataset) -> dict[str, Any] | Non
     # So too an end that is written as the Gaussian pairs' share does not lie below it.
     if gaussian is None or round(float(row["linear_share_high"]), 2) >= round(gaussian, 2):
         return None
-    values = {"depth": key(f"linear.depth.{row['depth']}"), "branch": key(f"branch.named.{row['branch']}")}
+    values: dict[str, Any] = {"depth": key(f"linear.depth.{row['depth']}"), "branch": key(f"branch.named.{row['branch']}")}
     values |= {"gaussian": percent(gaussian), "rows": len(rows)}
     values |= {name: percent(row[column]) for name, column in zip(("share", "share_low", "share_high"), SHARE, strict=True)}
     led = {"share": {"table": "linear", "row": f"{row['depth']}-{row['branch']}"}}

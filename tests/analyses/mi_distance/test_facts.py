@@ -13,6 +13,7 @@ from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts import facts
 from analyses.mi_distance.facts.by_branch import by_branch
 from analyses.mi_distance.facts.controls import _by_chance
+from analyses.mi_distance.facts.layers import differing_layers
 from analyses.mi_distance.facts.statements import lesson_sentences, other_verdicts, part_table
 from analyses.mi_distance.hypotheses import ONE_BRANCH
 from analyses.mi_distance.names import CONTROLS
@@ -703,3 +704,19 @@ def test_what_was_set_is_written_as_it_was_set(results):
     captions = found["captions"]
     assert LANGUAGES["en"].format(captions["kendall_tau_profile"]["alpha"]) == ".005"
     assert LANGUAGES["en"].format(captions["kendall_tau_profile"]["middle"]) == "−.5125"
+
+
+@pytest.mark.parametrize(("shown", "english"), [
+    ((), "in no layer"), ((2,), "in layer 3"), ((0, 4), "in layers 1 and 5"),
+])  # fmt: skip
+def test_the_key_names_the_layers_that_the_figure_marks(results, shown, english):
+    """The squares of the profile are the corrected jackknife's: a layer of which only the plain interval leaves out zero has none."""
+    p = results.dataset["mi_difference_p_fdr_bh"]
+    planted = np.ones(p.shape)
+    planted[..., list(shown)] = 0.01
+    found = differing_layers(results.dataset.assign(mi_difference_p_fdr_bh=(p.dims, planted)), range(1, p.sizes["layer"] + 1), 0.05)
+    assert found is not None
+    said = LANGUAGES["en"].format(found)
+    assert said.count(english) == 2
+    untestable = results.dataset.assign(mi_difference_p_fdr_bh=(p.dims, np.full(p.shape, np.nan)))
+    assert differing_layers(untestable, range(1, p.sizes["layer"] + 1), 0.05) is None
