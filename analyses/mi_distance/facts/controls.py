@@ -12,7 +12,7 @@ from analyses.mi_distance.names import CO_PRIMARY
 from analyses.occurrences.branches import BRANCHES
 from analyses.occurrences.layer_numbers import places
 from analyses.records import Study
-from analyses.value_specs import exact, interval, is_number, key, listed, number, percent
+from analyses.value_specs import Spec, exact, interval, is_number, key, listed, number, percent
 
 # Of many repeated words the first are named and the others counted, unless those are few.
 _NAMED, _FEW = 12, 3
@@ -111,7 +111,8 @@ def _higher(_estimate: float, low: float, high: float) -> str:
 def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
     """By branch: the layers whose excess is shown, and how much of the deep layers' MI is there for different words too.
 
-    The share is that of the means over the deep layers; `testable` is False where there are no intervals.
+    The share is that of the means over the deep layers; `testable` is False where there are no intervals. `unshown` says that there
+    are no more intervals above zero than chance would make.
     """
     deep = places(study, "deep")
     found: dict[str, Any] = {}
@@ -137,11 +138,19 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
         found[branch] = {"deep": of_estimator}
     intervals = int(np.isfinite(dataset.word_specific_excess_low.sel(estimator=list(CO_PRIMARY))).sum())
     if intervals:
-        sentence = _where_shown(positive, negative, dataset.sizes["layer"])
-        found |= {"sentence": sentence, "nowhere": sentence["key"] == "excess.nowhere"}
-        if not found["nowhere"]:
+        found["sentence"] = _where_shown(positive, negative, dataset.sizes["layer"])
+        if found["sentence"]["key"] != "excess.nowhere":
             found["chance"] = _by_chance(intervals)
+        above = sum(count for of_branch in positive.values() for count in of_branch.values())
+        found["unshown"] = _unshown(above, intervals)
     return found | {"testable": intervals > 0}
+
+
+def _unshown(above: int, intervals: int) -> Spec | None:
+    """The sentence of the abstract that no more intervals lie above zero than chance puts there; None where more do."""
+    if above > _BEYOND * intervals:
+        return None
+    return key("abstract.excess.by_chance", above=above, intervals=intervals) if above else key("abstract.excess.nowhere")
 
 
 def _by_chance(intervals: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from analyses.mi_distance import analysis
 from analyses.mi_distance.conclusions import conclude
 from analyses.mi_distance.facts import facts
 from analyses.mi_distance.facts.by_branch import by_branch
-from analyses.mi_distance.facts.controls import _by_chance
+from analyses.mi_distance.facts.controls import _by_chance, _unshown
 from analyses.mi_distance.facts.layers import differing_layers
 from analyses.mi_distance.facts.statements import lesson_sentences, other_verdicts, part_table
 from analyses.mi_distance.hypotheses import ONE_BRANCH
@@ -593,24 +593,37 @@ def test_a_table_of_parts_has_every_control_and_keeps_the_names_of_the_first(res
         assert (row["by"] == row["estimator"]) == (row["control"] == "different_word")
 
 
-def test_an_excess_that_is_shown_in_no_layer_is_said_to_be_shown_in_none(results):
+def test_an_excess_that_is_shown_in_no_layer_is_said_in_the_abstract(results):
+    """Intervals below zero change nothing: an excess is what lies above."""
     low, high = (results.dataset[f"word_specific_excess_{end}"] for end in ("low", "high"))
-    dataset = results.dataset.assign(word_specific_excess_low=-abs(low) - 1e-9, word_specific_excess_high=abs(high) + 1e-9)
-    found = facts(Results(dataset, results.activations, results.study))["controls"]["excess"]
-    assert (found["nowhere"], found["sentence"]["key"], "chance" in found) == (True, "excess.nowhere", False)
-    for language in LANGUAGES.values():
-        assert language.text("abstract.no_excess").count(".") == 1
+    for upper, key_of_sentence in ((abs(high) + 1e-9, "excess.nowhere"), (-abs(high) / 2 - 1e-9, "excess.only_negative")):
+        dataset = results.dataset.assign(word_specific_excess_low=-abs(low) - abs(high) - 1, word_specific_excess_high=upper)
+        found = facts(Results(dataset, results.activations, results.study))["controls"]["excess"]
+        assert (found["sentence"]["key"], found["unshown"]["key"]) == (key_of_sentence, "abstract.excess.nowhere")
+        assert ("chance" in found) == (key_of_sentence != "excess.nowhere")
+
+
+@pytest.mark.parametrize(("above", "intervals", "form"), [
+    (0, 24, "nowhere"), (1, 24, None), (1, 40, "by_chance"), (3, 120, "by_chance"), (4, 120, None),
+])  # fmt: skip
+def test_no_more_intervals_than_chance_makes_show_no_excess(above, intervals, form):
+    found = _unshown(above, intervals)
+    assert (found and found["key"]) == (form and f"abstract.excess.{form}")
+    if found:
+        for language in LANGUAGES.values():
+            said = language.format(found)
+            assert said.count(".") == 1
+            assert above == 0 or f"{intervals}" in said
 
 
 @pytest.mark.parametrize(("layers", "expected"), [(6, "0.6"), (30, "3")])
 def test_how_many_intervals_lie_above_zero_by_chance_is_said(results_of, layers, expected):
     """Of two estimators' intervals in both branches of every layer a fortieth lies above zero without any excess."""
     found = facts(results_of(occurrences=7, layers=layers))["controls"]["excess"]
-    assert found["nowhere"] == (found["sentence"]["key"] == "excess.nowhere")
     chance = _by_chance(4 * layers)
     words = LANGUAGES["en"].text(chance["key"], **chance["values"])
     assert f"2.5% of the {4 * layers} above zero, that is {expected} of them" in words
-    assert found["nowhere"] or found["chance"] == chance
+    assert found["sentence"]["key"] == "excess.nowhere" or found["chance"] == chance
 
 
 def lists_within(spec, *, inside=False):
