@@ -80,7 +80,7 @@ def test_its_numbers_follow_from_its_vectors(study):
     _, results = study
     found = recomputed(results, SilentProgress())
     numbers = {str(name) for name, variable in results.dataset.data_vars.items() if variable.dtype.kind in "iuf"}
-    drawn = {"calibration_mean", "calibration_spread", "simulated_data_sets", "type_one_error"}
+    drawn = {"calibration_linear", "calibration_mean", "calibration_spread", "simulated_data_sets", "type_one_error"}
     assert numbers - set(found) - set(results.activations.variables) == drawn
     for name, (held, anew) in found.items():
         np.testing.assert_allclose(anew, held, rtol=0, atol=1e-9, err_msg=name)
