@@ -125,7 +125,7 @@ def _part_facts(name: str, part: Mapping[str, Any], control: str, study: Study, 
         "measure": measure,
         "verdict": part["verdict"],
         "key": _key(f"part.{measure}", part["verdict"], side),
-        "says": _says(measure, part["verdict"], part["side"], values),
+        "says": _says(measure, part["verdict"], _told_side(side) or part["side"], values),
         "estimators": list(by_estimator),
         "rows": _rows("parts", lambda estimator: f"{measure}-{estimator}", list(by_estimator)),
         "alone": None if str(side).startswith("unjudged") else _alone(part["verdict"], by_estimator),
@@ -203,9 +203,16 @@ def _crossing(conclusion: Mapping[str, Any], study: Study) -> str | None:
     return "reason.crossing" if all((part["agreeing_layers"] or part["layers"]) < part["layers"] for part in parts) else None
 
 
+def _told_side(side: str | None) -> str | None:
+    """The side that an open part has to be told with: an interval below zero, or outside the range, would else seem to decide it."""
+    if side is not None and side.startswith("unjudged"):
+        return "unjudged"
+    return side if side == ONE_BRANCH else None
+
+
 def _says(measure: str, verdict: str, side: str | None, values: Mapping[str, Any]) -> Spec | None:
-    """What was found, in a few words: of a part that is contradicted, and of taus, on which side or in which branch."""
-    if verdict == "contradicted" or (verdict == "supported" and side is not None) or side == ONE_BRANCH:
+    """What was found, in a few words: of a part that is contradicted, and of taus, on which side, in which branch, or why not."""
+    if verdict == "contradicted" or (verdict == "supported" and side is not None) or _told_side(side) is not None:
         return {"key": _key(f"says.{measure}", verdict, side), "as": "key", "values": dict(values)}
     return None
 

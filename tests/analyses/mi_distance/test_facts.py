@@ -249,6 +249,21 @@ def test_only_a_control_that_was_measured_is_named(results, measured, named):
     assert tuple(word for word in ("repeated", "centred") if word in words) == named
 
 
+def test_an_open_part_beside_intervals_that_seem_to_decide_it_says_why_it_is_open(results):
+    """Means below zero of which one estimator leaves a branch open; and a tau outside the range that is not judged therefore."""
+    study = copy.deepcopy(results.study)
+    for row in study["verdicts"]:
+        if (row["name"], row["control"]) == ("negative_tau", "different_word"):
+            open_branch = row["estimator"] == "histogram"
+            first = {"verdict": "inconclusive", "side": ONE_BRANCH} if open_branch else {"verdict": "supported", "side": None}
+            ends = {"estimate": -0.06, "low": -0.1, "high": -0.02, "firm": False}
+            row["parts"] = [row["parts"][0] | first | ends, row["parts"][1] | {"verdict": "inconclusive", "side": None} | ends]
+            row["verdict"] = "inconclusive"
+    study["conclusions"] = conclude(study["verdicts"])
+    parts = statement(facts(Results(results.dataset, results.activations, study)), "negative_tau")["parts"]
+    assert [part["says"]["key"] for part in parts] == [f"says.mean_tau.inconclusive.{ONE_BRANCH}", "says.tau_half.inconclusive.unjudged"]
+
+
 def test_a_part_that_is_shown_is_in_the_conclusion(results):
     changed = with_verdict(results, "negative_tau", "tau_half", "not_testable", None)
     listed = [each["key"] for each in facts(changed)["conclusion_lists"]]
