@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from analyses.mi_distance.calibration import REPETITIONS
 from analyses.mi_distance.linear_share import linear_table
 from analyses.mi_distance.shown import AXIS, SHARE
 from analyses.occurrences.branches import BRANCHES
@@ -58,26 +59,35 @@ def _lowest(by_depth: pd.DataFrame, dataset: xr.Dataset) -> dict[str, Any] | Non
         return None
     row = rows.loc[rows["linear_share"].idxmin()]
     gaussian = gaussian_share(dataset, float(row["mutual_information"]))
-    # So too an end that is written as the Gaussian pairs' share does not lie below it.
-    if gaussian is None or round(float(row["linear_share_high"]), 2) >= round(gaussian, 2):
+    # So too an end that is written as the least that the Gaussian pairs' share may be does not lie below it.
+    if gaussian is None or round(float(row["linear_share_high"]), 2) >= round(gaussian[1], 2):
         return None
     values: dict[str, Any] = {"depth": key(f"linear.depth.{row['depth']}"), "branch": key(f"branch.named.{row['branch']}")}
-    values |= {"gaussian": percent(gaussian), "rows": len(rows)}
+    values |= {"gaussian": percent(gaussian[0]), "gaussian_low": percent(gaussian[1]), "rows": len(rows)}
     values |= {name: percent(row[column]) for name, column in zip(("share", "share_low", "share_high"), SHARE, strict=True)}
     led = {"share": {"table": "linear", "row": f"{row['depth']}-{row['branch']}"}}
     return {"key": "linear.lowest", "values": values, "rows": led}
 
 
-def gaussian_share(dataset: xr.Dataset, nearest_neighbour: float) -> float | None:
-    """The share of Gaussian pairs with such a nearest-neighbour estimate, in nats; None without a calibration or outside its range."""
+def gaussian_share(dataset: xr.Dataset, nearest_neighbour: float) -> tuple[float, float] | None:
+    """The share of Gaussian pairs with such a nearest-neighbour estimate, in nats, and the least that it may be.
+
+    None without a calibration or outside its range. The least is what two standard errors of the calibration's means leave: where
+    there is little MI, a hundred pairs do not tell its share to the percent.
+    """
     if "calibration_linear" not in dataset:
         return None
-    estimated = dataset["calibration_mean"].sel(calibrated_estimator="nearest_neighbour").to_numpy()
+    calibrated = dataset.sel(calibrated_estimator="nearest_neighbour")
+    estimated, spread = (calibrated[f"calibration_{name}"].to_numpy() for name in ("mean", "spread"))
     linear = dataset["calibration_linear"].to_numpy()
     order = np.argsort(estimated)
     if not max(estimated[order[0]], 0) < nearest_neighbour <= estimated[order[-1]]:
         return None
-    return float(np.interp(nearest_neighbour, estimated[order], linear[order]) / nearest_neighbour)
+
+    def share(means: np.ndarray) -> float:
+        return float(np.interp(nearest_neighbour, means[order], linear[order]) / nearest_neighbour)
+
+    return share(estimated), share(estimated + 2 * spread / np.sqrt(REPETITIONS))
 
 
 def linear_caption(results: Results) -> dict[str, Any]:

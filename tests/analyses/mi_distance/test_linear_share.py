@@ -156,6 +156,7 @@ def calibrated(dataset, share):
     return dataset.drop_dims(["calibrated_estimator", "correlation"], errors="ignore").assign(
         calibrated_estimator=(("calibrated_estimator",), ["nearest_neighbour"]),
         calibration_mean=(("calibrated_estimator", "correlation"), truth[None]),
+        calibration_spread=(("calibrated_estimator", "correlation"), np.full((1, 3), 1e-6)),
         calibration_linear=(("correlation",), share * truth),
     )
 
@@ -164,7 +165,10 @@ def test_gaussian_pairs_have_about_the_whole_of_their_information(small_settings
     """-ln(1 - r^2) / 2 is all there is of them; what is left is the error of two estimates at a hundred pairs of many dimensions."""
     dataset = xr.Dataset(calibration_variables(1600, small_settings, lambda count: None))
     for information in (0.2, 0.5, 1.0):
-        assert gaussian_share(dataset, information) == pytest.approx(1, abs=0.03)
+        share, least = gaussian_share(dataset, information)
+        assert share == pytest.approx(1, abs=0.03)
+        # Two standard errors of a mean of a hundred estimates with a spread of about .03 nats.
+        assert share - least == pytest.approx(2 * 0.03 / 10 / information, rel=0.5)
     assert gaussian_share(dataset, 50.0) is None
     assert gaussian_share(dataset, 0.0) is None
     assert gaussian_share(dataset.drop_vars("calibration_linear"), 0.5) is None
