@@ -1,6 +1,6 @@
 """How much of the effect of distance is one of position: which sentence is true, and its numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import xarray as xr
 
 from analyses.mi_distance.conclusions import shared_parts
 from analyses.mi_distance.facts.rows import part_of, verdict_row
+from analyses.mi_distance.hypotheses import ONE_BRANCH
 from analyses.mi_distance.names import CO_PRIMARY, LESSON
 from analyses.mi_distance.position import EXCESS, PLAIN, control_name
 from analyses.records import Study
@@ -192,15 +193,24 @@ def _answer(shown: bool, prefix: Mapping[str, Any] | None, partial: Mapping[str,
 def _verdicts(study: Study, kind: str, name: str) -> dict[str, Any]:
     """The shared verdict on a statement's first part over all pairs and by each look."""
     looks = {"all": LESSON if kind == PLAIN else "different_word"} | {look: control_name(kind, look) for look in _LOOKS}
-    reached: dict[str, list[Any]] = {}
+    reached: dict[tuple[str, bool], list[Any]] = {}
     for look, control in looks.items():
         rows = [row for row in study["verdicts"] if row["name"] == name and row["control"] == control]
         if rows:
             part = next(part for part in shared_parts(rows) if part["measure"] == _JUDGED[name])
-            reached.setdefault(part["verdict"], []).append(key(f"position.by.{look}"))
-    items = [key("position.verdict.item", verdict=key(f"verdict.{verdict}"), looks=listed(by)) for verdict, by in reached.items()]
+            reached.setdefault((part["verdict"], _in_one_branch(part, rows)), []).append(key(f"position.by.{look}"))
+    items = [
+        key("position.verdict.one_branch" if one_branch else "position.verdict.item", verdict=key(f"verdict.{verdict}"), looks=listed(by))
+        for (verdict, one_branch), by in reached.items()
+    ]
     number_of = next((row["statement"] for row in study["verdicts"] if row["name"] == name), 0)
     return {
         "key": f"position.verdict.{name}",
         "values": {"number": int(number_of), "subject": key(_SUBJECTS[kind]), "verdicts": series(items)},
     }
+
+
+def _in_one_branch(shared: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a part is open because of one branch alone: beside means whose intervals leave out zero that has to be said."""
+    parts = [part_of(row, shared["measure"]) for row in rows if row["estimator"] in CO_PRIMARY]
+    return shared["verdict"] == "inconclusive" and any(part["side"] == ONE_BRANCH for part in parts)

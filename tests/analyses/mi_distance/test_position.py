@@ -8,8 +8,8 @@ import pytest
 import scipy.stats
 
 from analyses.mi_distance.bands import bands_of
-from analyses.mi_distance.facts.position import _answer, _direction, position_facts
-from analyses.mi_distance.hypotheses import measure_with_intervals
+from analyses.mi_distance.facts.position import _answer, _direction, _in_one_branch, position_facts
+from analyses.mi_distance.hypotheses import ONE_BRANCH, measure_with_intervals
 from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.position import Position, position_of
 from analyses.mi_distance.settings import HypothesisSettings, StudySettings
@@ -287,3 +287,16 @@ def test_no_fall_is_divided_where_none_is_shown():
 def test_a_fall_that_only_the_partial_tau_shows_is_not_said_to_be_shown_nowhere():
     assert _answer(False, {"key": "position.prefix.weaker"}, {"key": "position.partial.negative"}) == "only_partial"
     assert _answer(True, {"key": "position.prefix.weaker"}, {"key": "position.partial.negative"}) == "stays"
+
+
+@pytest.mark.parametrize(("verdict", "sides", "told"), [
+    ("inconclusive", (ONE_BRANCH, None), True), ("inconclusive", (None, None), False), ("supported", (None, None), False),
+    ("contradicted", (ONE_BRANCH, ONE_BRANCH), False),
+])  # fmt: skip
+def test_a_look_that_one_branch_leaves_open_says_so(verdict, sides, told):
+    """Behind it stands a mean whose interval may lie wholly below zero."""
+    rows = [
+        {"estimator": estimator, "parts": [{"measure": "mean_tau", "verdict": verdict, "side": side}]}
+        for estimator, side in zip(("histogram", "nearest_neighbour"), sides, strict=True)
+    ]
+    assert _in_one_branch({"measure": "mean_tau", "verdict": verdict}, rows) == told
