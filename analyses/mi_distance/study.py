@@ -41,7 +41,7 @@ from analyses.occurrences.pairs import Pairs, pairs_of
 from analyses.occurrences.vectors import StudyInput
 from analyses.progress import Advance, Progress
 from analyses.protocol import Results
-from analyses.records import Variable, portable_settings, versions
+from analyses.records import Variable, portable_settings
 from analyses.statistics.correlation import kendall_tau
 from analyses.statistics.relabelling import relabellings
 from analyses.statistics.resampling import Jackknife, jackknife
@@ -49,7 +49,7 @@ from analyses.statistics.verdicts import number_or_none
 
 PAIR = ("estimator", "branch", "layer", "pair")
 CONFIDENCE = 0.95
-_COMPUTED_BY = ("numpy", "scipy", "statsmodels", "torch", "transformers", "tokenizers")
+_COMPUTED_BY = ("numpy", "scipy", "statsmodels")
 
 
 @dataclass
@@ -146,7 +146,7 @@ def analyse(vectors: StudyInput, settings: StudySettings, progress: Progress) ->
     dataset = dataset.assign_coords(branch=list(BRANCHES), estimator=list(ESTIMATORS), layer=np.array(numbers.numbers) - 1)
     study = {
         "settings": portable_settings(settings),
-        "provenance": dict(vectors.provenance) | {"versions": versions(*_COMPUTED_BY)},
+        "provenance": dict(vectors.provenance) | {"versions": vectors.versions(*_COMPUTED_BY)},
         "text": vectors.text,
         "layers": layers,
         "layer_numbers": list(numbers.numbers),

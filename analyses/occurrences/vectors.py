@@ -12,9 +12,12 @@ from analyses.errors import InputError
 from analyses.models.settings import BRANCH_OUTPUTS
 from analyses.occurrences.branches import BRANCHES
 from analyses.readers import read_netcdf, read_npz
+from analyses.records import versions
 
 # Fewer dimensions than a histogram has bins say nothing; the estimators need at least this many to give any number.
 FEWEST_DIMENSIONS = 8
+# What runs a model: ready activations need none of it.
+_RUN_THE_MODEL = ("torch", "transformers", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class StudyInput:
     other_output_activation: np.ndarray | None = None
     other_output_control_activation: np.ndarray | None = None
     other_output_alternative_activation: np.ndarray | None = None
+
+    def versions(self, *packages: str) -> dict[str, str]:
+        """The versions of the packages that compute with the vectors and, where a model was run for them, of those that ran it."""
+        return versions(*packages, *(_RUN_THE_MODEL if self.text is not None else ()))
 
     def to_dataset(self) -> xr.Dataset:
         """The captured vectors as they stand in ``activations.nc``; `from_file` reads them back."""

@@ -14,7 +14,7 @@ from analyses.occurrences.pairs import Pairs, pairs_of
 from analyses.occurrences.vectors import StudyInput
 from analyses.progress import Progress
 from analyses.protocol import Results
-from analyses.records import Variable, portable_settings, versions
+from analyses.records import Variable, portable_settings
 from analyses.similarity.measures import centres, of_other_words, similarities
 from analyses.similarity.names import CENTRED, COSINE, MEASURES
 from analyses.similarity.profiles import Interval, Profiles
@@ -83,7 +83,7 @@ def analyse(vectors: StudyInput, settings: SimilaritySettings, progress: Progres
         taus["different_word"] = _mean_taus(measured.excess, pairs, settings)
     study = {
         "settings": portable_settings(settings),
-        "provenance": dict(vectors.provenance) | {"versions": versions("numpy", "scipy", "torch", "transformers", "tokenizers")},
+        "provenance": dict(vectors.provenance) | {"versions": vectors.versions("numpy", "scipy")},
         "text": vectors.text,
         "layers": layers,
         "layer_numbers": list(numbers.numbers),

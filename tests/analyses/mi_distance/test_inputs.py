@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import unicodedata
 
@@ -8,7 +9,7 @@ from analyses.errors import InputError
 from analyses.mi_distance import analysis
 from analyses.mi_distance.settings import StudySettings
 from analyses.occurrences.capture import read_input
-from analyses.occurrences.vectors import from_file
+from analyses.occurrences.vectors import StudyInput, from_file
 from analyses.progress import SilentProgress
 from reportgen.bundle import write_dataset
 from reportgen.settings import load_study, option_overrides
@@ -416,3 +417,12 @@ def test_a_study_has_a_name_that_a_folder_can_have_and_another_word_another_name
         for given in ({}, {"word": "pot"}, {"model": "gpt2"})
     ]
     assert names == ["coffee", "coffee-pot", "coffee-gpt2"]
+
+
+def test_ready_activations_were_made_without_what_runs_a_model():
+    text = {"words": ["a"], "occurrences": [0]}
+    ready = StudyInput(np.zeros((2, 1, 3, 8)), np.arange(3), None, None, None, None, None, {})
+    captured = dataclasses.replace(ready, text=text)
+    ran = {"torch", "transformers", "tokenizers"}
+    assert set(captured.versions("numpy")) - set(ready.versions("numpy")) == ran & set(captured.versions("numpy"))
+    assert set(ready.versions("numpy")) == {"reportgen", "numpy"}
