@@ -185,7 +185,7 @@ def test_a_check_that_disagrees_is_named(worlds):
         sentences = [LANGUAGES["en"].format(spec) for spec in facts(results)["checks"]]
     finally:
         row["meta_disagrees"] = before
-    assert any("Early: MLP minus attention by histogram has the other sign" in sentence for sentence in sentences)
+    assert any("“Early: MLP minus attention” (histogram) has the other sign" in sentence for sentence in sentences)
 
 
 @pytest.mark.render
