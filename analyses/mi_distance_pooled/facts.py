@@ -59,6 +59,8 @@ def facts(results: Results) -> dict[str, Any]:
         "estimation": provenance["cell_settings"]["estimation"],
         "has_excess": study["primary_control"] == "different_word",
         "testable": group["texts"] > 2,
+        # Spaces part the syllables of Vietnamese, not its words.
+        "syllables": "vi" in study["languages"],
         "several_languages": len(study["languages"]) > 1,
         "translations": study["versions"] > group["texts"],
         "languages": listed([key(f"language.{code}") if code in ("en", "vi") else code for code in study["languages"]]),
@@ -160,6 +162,9 @@ def _statement(conclusion: Mapping[str, Any], group: Mapping[str, Any], study: S
         values = _numbers(part["measure"], control, group, study)
         values |= {"where": _where_agreeing(part["measure"], name, control, study), "claim": _claim(part, values)}
         form = "one" if part["measure"] == "shift_slope" else "two"
+        if part["measure"] == "tau_difference" and part["verdict"] in ("contradicted", "inconclusive"):
+            # That taus separate goes no way: what is counted is the sign of their difference.
+            form = "sign"
         said = "not_testable" if part["verdict"] == "not_testable" else f"{form}.{part['verdict']}"
         parts.append(
             {
