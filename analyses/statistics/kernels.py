@@ -15,6 +15,8 @@ from numba.extending import intrinsic
 
 # Counts are kept for so many words at once: two of the processor's widest registers.
 _TOGETHER = 16
+# Words of bits that are compared with a plane before its count is written back.
+WORDS = 4
 
 
 @intrinsic
@@ -168,30 +170,141 @@ def signs(ranks, begin, end, result):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def signed_sums(ranks, begin, end, combined, result):  # type: ignore[no-untyped-def]
-    """Add to result (R, K) the sums of combined (K, pairs), each with its pair's sign as `signs` has it; of few sums, K, at once."""
-    count = ranks.shape[1]
-    of_first = np.empty(count, np.float64)
-    for row in range(ranks.shape[0]):
-        place = 0
-        for first in range(begin, end):
-            later = count - first - 1
-            _signs_of_first(ranks[row], first, of_first)
-            for k in range(combined.shape[0]):
-                result[row, k] += _product(of_first[:later], combined[k, place : place + later])
-            place += later
-
-
-@numba.njit(cache=True, nogil=True)
 def _signs_of_first(ranks, first, of_first):  # type: ignore[no-untyped-def]
     here, later = ranks[first], ranks[first + 1 :]
     for index in range(later.size):
         of_first[index] = np.float32(here > later[index]) - np.float32(here < later[index])
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
-def _product(x, y):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for index in range(x.size):
-        total += x[index] * y[index]
-    return total
+@numba.njit(cache=True, nogil=True)
+def bit_planes(ranks, classes, begin, end, first_plane, planes, whole):  # type: ignore[no-untyped-def]
+    """For each class of rows and each pair of values in how many of the rows the first is above the second, as bits.
+
+    Twice that number, where a tie counts once: b bits of it, in as many planes, the lowest bit first. Without ties it is even, and the
+    lowest plane is empty.
+
+    Parameters
+    ----------
+    ranks : (M, N) of the classes' rows, one class after the other
+    classes : (C + 1,) where each class begins among them
+    begin, end : the pairs' first values, all values before which are their second ones
+    first_plane : (C + 1,) where the planes of each class begin
+    planes : (end - begin, words, planes), written to: bit `second % 64` of word `second // 64`
+    whole : (C,) the sum of the numbers, added to
+    """
+    planes[:] = 0
+    count = np.empty(ranks.shape[1], np.int32)
+    for first in range(begin, end):
+        for of_class in range(classes.size - 1):
+            count[:first] = 0
+            for row in range(classes[of_class], classes[of_class + 1]):
+                _count_below(ranks[row], first, count)
+            for second in range(first):
+                whole[of_class] += count[second]
+            for plane in range(first_plane[of_class], first_plane[of_class + 1]):
+                shift = plane - first_plane[of_class]
+                for word in range((first + 63) >> 6):
+                    bits = np.uint64(0)
+                    for second in range(word << 6, min((word + 1) << 6, first)):
+                        bits |= np.uint64((count[second] >> shift) & 1) << np.uint64(second & 63)
+                    planes[first - begin, word, plane] = bits
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_below(ranks, first, count):  # type: ignore[no-untyped-def]
+    here = ranks[first]
+    for second in range(first):
+        count[second] += np.int32(here > ranks[second]) + np.int32(here >= ranks[second])
+
+
+@numba.njit(cache=True, nogil=True)
+def lie_below(start, end, place, relabelling, begin, below, not_above, ties):  # type: ignore[no-untyped-def]
+    """Which values lie below each value from `begin` on, on a side whose values are handed round.
+
+    Parameters
+    ----------
+    start, end, place : (N,) of the side, as for `relabelled`
+    relabelling : (R, N) whose value each index gets
+    below, not_above : (values from `begin` on, R, words), written to: bits of the values before it that are lower, or no higher
+    ties : (values from `begin` on, R) whether it has any ties, written to
+    """
+    many, count = relabelling.shape
+    stop, words = begin + below.shape[0], below.shape[2]
+    value_at, met = np.empty(count, np.int64), np.zeros(words, np.uint64)
+    for r in range(many):
+        met[:] = 0
+        for index in range(count):
+            value_at[place[relabelling[r, index]]] = index
+        here = 0
+        while here < count:
+            there = end[relabelling[r, value_at[here]]]
+            for index in value_at[here:there]:
+                if begin <= index < stop:
+                    _write_bits(met, index, below[index - begin, r])
+                    ties[index - begin, r] = there - here > 1
+            for index in value_at[here:there]:
+                met[index >> 6] |= np.uint64(1) << np.uint64(index & 63)
+            if there - here > 1:
+                for index in value_at[here:there]:
+                    if begin <= index < stop:
+                        _write_bits(met, index, not_above[index - begin, r])
+            here = there
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_bits(met, index, bits):  # type: ignore[no-untyped-def]
+    """Those of the values before `index` that were met; zero in the words that are read along with its last."""
+    last = index >> 6
+    for word in range(last):
+        bits[word] = met[word]
+    bits[last] = met[last] & ((np.uint64(1) << np.uint64(index & 63)) - np.uint64(1))
+    for word in range(last + 1, (last + WORDS) // WORDS * WORDS):
+        bits[word] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def count_planes(begin, below, not_above, ties, planes, once, result, inverted):  # type: ignore[no-untyped-def]
+    """Twice the number of bits that a relabelled side has in common with each plane; a tie counts once.
+
+    Parameters
+    ----------
+    begin, below, not_above, ties : as `lie_below` wrote them
+    planes : as `bit_planes` wrote them
+    once : (R, planes) room, all zero, and so again in the end
+    result : (R, planes), added to
+    inverted : (R,) the same with all pairs, added to
+    """
+    rows, many = ties.shape
+    for row in range(rows):
+        words = ((begin + row) // 64 + WORDS) // WORDS * WORDS
+        for r in range(many):
+            lower = 0
+            for word in range(words):
+                lower += np.int64(_bits_set(below[row, r, word]))
+            if ties[row, r]:
+                _add_common(below[row, r], planes[row], words, result[r])
+                _add_common(not_above[row, r], planes[row], words, result[r])
+                for word in range(words):
+                    inverted[r] += np.int64(_bits_set(not_above[row, r, word]))
+                inverted[r] += lower
+            else:
+                _add_common(below[row, r], planes[row], words, once[r])
+                inverted[r] += 2 * lower
+    for r in range(many):
+        for plane in range(once.shape[1]):
+            result[r, plane] += 2 * once[r, plane]
+            once[r, plane] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_common(bits, planes, words, result):  # type: ignore[no-untyped-def]
+    for word in range(0, words, WORDS):
+        bits_0, bits_1, bits_2, bits_3 = bits[word], bits[word + 1], bits[word + 2], bits[word + 3]
+        planes_0, planes_1, planes_2, planes_3 = planes[word], planes[word + 1], planes[word + 2], planes[word + 3]
+        for plane in range(result.size):
+            result[plane] += np.int64(
+                _bits_set(bits_0 & planes_0[plane])
+                + _bits_set(bits_1 & planes_1[plane])
+                + _bits_set(bits_2 & planes_2[plane])
+                + _bits_set(bits_3 & planes_3[plane])
+            )
