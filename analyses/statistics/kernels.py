@@ -17,6 +17,8 @@ from numba.extending import intrinsic
 _TOGETHER = 16
 # Words of bits that are compared with a plane before its count is written back.
 WORDS = 4
+# Planes that are compared with one relabelling after the other: their words stay in the processor's nearest cache.
+PLANES = 128
 
 
 @intrinsic
@@ -177,32 +179,32 @@ def _signs_of_first(ranks, first, of_first):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def bit_planes(ranks, classes, begin, end, first_plane, planes, whole):  # type: ignore[no-untyped-def]
+def bit_planes(ranks, classes, lowest, plane_of, begin, end, planes, whole):  # type: ignore[no-untyped-def]
     """For each class of rows and each pair of values in how many of the rows the first is above the second, as bits.
 
-    Twice that number, where a tie counts once: b bits of it, in as many planes, the lowest bit first. Without ties it is even, and the
-    lowest plane is empty.
+    Twice that number, where a tie counts once.
 
     Parameters
     ----------
     ranks : (M, N) of the classes' rows, one class after the other
     classes : (C + 1,) where each class begins among them
+    lowest : (C,) the lowest bit that is kept; without ties the numbers are even
+    plane_of : (C + 1,) where the planes of each class begin, one for each bit
     begin, end : the pairs' first values, all values before which are their second ones
-    first_plane : (C + 1,) where the planes of each class begin
-    planes : (end - begin, words, planes), written to: bit `second % 64` of word `second // 64`
+    planes : (at least end - begin, words, planes), written to: bit `second % 64` of word `second // 64`
     whole : (C,) the sum of the numbers, added to
     """
-    planes[:] = 0
     count = np.empty(ranks.shape[1], np.int32)
     for first in range(begin, end):
+        planes[first - begin] = 0
         for of_class in range(classes.size - 1):
             count[:first] = 0
             for row in range(classes[of_class], classes[of_class + 1]):
                 _count_below(ranks[row], first, count)
             for second in range(first):
                 whole[of_class] += count[second]
-            for plane in range(first_plane[of_class], first_plane[of_class + 1]):
-                shift = plane - first_plane[of_class]
+            for plane in range(plane_of[of_class], plane_of[of_class + 1]):
+                shift = lowest[of_class] + plane - plane_of[of_class]
                 for word in range((first + 63) >> 6):
                     bits = np.uint64(0)
                     for second in range(word << 6, min((word + 1) << 6, first)):
@@ -218,78 +220,75 @@ def _count_below(ranks, first, count):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def lie_below(start, end, place, relabelling, begin, below, not_above, ties):  # type: ignore[no-untyped-def]
+def lie_below(end, place, relabelling, begin, below, equal):  # type: ignore[no-untyped-def]
     """Which values lie below each value from `begin` on, on a side whose values are handed round.
 
     Parameters
     ----------
-    start, end, place : (N,) of the side, as for `relabelled`
+    end, place : (N,) of the side, as for `relabelled`
     relabelling : (R, N) whose value each index gets
-    below, not_above : (values from `begin` on, R, words), written to: bits of the values before it that are lower, or no higher
-    ties : (values from `begin` on, R) whether it has any ties, written to
+    below, equal : (values from `begin` on, R, words), written to: bits of the values before it that are lower, and of those equal to it
     """
     many, count = relabelling.shape
     stop, words = begin + below.shape[0], below.shape[2]
-    value_at, met = np.empty(count, np.int64), np.zeros(words, np.uint64)
+    value_at, ends, met = np.empty(count, np.int32), np.empty(count, np.int32), np.zeros(words, np.uint64)
     for r in range(many):
         met[:] = 0
         for index in range(count):
-            value_at[place[relabelling[r, index]]] = index
+            value = relabelling[r, index]
+            value_at[place[value]], ends[place[value]] = index, end[value]
         here = 0
         while here < count:
-            there = end[relabelling[r, value_at[here]]]
-            for index in value_at[here:there]:
+            there = ends[here]
+            for at in range(here, there):
+                index = value_at[at]
                 if begin <= index < stop:
-                    _write_bits(met, index, below[index - begin, r])
-                    ties[index - begin, r] = there - here > 1
-            for index in value_at[here:there]:
-                met[index >> 6] |= np.uint64(1) << np.uint64(index & 63)
-            if there - here > 1:
-                for index in value_at[here:there]:
-                    if begin <= index < stop:
-                        _write_bits(met, index, not_above[index - begin, r])
+                    row, last = index - begin, index >> 6
+                    for word in range(words):
+                        below[row, r, word] = met[word] if word < last else np.uint64(0)
+                        equal[row, r, word] = 0
+                    below[row, r, last] = met[last] & ((np.uint64(1) << np.uint64(index & 63)) - np.uint64(1))
+                    for other in range(here, there):
+                        if value_at[other] < index:
+                            equal[row, r, value_at[other] >> 6] |= np.uint64(1) << np.uint64(value_at[other] & 63)
+            for at in range(here, there):
+                met[value_at[at] >> 6] |= np.uint64(1) << np.uint64(value_at[at] & 63)
             here = there
 
 
 @numba.njit(cache=True, nogil=True)
-def _write_bits(met, index, bits):  # type: ignore[no-untyped-def]
-    """Those of the values before `index` that were met; zero in the words that are read along with its last."""
-    last = index >> 6
-    for word in range(last):
-        bits[word] = met[word]
-    bits[last] = met[last] & ((np.uint64(1) << np.uint64(index & 63)) - np.uint64(1))
-    for word in range(last + 1, (last + WORDS) // WORDS * WORDS):
-        bits[word] = 0
-
-
-@numba.njit(cache=True, nogil=True)
-def count_planes(begin, below, not_above, ties, planes, once, result, inverted):  # type: ignore[no-untyped-def]
-    """Twice the number of bits that a relabelled side has in common with each plane; a tie counts once.
+def count_planes(begin, below, equal, planes, once, result, pairs):  # type: ignore[no-untyped-def]
+    """Twice the number of bits that a relabelled side has in common with each plane; equal values count once.
 
     Parameters
     ----------
-    begin, below, not_above, ties : as `lie_below` wrote them
+    begin, below, equal : as `lie_below` wrote them
     planes : as `bit_planes` wrote them
     once : (R, planes) room, all zero, and so again in the end
     result : (R, planes), added to
-    inverted : (R,) the same with all pairs, added to
+    pairs : (R,) twice the number of bits of the side, equal values once, added to
     """
-    rows, many = ties.shape
+    rows, many, words = below.shape
+    flat_planes, flat_once, flat_result = planes.reshape(-1), once.reshape(-1), result.reshape(-1)
+    width = np.uint64(result.shape[1])
     for row in range(rows):
-        words = ((begin + row) // 64 + WORDS) // WORDS * WORDS
+        # Whole groups of words; those beyond the last are empty.
+        used = ((begin + row) // 64 + WORDS) // WORDS * WORDS
+        here = np.uint64(row * words) * width
         for r in range(many):
-            lower = 0
-            for word in range(words):
-                lower += np.int64(_bits_set(below[row, r, word]))
-            if ties[row, r]:
-                _add_common(below[row, r], planes[row], words, result[r])
-                _add_common(not_above[row, r], planes[row], words, result[r])
-                for word in range(words):
-                    inverted[r] += np.int64(_bits_set(not_above[row, r, word]))
-                inverted[r] += lower
-            else:
-                _add_common(below[row, r], planes[row], words, once[r])
-                inverted[r] += 2 * lower
+            of_relabelling = np.uint64(r) * width
+            for word in range(used):
+                bits = equal[row, r, word]
+                pairs[r] += 2 * np.int64(_bits_set(below[row, r, word])) + np.int64(_bits_set(bits))
+                if bits:
+                    _add_common(bits, flat_planes, here + np.uint64(word) * width, flat_result, of_relabelling, width)
+        for first in range(0, result.shape[1], PLANES):
+            some = np.uint64(min(PLANES, result.shape[1] - first))
+            for r in range(many):
+                to = np.uint64(r) * width + np.uint64(first)
+                for word in range(0, used, WORDS):
+                    at = here + np.uint64(word) * width + np.uint64(first)
+                    _add_common_of_four(below, row, r, word, flat_planes, at, width, flat_once, to, some)
     for r in range(many):
         for plane in range(once.shape[1]):
             result[r, plane] += 2 * once[r, plane]
@@ -297,14 +296,24 @@ def count_planes(begin, below, not_above, ties, planes, once, result, inverted):
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_common(bits, planes, words, result):  # type: ignore[no-untyped-def]
-    for word in range(0, words, WORDS):
-        bits_0, bits_1, bits_2, bits_3 = bits[word], bits[word + 1], bits[word + 2], bits[word + 3]
-        planes_0, planes_1, planes_2, planes_3 = planes[word], planes[word + 1], planes[word + 2], planes[word + 3]
-        for plane in range(result.size):
-            result[plane] += np.int64(
-                _bits_set(bits_0 & planes_0[plane])
-                + _bits_set(bits_1 & planes_1[plane])
-                + _bits_set(bits_2 & planes_2[plane])
-                + _bits_set(bits_3 & planes_3[plane])
-            )
+def _add_common(bits, planes, at, result, to, some):  # type: ignore[no-untyped-def]
+    """Add to some places of `result` from `to` on how many bits a word has in common with those of the planes from `at` on.
+
+    Numbers without a sign: the compiler makes vector instructions only where it need not ask whether a place is counted from the end.
+    """
+    for plane in range(some):
+        result[to + plane] += np.int64(_bits_set(bits & planes[at + plane]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_common_of_four(below, row, r, word, planes, at, width, result, to, some):  # type: ignore[no-untyped-def]
+    """The same of `WORDS` words one after the other, each of whose planes are `width` places behind those of the one before."""
+    bits_0, bits_1, bits_2, bits_3 = below[row, r, word], below[row, r, word + 1], below[row, r, word + 2], below[row, r, word + 3]
+    at_1, at_2, at_3 = at + width, at + width + width, at + width + width + width
+    for plane in range(some):
+        result[to + plane] += np.int64(
+            _bits_set(bits_0 & planes[at + plane])
+            + _bits_set(bits_1 & planes[at_1 + plane])
+            + _bits_set(bits_2 & planes[at_2 + plane])
+            + _bits_set(bits_3 & planes[at_3 + plane])
+        )
