@@ -18,7 +18,7 @@ _TOGETHER = 16
 # Words of bits that are compared with a plane before its count is written back.
 WORDS = 4
 # Planes that are compared with one relabelling after the other: their words stay in the processor's nearest cache.
-PLANES = 128
+PLANES = 256
 
 
 @intrinsic

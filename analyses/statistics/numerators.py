@@ -37,10 +37,11 @@ FEW = 2_000_000
 _RELABELLINGS = 64
 # Pairs of values at once in a product of signs.
 _PAIRS = 4096
-# Words of bits: of the largest set of planes that is held at once (64 MB), and of what a relabelling is compared by (1 MB).
-_PLANE_WORDS, _SIDE_WORDS = 8_000_000, 131_072
-# Values whose planes are made at once, at the least: each time the values are handed round anew.
-_FEWEST_VALUES = 64
+# Words of bits: of the planes that are held at once (64 MB), and of what some relabellings are compared by (1.6 MB).
+_PLANE_WORDS, _SIDE_WORDS = 8_000_000, 200_000
+# At least so many values and relabellings at once: for each set of values all are handed round anew, and each set of relabellings
+# takes the planes into the processor's cache again.
+_FEWEST_VALUES, _FEWEST_RELABELLINGS = 64, 16
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ def _multiplying(groups: Sequence[Rows], members: Sequence[npt.NDArray[np.floati
 def _comparing(groups: Sequence[Rows], places: Sequence[npt.NDArray[np.intp]]) -> float:
     values = groups[0].order.shape[1]
     planes = sum(_Planes.of(rows, place).number for rows, place in zip(groups, places, strict=True))
-    again = -(-values * _words(values) * planes // _PLANE_WORDS)
+    again = -(-values // _values_together(values, planes))
     return values * (100 * again + 0.75 * planes * (values / 512 + 0.5))
 
 
@@ -335,6 +336,13 @@ class _Planes(NamedTuple):
 
 def _running(counts: npt.NDArray[np.integer]) -> Whole:
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _values_together(values: int, planes: int) -> int:
+    """How many values' planes are made at once."""
+    words = _words(values)
+    most = min(_PLANE_WORDS // (words * max(planes, 1)), _SIDE_WORDS // (2 * words * _FEWEST_RELABELLINGS))
+    return min(values, max(_FEWEST_VALUES, most))
 
 
 def _words(values: int) -> int:
@@ -387,8 +395,10 @@ def _batch_by_bits(compiled: ModuleType, side: Rows, ranks: Ranks, planes: _Plan
     sizes = np.diff(planes.starts)
     sums = np.zeros((relabelling.total, classes), dtype=np.int64)
     whole, ends, place = np.zeros(classes, dtype=np.int64), *_places(side)[1:]
-    block = min(values, max(_FEWEST_VALUES, _PLANE_WORDS // (words * max(planes.number, 1))))
-    bits = np.zeros((block, words, planes.number), dtype=np.uint64)
+    block = _values_together(values, planes.number)
+    # Whole vectors of the processor: what is left over would be counted plane by plane.
+    wide = -(-planes.number // 8) * 8
+    bits = np.zeros((block, words, wide), dtype=np.uint64)
     shift = planes.lowest.repeat(np.diff(planes.first)) + np.arange(planes.number) - planes.first[:-1].repeat(np.diff(planes.first))
     together = max(1, min(256, _SIDE_WORDS // (2 * block * words)))
     in_order = ranks[planes.order]
@@ -403,11 +413,11 @@ def _batch_by_bits(compiled: ModuleType, side: Rows, ranks: Ranks, planes: _Plan
         handed = relabelling.pairs(part)
         below, equal = (np.empty((end - begin, len(handed), words), dtype=np.uint64) for _ in range(2))
         compiled.lie_below(ends, place, handed, begin, below, equal)
-        once, common = (np.zeros((len(handed), planes.number), dtype=np.int64) for _ in range(2))
+        once, common = (np.zeros((len(handed), wide), dtype=np.int64) for _ in range(2))
         pairs = np.zeros(len(handed), dtype=np.int64)
         compiled.count_planes(begin, below, equal, bits, once, common, pairs)
         # Of the sign of a relabelled pair, and of a class's sum of signs, one is taken off that was added to have no number below zero.
-        sums[part] += np.add.reduceat(common << shift, planes.first[:-1], axis=1) - pairs[:, None] * sizes
+        sums[part] += np.add.reduceat(common[:, : planes.number] << shift, planes.first[:-1], axis=1) - pairs[:, None] * sizes
         return len(handed) * (end - begin)
 
     for begin in range(0, values, block):

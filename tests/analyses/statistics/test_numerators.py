@@ -106,6 +106,7 @@ def test_sums_over_rows_are_sums_of_numerators(way, ties, occurrences, monkeypat
     # Of 276 values in 8 words a block of planes holds 64 values, a batch three planes or those of a single class.
     monkeypatch.setattr(counting, "_PLANE_WORDS", 3 * 64 * 8)
     monkeypatch.setattr(counting, "_SIDE_WORDS", 7 * 2 * 64 * 8)
+    monkeypatch.setattr(counting, "_FEWEST_RELABELLINGS", 7)
     generator = np.random.default_rng(4)
     first, second = np.triu_indices(occurrences, 1)
     distance, values = generator.integers(0, 20, len(first)), generator.normal(size=(2, 6, len(first)))
