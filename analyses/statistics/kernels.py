@@ -227,7 +227,8 @@ def lie_below(end, place, relabelling, begin, below, equal):  # type: ignore[no-
     ----------
     end, place : (N,) of the side, as for `relabelled`
     relabelling : (R, N) whose value each index gets
-    below, equal : (values from `begin` on, R, words), written to: bits of the values before it that are lower, and of those equal to it
+    below, equal : (values from `begin` on, R, words), written to: bits of the values before it that are lower, and of those equal to it,
+        up to the last group of words that has any
     """
     many, count = relabelling.shape
     stop, words = begin + below.shape[0], below.shape[2]
@@ -237,21 +238,25 @@ def lie_below(end, place, relabelling, begin, below, equal):  # type: ignore[no-
         for index in range(count):
             value = relabelling[r, index]
             value_at[place[value]], ends[place[value]] = index, end[value]
-        here = 0
+        # Values behind the last one asked for are nobody's second ones.
+        met_so_far, here = 0, 0
         while here < count:
-            there = ends[here]
+            there, first = ends[here], met_so_far
             for at in range(here, there):
+                value_at[met_so_far] = value_at[at]
+                met_so_far += value_at[at] < stop
+            for at in range(first, met_so_far):
                 index = value_at[at]
-                if begin <= index < stop:
+                if index >= begin:
                     row, last = index - begin, index >> 6
-                    for word in range(words):
+                    for word in range((last + WORDS) // WORDS * WORDS):
                         below[row, r, word] = met[word] if word < last else np.uint64(0)
                         equal[row, r, word] = 0
                     below[row, r, last] = met[last] & ((np.uint64(1) << np.uint64(index & 63)) - np.uint64(1))
-                    for other in range(here, there):
+                    for other in range(first, met_so_far):
                         if value_at[other] < index:
                             equal[row, r, value_at[other] >> 6] |= np.uint64(1) << np.uint64(value_at[other] & 63)
-            for at in range(here, there):
+            for at in range(first, met_so_far):
                 met[value_at[at] >> 6] |= np.uint64(1) << np.uint64(value_at[at] & 63)
             here = there
 

@@ -402,6 +402,10 @@ def _batch_by_bits(compiled: ModuleType, side: Rows, ranks: Ranks, planes: _Plan
     shift = planes.lowest.repeat(np.diff(planes.first)) + np.arange(planes.number) - planes.first[:-1].repeat(np.diff(planes.first))
     together = max(1, min(256, _SIDE_WORDS // (2 * block * words)))
     in_order = ranks[planes.order]
+    # Half of what whole numbers take elsewhere: it is kept from one set of values to the next.
+    handed = np.empty((relabelling.total, values), dtype=np.int16 if values <= np.iinfo(np.int16).max else np.int32)
+    for part in relabelling.parts(_RELABELLINGS):
+        handed[part] = relabelling.pairs(part)
 
     def make(part: slice) -> Whole:
         of_part = np.zeros(classes, dtype=np.int64)
@@ -410,15 +414,15 @@ def _batch_by_bits(compiled: ModuleType, side: Rows, ranks: Ranks, planes: _Plan
         return of_part
 
     def compare(part: slice) -> int:
-        handed = relabelling.pairs(part)
-        below, equal = (np.empty((end - begin, len(handed), words), dtype=np.uint64) for _ in range(2))
-        compiled.lie_below(ends, place, handed, begin, below, equal)
-        once, common = (np.zeros((len(handed), wide), dtype=np.int64) for _ in range(2))
-        pairs = np.zeros(len(handed), dtype=np.int64)
+        many = len(handed[part])
+        below, equal = (np.empty((end - begin, many, words), dtype=np.uint64) for _ in range(2))
+        compiled.lie_below(ends, place, handed[part], begin, below, equal)
+        once, common = (np.zeros((many, wide), dtype=np.int64) for _ in range(2))
+        pairs = np.zeros(many, dtype=np.int64)
         compiled.count_planes(begin, below, equal, bits, once, common, pairs)
         # Of the sign of a relabelled pair, and of a class's sum of signs, one is taken off that was added to have no number below zero.
         sums[part] += np.add.reduceat(common[:, : planes.number] << shift, planes.first[:-1], axis=1) - pairs[:, None] * sizes
-        return len(handed) * (end - begin)
+        return many * (end - begin)
 
     for begin in range(0, values, block):
         end = min(begin + block, values)
