@@ -274,7 +274,7 @@ def _of_blocks(
             estimates = _estimate(vectors, *pairs, names, bins, neighbours)
         else:
             afresh = np.flatnonzero((vectors.kept(*pairs) != others.kept(*pairs)).any(axis=1))
-            estimates = {name: known[1][name][job.blocks, job.pairs].ravel() for name in names}
+            estimates = {name: known[1][name][job.blocks, job.pairs].flatten() for name in names}
             for name, array in _estimate(vectors, pairs[0][afresh], pairs[1][afresh], names, bins, neighbours).items():
                 estimates[name][afresh] = array
         for name, array in values.items():

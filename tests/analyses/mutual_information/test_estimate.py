@@ -426,6 +426,7 @@ def test_many_choices_at_once_give_what_each_gives_alone():
     unknown = dict.fromkeys(found, np.full((2, len(first)), -1.0))
     again = pairwise_under_choices(vectors, first, second, bins=(8, "fd"), neighbours=(5, 3, 58), trim=3.0, known=(3.2, unknown))
     taken = again["histogram", 8] == -1.0
+    assert (unknown["histogram", 8] == -1.0).all()
     assert 0 < taken.sum() < taken.size
     kept = [np.abs(stats.zscore(vectors, axis=-1, ddof=1)) <= limit for limit in (3.0, 3.2)]
     same = [(inside[:, first] & inside[:, second]) for inside in kept]
