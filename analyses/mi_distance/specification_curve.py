@@ -20,7 +20,7 @@ from analyses.mutual_information import Estimator, pairwise_under_choices
 from analyses.occurrences.controls import Adjusted, ControlPairs, plain, subtract, thinned, tokens_of
 from analyses.occurrences.pairs import Pairs
 from analyses.records import Variable
-from analyses.statistics.correlation import kendall_tau
+from analyses.statistics.correlation import kendall_taus
 from analyses.statistics.relabelling import relabellings
 
 Choice = TypeVar("Choice")
@@ -323,6 +323,7 @@ def specification_variables(
             reference=references(some, settings.estimation.neighbours),
             advance=advance,
         )
+        advance(settled // 2)
         for column, specification in enumerate(some):
             judged = [
                 judge_statement(statement, column, measured, settings.hypotheses) if speaks_to(specification, statement) else None
@@ -331,9 +332,9 @@ def specification_variables(
             columns.append(judged)
         listed += some
         # Rank correlation sees the order of the distances only; recorded so that a reader need not take it on trust.
-        ranked = adjusted.ranked
-        changes.append(np.abs(kendall_tau(np.log(pairs.distance), ranked) - kendall_tau(pairs.distance, ranked)).ravel())
-        advance(settled)
+        by_logarithm, as_it_is = kendall_taus([np.log(pairs.distance), pairs.distance], adjusted.ranked)
+        changes.append(np.abs(by_logarithm - as_it_is).ravel())
+        advance(settled - settled // 2)
     shape = (len(STATEMENTS), len(listed))
     numbers = {name: np.full(shape, np.nan) for name in ("estimate", "low", "high")}
     verdicts = np.full(shape, NOT_APPLICABLE, dtype=object)
