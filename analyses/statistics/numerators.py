@@ -374,10 +374,15 @@ def _summed_by_bits(
     values = ranks.shape[1]
     most = max(1, _PLANE_WORDS // (_FEWEST_VALUES * _words(values)))
     batches = _in_batches(every.first, most)
-    finished = in_steps(advance, relabelling.total, relabelling.total * values * len(batches))
+    finished = in_steps(advance, relabelling.total, (relabelling.total + _making(relabelling)) * values * len(batches))
     found = [_batch_by_bits(compiled, side, ranks, every.some(begin, end), relabelling, finished) for begin, end in batches]
     sums = np.concatenate(found, axis=1)
     return [sums[:, begin:end] for begin, end in pairwise(bounds)]
+
+
+def _making(relabelling: Relabelling) -> int:
+    """What making the planes counts for beside as many relabellings; only how the progress moves depends on it."""
+    return relabelling.total // 10
 
 
 def _in_batches(first: Whole, most: int) -> list[tuple[int, int]]:
@@ -426,7 +431,11 @@ def _batch_by_bits(compiled: ModuleType, side: Rows, ranks: Ranks, planes: _Plan
 
     for begin in range(0, values, block):
         end = min(begin + block, values)
-        whole += sum(share_out(make, _parts(end - begin, -(-(end - begin) // (2 * threads())))))
+        parts = _parts(end - begin, -(-(end - begin) // (4 * threads())))
+        for of_part in share_out(make, parts):
+            whole += of_part
+            finished((end - begin) * _making(relabelling) // len(parts))
+        finished((end - begin) * _making(relabelling) % len(parts))
         for done in share_out(compare, relabelling.parts(together)):
             finished(done)
     sums += sizes * (values * (values - 1) // 2) - whole
