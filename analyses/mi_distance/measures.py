@@ -64,16 +64,20 @@ def measure_estimators(values: np.ndarray, reference: np.ndarray | None = None) 
     """
     means = values.mean(axis=-1)
     points, others = means.reshape(len(means), -1), references(values, reference)
-    usable = _usable(points, others)
+    usable = np.array(_usable(points, others), dtype=bool)
 
-    def against_reference(statistic: Callable[[np.ndarray, np.ndarray], float]) -> np.ndarray:
-        rows = zip(points, points[others], usable, strict=True)
-        return np.array([statistic(row, other) if use else np.nan for row, other, use in rows])
+    def against_reference(statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+        found = np.full(len(points), np.nan)
+        found[usable] = statistic(points[usable], points[others][usable])
+        return found
+
+    def about_their_means(rows: np.ndarray) -> np.ndarray:
+        return rows - rows.mean(axis=-1, keepdims=True)
 
     return {
         "shift_slope": _shift_slope(means, others),
-        "shift_concordance": against_reference(lambda row, other: float(concordance(row - row.mean(), other - other.mean()))),
-        "shift_rank_correlation": against_reference(lambda row, other: float(spearman(row, other))),
+        "shift_concordance": against_reference(lambda rows, of_others: concordance(about_their_means(rows), about_their_means(of_others))),
+        "shift_rank_correlation": against_reference(spearman),
     }
 
 

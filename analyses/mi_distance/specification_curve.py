@@ -5,7 +5,7 @@ Specification curve: Simonsohn, Simmons & Nelson (2020), Nature Human Behaviour 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -16,11 +16,11 @@ from analyses.mi_distance.bands import Bands
 from analyses.mi_distance.hypotheses import STATEMENTS, Statement, judge_statement, measure_with_intervals
 from analyses.mi_distance.names import ESTIMATORS
 from analyses.mi_distance.settings import StudySettings
-from analyses.mutual_information import pairwise_under_choices
+from analyses.mutual_information import Estimator, pairwise_under_choices
 from analyses.occurrences.controls import Adjusted, ControlPairs, plain, subtract, thinned, tokens_of
 from analyses.occurrences.pairs import Pairs
 from analyses.records import Variable
-from analyses.statistics.correlation import kendall_tau
+from analyses.statistics.correlation import kendall_taus
 from analyses.statistics.relabelling import relabellings
 
 Choice = TypeVar("Choice")
@@ -126,8 +126,11 @@ def under_choices(
     settings: StudySettings,
     trim: float | None,
     advance: Callable[[int], None],
+    known: tuple[float | None, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Mutual information of pairs by `specifications` of one representation and trimming, in their order.
+
+    `known` is another trimming and what this gave: most pairs keep the same dimensions under two limits that are next to each other.
 
     Returns
     -------
@@ -135,13 +138,25 @@ def under_choices(
     """
     choices = _choices(settings)
     found = pairwise_under_choices(
-        activation.astype(np.float64), first, second, bins=choices.bins, neighbours=choices.neighbours, trim=trim, advance=advance
+        activation.astype(np.float64),
+        first,
+        second,
+        bins=choices.bins,
+        neighbours=choices.neighbours,
+        estimators=(*HISTOGRAMS, NEAREST, COPULA),
+        trim=trim,
+        known=None if known is None else (known[0], dict(zip(_keys(choices), known[1], strict=True))),
+        advance=advance,
     )
-    values = [found[estimator, bins] for estimator in HISTOGRAMS for bins in choices.bins]
-    values += [found[NEAREST, k] for k in choices.neighbours]
-    stacked = np.stack([*values, found[COPULA, None]])
+    stacked = np.stack([found[key] for key in _keys(choices)])
     # The copula's estimate of two vectors in the very same order has no upper end: no mean can be taken over it.
     return np.where(np.isinf(stacked), np.nan, stacked)
+
+
+def _keys(choices: _Choices) -> list[tuple[Estimator, Bins | None]]:
+    """Estimators and their bins or neighbours, in the order of `specifications`."""
+    of_counts: list[tuple[Estimator, Bins | None]] = [(estimator, bins) for estimator in HISTOGRAMS for bins in choices.bins]
+    return [*of_counts, *((NEAREST, k) for k in choices.neighbours), (COPULA, None)]
 
 
 def own_estimates(values: np.ndarray, settings: StudySettings) -> np.ndarray:
@@ -161,14 +176,22 @@ def _measured(
     known: np.ndarray | None = None,
 ) -> np.ndarray:
     """Mutual information of pairs by `specifications` of one representation, in their order: (specification, branch, layer, pair)."""
-    return np.concatenate(
-        [
-            known
-            if known is not None and trim == settings.estimation.trim
-            else under_choices(activation, first, second, settings, trim, advance)
-            for trim in _choices(settings).trim
-        ]
-    )
+    trims, own = _choices(settings).trim, settings.estimation.trim
+    found = {} if known is None else {own: known}
+
+    def measure(trim: float | None, beside: float | None) -> None:
+        if trim not in found:
+            there = (beside, found[beside]) if beside in found else None
+            found[trim] = under_choices(activation, first, second, settings, trim, advance, there)
+
+    # From the study's own outwards: each limit keeps nearly what the one before it keeps.
+    by_limit = sorted(trims, key=lambda trim: np.inf if trim is None else trim)
+    begin = by_limit.index(own)
+    for beside, trim in pairwise([own, *by_limit[begin:]]):
+        measure(trim, beside)
+    for beside, trim in pairwise(by_limit[begin::-1]):
+        measure(trim, beside)
+    return np.concatenate([found[trim] for trim in trims])
 
 
 def specified_values(
@@ -300,6 +323,7 @@ def specification_variables(
             reference=references(some, settings.estimation.neighbours),
             advance=advance,
         )
+        advance(settled // 2)
         for column, specification in enumerate(some):
             judged = [
                 judge_statement(statement, column, measured, settings.hypotheses) if speaks_to(specification, statement) else None
@@ -308,9 +332,9 @@ def specification_variables(
             columns.append(judged)
         listed += some
         # Rank correlation sees the order of the distances only; recorded so that a reader need not take it on trust.
-        ranked = adjusted.ranked
-        changes.append(np.abs(kendall_tau(np.log(pairs.distance), ranked) - kendall_tau(pairs.distance, ranked)).ravel())
-        advance(settled)
+        by_logarithm, as_it_is = kendall_taus([np.log(pairs.distance), pairs.distance], adjusted.ranked)
+        changes.append(np.abs(by_logarithm - as_it_is).ravel())
+        advance(settled - settled // 2)
     shape = (len(STATEMENTS), len(listed))
     numbers = {name: np.full(shape, np.nan) for name in ("estimate", "low", "high")}
     verdicts = np.full(shape, NOT_APPLICABLE, dtype=object)

@@ -1,6 +1,6 @@
 """The entry points: one pair of arrays, or many pairs among shared vectors."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -190,22 +190,31 @@ def pairwise_under_choices(
     *,
     bins: Sequence[int | Literal["fd"]],
     neighbours: Sequence[int],
+    estimators: Sequence[Estimator] = ESTIMATORS,
     trim: float | None = 4.0,
+    known: tuple[float | None, Mapping[tuple[Estimator, int | Literal["fd"] | None], Array]] | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> dict[tuple[Estimator, int | Literal["fd"] | None], Array]:
-    """Every estimator under several choices of bins and neighbours, of the same pairs, as `pairwise_mutual_information` gives them.
+    """Some estimators under several choices of bins and neighbours, of the same pairs, as `pairwise_mutual_information` gives them.
 
     What the choices share is done once: trimming, sorting, and the search for neighbours, which finds the fewer on the way to the many.
+
+    Parameters
+    ----------
+    known
+        Another trimming, and what it gave by the same choices: a pair that keeps the same dimensions under both is not estimated again.
 
     Returns
     -------
     dict of (estimator, choice) to (..., P) float64
         The choice is the number of bins or "fd", the number of neighbours, and None for the Gaussian copula.
     """
-    names: list[_Key] = [(name, choice) for name in ("histogram", "expected", "corrected") for choice in bins]
-    names += [("nearest_neighbour", k) for k in neighbours] + [("gaussian_copula", None)]
-    _check((), bins, trim, neighbours)
-    return _of_many(vectors, first, second, names, bins, trim, neighbours, advance)
+    names: list[_Key] = []
+    for estimator in estimators:
+        choices = bins if estimator in FROM_COUNTS else neighbours if estimator == "nearest_neighbour" else (None,)
+        names += [(estimator, choice) for choice in choices]
+    _check(estimators, bins, trim, neighbours)
+    return _of_many(vectors, first, second, names, bins, trim, neighbours, advance, known)
 
 
 def _of_many(
@@ -217,11 +226,13 @@ def _of_many(
     trim: float | None,
     neighbours: Sequence[int],
     advance: Callable[[int], None] | None,
+    known: tuple[float | None, Mapping[_Key, Array]] | None = None,
 ) -> dict[_Key, Array]:
     data = np.asarray(vectors)
     blocks = data.reshape(-1, *data.shape[-2:])
     taken = _Blocks(len(blocks), data.shape[-2], data.shape[-1], blocks.__getitem__)
-    values = _of_blocks(taken, first, second, names, bins, trim, neighbours, advance)
+    flat = None if known is None else (known[0], {name: known[1][name].reshape(len(blocks), -1) for name in names})
+    values = _of_blocks(taken, first, second, names, bins, trim, neighbours, advance, flat)
     return {name: array.reshape(*data.shape[:-2], -1) for name, array in values.items()}
 
 
@@ -243,20 +254,29 @@ def _of_blocks(
     trim: float | None,
     neighbours: Sequence[int],
     advance: Callable[[int], None] | None = None,
+    known: tuple[float | None, Mapping[_Key, Array]] | None = None,
 ) -> dict[_Key, Array]:
-    """The pairs' estimates in each block, (count, P)."""
+    """The pairs' estimates in each block, (count, P), where not `known` by another trimming that keeps the same dimensions of a pair."""
     left, right = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
     values: dict[_Key, Array] = {name: np.empty((blocks.number, len(left))) for name in names}
     histogram_only = {estimator for estimator, _ in names} == {"histogram"}
 
-    def prepared(part: slice) -> Vectors:
-        return prepare(blocks.take(part).reshape(-1, blocks.dimensions), trim)
+    def prepared(part: slice) -> _Prepared:
+        vectors = blocks.take(part).reshape(-1, blocks.dimensions)
+        return _Prepared(prepare(vectors, trim), None if known is None else prepare(vectors, known[0]))
 
     def estimate(job: _Job) -> int:
         count = job.blocks.stop - job.blocks.start
         shift = np.arange(count)[:, None] * blocks.vectors
         pairs = (left[job.pairs] + shift).ravel(), (right[job.pairs] + shift).ravel()
-        estimates = _estimate(job.prepared or prepared(job.blocks), *pairs, names, bins, neighbours)
+        vectors, others = job.prepared or prepared(job.blocks)
+        if others is None or known is None:
+            estimates = _estimate(vectors, *pairs, names, bins, neighbours)
+        else:
+            afresh = np.flatnonzero((vectors.kept(*pairs) != others.kept(*pairs)).any(axis=1))
+            estimates = {name: known[1][name][job.blocks, job.pairs].flatten() for name in names}
+            for name, array in _estimate(vectors, pairs[0][afresh], pairs[1][afresh], names, bins, neighbours).items():
+                estimates[name][afresh] = array
         for name, array in values.items():
             array[job.blocks, job.pairs] = estimates[name].reshape(count, -1)
         return len(pairs[0])
@@ -268,15 +288,22 @@ def _of_blocks(
     return values
 
 
+class _Prepared(NamedTuple):
+    """The vectors of some blocks, and the same by the trimming whose estimates are known, if any."""
+
+    vectors: Vectors
+    others: Vectors | None
+
+
 class _Job(NamedTuple):
     """Some pairs of some blocks; blocks that several jobs share come prepared."""
 
     blocks: slice
     pairs: slice
-    prepared: Vectors | None
+    prepared: _Prepared | None
 
 
-def _jobs(blocks: _Blocks, pairs: int, chunk: int, prepared: Callable[[slice], Vectors]) -> Iterator[list[_Job]]:
+def _jobs(blocks: _Blocks, pairs: int, chunk: int, prepared: Callable[[slice], _Prepared]) -> Iterator[list[_Job]]:
     """Share the pairs out: several whole blocks to a job where they are small, several jobs to a block where it is large."""
     if pairs > chunk:
         for index in range(blocks.number):

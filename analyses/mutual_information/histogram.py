@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ def histograms(vectors: Vectors, first: Indices, second: Indices, bins: Bins) ->
     """
     entropy = _entropy_table(vectors.values.shape[1])
     compiled = kernels("mutual_information")
+    if compiled is not None and not isinstance(bins, int):
+        return _adapted_compiled(compiled, vectors, first, second, entropy)
     if compiled is None or not isinstance(bins, int):
         return _from_cells(_count_joint(vectors, first, second, bins), entropy)
     if bins not in vectors.codes:
@@ -59,6 +62,22 @@ def histograms(vectors: Vectors, first: Indices, second: Indices, bins: Bins) ->
     known = vectors.values, vectors.inlier, vectors.low, vectors.high, *vectors.outliers, vectors.codes[bins]
     compiled.histogram(*known, first, second, bins, entropy, result, rows, columns)
     return Histograms(result, rows, columns, rows.sum(axis=1))
+
+
+def _adapted_compiled(compiled: ModuleType, vectors: Vectors, first: Indices, second: Indices, entropy: Array) -> Histograms:
+    """The histograms with bins by the rule of Freedman and Diaconis."""
+    most, dimensions = MOST_FREEDMAN_DIACONIS_BINS, vectors.values.shape[1]
+    result = np.empty(len(first))
+    rows, columns = np.empty((len(first), most), dtype=np.int64), np.empty((len(first), most), dtype=np.int64)
+    known = vectors.values, vectors.inlier, vectors.untied_and_order[1]
+    compiled.adapted_histogram(*known, first, second, most, _roots(dimensions), entropy, result, rows, columns)
+    return Histograms(result, rows, columns, rows.sum(axis=1))
+
+
+@lru_cache(maxsize=4)
+def _roots(most: int) -> Array:
+    """n^(-1/3) for n = 0 .. most, the first without meaning."""
+    return np.array([float(max(n, 1)) ** (-1 / 3) for n in range(most + 1)])
 
 
 def separate_pairs(x: npt.NDArray[Any], y: npt.NDArray[Any], trim: float | None, bins: Bins) -> tuple[Array, Mask]:

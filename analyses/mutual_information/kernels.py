@@ -12,9 +12,13 @@ from analyses.mutual_information.histogram import ROUNDING, SMALLEST_STEP
 
 # A hypergeometric probability below this adds nothing to a sum of order one in double precision.
 NEGLIGIBLE = 1e-22
-# So many values are looked at before the next decision in the search for neighbours: two of the processor's widest registers.
+# So many values are counted before the next decision whether to go on: two of the processor's widest registers.
 BLOCK = 16
+# So many points are swept at once in the search for neighbours: what is kept of them stays in the processor's nearest cache.
+TOGETHER = 64
 SMALLEST = np.nextafter(0.0, 1.0)
+# An odd number that takes what belongs to different totals far apart.
+SPREAD = 40_503
 # Sums of squares between these are of values that need no other unit.
 LEAST_SQUARES, MOST_SQUARES = 1e-180, 1e200
 
@@ -200,20 +204,21 @@ def histogram(values, inlier, low, high, starts, places, codes, first, second, b
             low_j, high_j = _range_among(values[j], inlier[j], inlier[i])
             _bin_row(values[j], inlier[j], low_j, high_j, bins, edges, quotients, doubtful, fresh_j)
             code_j = fresh_j
-        result[pair] = _plug_in(code_i, code_j, bins, cells, entropy, rows[pair], columns[pair])
+        result[pair] = _plug_in(code_i, code_j, bins, bins, cells, entropy, rows[pair], columns[pair])
 
 
 @numba.njit(cache=True, nogil=True)
-def _plug_in(code_x, code_y, bins, cells, entropy, rows, columns):  # type: ignore[no-untyped-def]
+def _plug_in(code_x, code_y, bins_x, bins_y, cells, entropy, rows, columns):  # type: ignore[no-untyped-def]
     """Plug-in estimate from the codes of both sides; writes the sums rows, columns (B,). The joint `cells` come and go empty."""
-    side = bins + 1
+    side = bins_y + 1
     for d in range(code_x.size):
         cells[code_x[d] * side + code_y[d]] += 1
+    rows[:] = 0
     columns[:] = 0
     total, balance = 0, 0.0
-    for a in range(bins):
+    for a in range(bins_x):
         row = 0
-        for b in range(bins):
+        for b in range(bins_y):
             count = cells[a * side + b]
             row += count
             columns[b] += count
@@ -221,10 +226,128 @@ def _plug_in(code_x, code_y, bins, cells, entropy, rows, columns):  # type: igno
         rows[a] = row
         total += row
         balance -= entropy[row]
-    for b in range(bins):
+    for b in range(bins_y):
         balance -= entropy[columns[b]]
-    cells[:] = 0
+    cells[: (bins_x + 1) * side] = 0
     return max(balance / total + math.log(total), 0.0) if total > 0 else np.nan
+
+
+@numba.njit(cache=True, nogil=True)
+def adapted_histogram(values, inlier, order, first, second, most, root, entropy, result, rows, columns):  # type: ignore[no-untyped-def]
+    """Plug-in estimate of each pair with bins by the rule of Freedman and Diaconis over what both sides of a pair keep, at most so many.
+
+    order : (V, D) each vector's dimensions in ascending order, or nearly so.
+    root : n^(-1/3) for n = 0 .. D, as the twin in NumPy has it to the last bit.
+    """
+    dimensions = values.shape[1]
+    cells, edges = np.zeros((most + 1) * (most + 1), np.int32), np.empty(most + 1)
+    quotients, doubtful = np.empty(dimensions, np.int32), np.empty(dimensions, np.bool_)
+    kept, ascending, places = np.empty(dimensions, np.bool_), np.empty(dimensions + 1), np.empty(dimensions + 1, np.int32)
+    code_i, code_j = np.empty(dimensions, np.uint8), np.empty(dimensions, np.uint8)
+    for pair in range(first.size):
+        i, j = first[pair], second[pair]
+        for d in range(dimensions):
+            kept[d] = inlier[i, d] & inlier[j, d]
+        count = _ascend(values[i], kept, order[i], ascending, places)
+        bins_i = _freedman_diaconis(ascending[:count], most, root[count])
+        _bin_row(values[i], kept, ascending[0], ascending[max(count - 1, 0)], bins_i, edges, quotients, doubtful, code_i)
+        _ascend(values[j], kept, order[j], ascending, places)
+        bins_j = _freedman_diaconis(ascending[:count], most, root[count])
+        _bin_row(values[j], kept, ascending[0], ascending[max(count - 1, 0)], bins_j, edges, quotients, doubtful, code_j)
+        plug_in = _plug_in(code_i, code_j, bins_i, bins_j, cells, entropy, rows[pair], columns[pair])
+        # A side in one bin tells nothing, to the last digit.
+        result[pair] = 0.0 if count > 0 and (bins_i == 1 or bins_j == 1) else plug_in
+
+
+@numba.njit(cache=True, nogil=True)
+def _ascend(row, kept, order, ascending, places):  # type: ignore[no-untyped-def]
+    """Write the kept values of a row in ascending order, and their dimensions; return how many.
+
+    order : of the values with ties broken, which can put values another way round that differ by next to nothing.
+    """
+    count = 0
+    for d in order:
+        ascending[count], places[count] = row[d], d
+        count += kept[d]
+    for here in range(1, count):
+        value, place = ascending[here], places[here]
+        back = here
+        while back > 0 and ascending[back - 1] > value:
+            ascending[back], places[back] = ascending[back - 1], places[back - 1]
+            back -= 1
+        ascending[back], places[back] = value, place
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def _freedman_diaconis(ascending, most, root):  # type: ignore[no-untyped-def]
+    if ascending.size == 0:
+        return 1
+    width = 2 * (_quantile(ascending, 0.75) - _quantile(ascending, 0.25)) * root
+    return int(min(max(math.ceil((ascending[-1] - ascending[0]) / width), 1), most)) if width > 0 else 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _quantile(ascending, share):  # type: ignore[no-untyped-def]
+    place = share * (ascending.size - 1)
+    index = int(place)
+    low, high, beyond = ascending[index], ascending[min(index + 1, ascending.size - 1)], place - index
+    return low + (high - low) * beyond if beyond < 0.5 else high - (high - low) * (1 - beyond)
+
+
+@numba.njit(cache=True, nogil=True)
+def copula_correlation(values, inlier, order, first, second, scores, which, result):  # type: ignore[no-untyped-def]
+    """The correlation (P,) of the normal scores of each pair, 0 where a side is constant.
+
+    order : (V, D) each vector's dimensions in ascending order, or nearly so.
+    scores : Phi^-1(h / 2 / (n + 1)) for h = 0 .. 2 n, in row which[pair] for the n dimensions that a pair keeps; ranks can be halves.
+    """
+    dimensions = values.shape[1]
+    kept, ascending, places = np.empty(dimensions, np.bool_), np.empty(dimensions + 1), np.empty(dimensions + 1, np.int32)
+    of_i, of_j = np.zeros(dimensions), np.zeros(dimensions)
+    for pair in range(first.size):
+        i, j = first[pair], second[pair]
+        for d in range(dimensions):
+            kept[d] = inlier[i, d] & inlier[j, d]
+        table = scores[which[pair]]
+        count = _ascend(values[i], kept, order[i], ascending, places)
+        varies = _write_scores(ascending[:count], places, table, of_i)
+        _ascend(values[j], kept, order[j], ascending, places)
+        varies &= _write_scores(ascending[:count], places, table, of_j)
+        result[pair] = _product(of_i, of_j) / math.sqrt(_product(of_i, of_i) * _product(of_j, of_j)) if varies else 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_scores(ascending, places, table, scores):  # type: ignore[no-untyped-def]
+    """Write the scores of values less their mean, zero in the other dimensions; return whether the values differ."""
+    count = ascending.size
+    if count == 0 or ascending[0] == ascending[-1]:
+        return False
+    scores[:] = 0.0
+    total = 0.0
+    here = 0
+    while here < count:
+        there = here + 1
+        while there < count and ascending[there] == ascending[here]:
+            there += 1
+        # The mean of the ranks here + 1 .. there, in halves.
+        score = table[here + 1 + there]
+        total += score * (there - here)
+        for place in places[here:there]:
+            scores[place] = score
+        here = there
+    mean = total / count
+    for place in places[:count]:
+        scores[place] -= mean
+    return True
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
+def _product(x, y):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for d in range(x.size):
+        total += x[d] * y[d]
+    return total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -249,7 +372,7 @@ def separate_pairs(x, y, trim, bins, entropy, code_x, code_y, result, usual):  #
         if usual[pair]:
             _bin_row(x[pair], kept, low_x, high_x, bins, edges, quotients, doubtful, code_x)
             _bin_row(y[pair], kept, low_y, high_y, bins, edges, quotients, doubtful, code_y)
-            plug_in = _plug_in(code_x, code_y, bins, cells, entropy, rows, columns)
+            plug_in = _plug_in(code_x, code_y, bins, bins, cells, entropy, rows, columns)
             result[pair] = plug_in if rows.sum() > 1 else np.nan
 
 
@@ -350,27 +473,34 @@ def _distinct(counts, values, weights):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def expected_sums(rows, columns, total, log_factorial, log, result):  # type: ignore[no-untyped-def]
-    """Expected mutual information of each pair from its sums rows (P, B), columns (P, B) and total (P,)."""
+def expected_sums(rows, columns, total, log_factorial, log, known, sums, result):  # type: ignore[no-untyped-def]
+    """Expected mutual information of each pair from its sums rows (P, B), columns (P, B) and total (P,).
+
+    known, sums : (a power of 2,) what was summed last in each place, for the pairs of a study share most of it; -1 where nothing was.
+    """
     bins = rows.shape[1]
     row_values, row_weights = np.empty(bins, np.int64), np.empty(bins, np.int64)
     column_values, column_weights = np.empty(bins, np.int64), np.empty(bins, np.int64)
     for pair in range(total.size):
         distinct_rows = _distinct(rows[pair], row_values, row_weights)
         distinct_columns = _distinct(columns[pair], column_values, column_weights)
-        value = 0.0
+        n, value = total[pair], 0.0
         for r in range(distinct_rows):
             for c in range(distinct_columns):
-                term = _hypergeometric_sum(row_values[r], column_values[c], total[pair], log_factorial, log)
-                value += row_weights[r] * column_weights[c] * term
+                smaller, larger = min(row_values[r], column_values[c]), max(row_values[r], column_values[c])
+                name = (n << 42) | (smaller << 21) | larger
+                place = (larger + (smaller << 7) + n * SPREAD) & (known.size - 1)
+                if known[place] != name:
+                    sums[place], known[place] = _hypergeometric_sum(smaller, larger, n, log_factorial, log), name
+                value += row_weights[r] * column_weights[c] * sums[place]
         result[pair] = value
 
 
 @numba.njit(cache=True, nogil=True)
-def _gather(values, inlier, other, order, kept):  # type: ignore[no-untyped-def]
+def _gather(values, inlier, other, order, room, kept):  # type: ignore[no-untyped-def]
     """Write one side's kept values in ascending order, divided by their standard deviation; return how many, and that deviation.
 
-    They stand in kept[BLOCK : BLOCK + count], with values at infinite distance before and behind.
+    They stand in kept[room : room + count], with values at infinite distance before and behind.
     """
     count = 0
     total = 0.0
@@ -387,122 +517,109 @@ def _gather(values, inlier, other, order, kept):  # type: ignore[no-untyped-def]
             centred = values[d] - mean
             squares += centred * centred
     deviation = math.sqrt(squares / count)
-    place = BLOCK
+    place = room
     for d in order:
         if inlier[d] and other[d]:
             kept[place] = values[d]
             place += 1
-    if kept[BLOCK] == kept[place - 1]:
+    if kept[room] == kept[place - 1]:
         return count, 0.0
-    kept[:BLOCK] = -np.inf
-    for point in range(BLOCK, place):
+    kept[:room] = -np.inf
+    for point in range(room, place):
         kept[point] /= deviation
-    kept[place : place + BLOCK] = np.inf
+    kept[place : place + room] = np.inf
     return count, deviation
 
 
 @numba.njit(cache=True, nogil=True)
-def _three_nearest(x, y, point):  # type: ignore[no-untyped-def]
-    """The three smallest distances from one point to the others, sought outwards in the order of x until x alone is too far.
+def _reach(most, count):  # type: ignore[no-untyped-def]
+    """How many places to either side the sweep along x looks: far enough for nine points of ten.
 
-    Three numbers kept by `min` and `max` alone: a branch for each distance, which no processor foresees, would take most of the time.
+    Of n even points in a square, k are in one of k / n of it, whose side crosses sqrt(k n) points, half of them to either side; points
+    that are far out look farther.
     """
-    here_x, here_y = x[point], y[point]
-    smallest = second = third = np.inf
-    left, right = point, point + 1
-    while True:
-        to_left, to_right = here_x - x[left - 1] < third, x[right] - here_x < third
-        if to_left:
-            left -= BLOCK
-            for other in range(left, left + BLOCK):
-                distance = _distance(here_x, here_y, x[other], y[other])
-                smallest, second, third = _among_three(smallest, second, third, distance)
-        if to_right:
-            for other in range(right, right + BLOCK):
-                distance = _distance(here_x, here_y, x[other], y[other])
-                smallest, second, third = _among_three(smallest, second, third, distance)
-            right += BLOCK
-        if not (to_left or to_right):
-            return smallest, second, third
+    return min(int(math.sqrt(most * count)) + 1, count)
 
 
 @numba.njit(cache=True, nogil=True)
-def _distance(here_x, here_y, x, y):  # type: ignore[no-untyped-def]
-    along_x, along_y = abs(x - here_x), abs(y - here_y)
-    return along_x if along_x > along_y else along_y
+def _lesser(one, other):  # type: ignore[no-untyped-def]
+    return one if one < other else other
 
 
 @numba.njit(cache=True, nogil=True)
-def _among_three(smallest, second, third, distance):  # type: ignore[no-untyped-def]
-    """The three smallest of four; the first three are ascending."""
-    above_second = second if second > distance else distance
-    above_smallest = smallest if smallest > distance else distance
-    return (
-        smallest if smallest < distance else distance,
-        second if second < above_smallest else above_smallest,
-        third if third < above_second else above_second,
-    )
+def _greater(one, other):  # type: ignore[no-untyped-def]
+    return one if one > other else other
 
 
-@numba.njit(cache=True, nogil=True)
-def _five_nearest(x, y, point):  # type: ignore[no-untyped-def]
-    """The five smallest distances, as `_three_nearest` finds three."""
-    here_x, here_y = x[point], y[point]
-    smallest = second = third = fourth = fifth = np.inf
-    left, right = point, point + 1
-    while True:
-        to_left, to_right = here_x - x[left - 1] < fifth, x[right] - here_x < fifth
-        if to_left:
-            left -= BLOCK
-            for other in range(left, left + BLOCK):
-                distance = _distance(here_x, here_y, x[other], y[other])
-                smallest, second, third, fourth, fifth = _among_five(smallest, second, third, fourth, fifth, distance)
-        if to_right:
-            for other in range(right, right + BLOCK):
-                distance = _distance(here_x, here_y, x[other], y[other])
-                smallest, second, third, fourth, fifth = _among_five(smallest, second, third, fourth, fifth, distance)
-            right += BLOCK
-        if not (to_left or to_right):
-            return smallest, second, third, fourth, fifth
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _sweep(x, y, begin, end, steps, nearest):  # type: ignore[no-untyped-def]
+    """Of the points from `begin` to `end` the smallest distances, ascending, to those up to so many `steps` away in the order of x.
 
+    Many points at once, with `min` and `max` alone: in vector instructions, and without branches, which no processor would foresee.
 
-@numba.njit(cache=True, nogil=True)
-def _among_five(smallest, second, third, fourth, fifth, distance):  # type: ignore[no-untyped-def]
-    """The five smallest of six; the first five are ascending."""
-    least, next_to_it, middle = _among_three(smallest, second, third, distance)
-    above_third = third if third > distance else distance
-    above_fourth = fourth if fourth > distance else distance
-    return (
-        least,
-        next_to_it,
-        middle,
-        fourth if fourth < above_third else above_third,
-        fifth if fifth < above_fourth else above_fourth,
-    )
-
-
-@numba.njit(cache=True, nogil=True)
-def _nearest(x, y, point, nearest):  # type: ignore[no-untyped-def]
-    """The smallest distances from one point to the others, as many as `nearest` has places, ascending."""
+    nearest : (3 or 5, at least so many points), contiguous, written to.
+    """
+    most, points = nearest.shape[0], end - begin
+    here_x, here_y = x[begin:end], y[begin:end]
     nearest[:] = np.inf
+    first, second, third, fourth, fifth = nearest[0], nearest[1], nearest[2], nearest[most - 2], nearest[most - 1]
+    for step in range(1, steps + 1):
+        x_below, y_below, x_above, y_above = x[begin - step :], y[begin - step :], x[begin + step :], y[begin + step :]
+        if most == 3:
+            for p in range(points):
+                below = _greater(here_x[p] - x_below[p], abs(y_below[p] - here_y[p]))
+                above = _greater(x_above[p] - here_x[p], abs(y_above[p] - here_y[p]))
+                least, below = _lesser(first[p], below), _greater(first[p], below)
+                first[p], above = _lesser(least, above), _greater(least, above)
+                least, below = _lesser(second[p], below), _greater(second[p], below)
+                second[p], above = _lesser(least, above), _greater(least, above)
+                third[p] = _lesser(_lesser(third[p], below), above)
+        else:
+            for p in range(points):
+                below = _greater(here_x[p] - x_below[p], abs(y_below[p] - here_y[p]))
+                above = _greater(x_above[p] - here_x[p], abs(y_above[p] - here_y[p]))
+                least, below = _lesser(first[p], below), _greater(first[p], below)
+                first[p], above = _lesser(least, above), _greater(least, above)
+                least, below = _lesser(second[p], below), _greater(second[p], below)
+                second[p], above = _lesser(least, above), _greater(least, above)
+                least, below = _lesser(third[p], below), _greater(third[p], below)
+                third[p], above = _lesser(least, above), _greater(least, above)
+                least, below = _lesser(fourth[p], below), _greater(fourth[p], below)
+                fourth[p], above = _lesser(least, above), _greater(least, above)
+                fifth[p] = _lesser(_lesser(fifth[p], below), above)
+
+
+@numba.njit(cache=True, nogil=True)
+def _search(x, y, point, nearest, found):  # type: ignore[no-untyped-def]
+    """The smallest distances from one point to the others, sought outwards in the order of x until x alone is too far.
+
+    nearest : ascending, and none too small: what is as far as its last one is not sought. The smallest are written to it.
+    found : room for as many.
+    """
+    found[:] = np.inf
+    limit = nearest[-1]
     here_x, here_y = x[point], y[point]
     left, right = point - 1, point + 1
     # One step to either side in turn: each side's test goes the same way until its end, which a processor foresees.
     moved = True
     while moved:
         moved = False
-        if here_x - x[left] < nearest[-1]:
-            distance = _distance(here_x, here_y, x[left], y[left])
-            if distance < nearest[-1]:
-                _insert(nearest, distance)
+        if here_x - x[left] < limit:
+            distance = _greater(here_x - x[left], abs(y[left] - here_y))
+            if distance < limit:
+                _insert(found, distance)
+                limit = _lesser(limit, found[-1])
             left -= 1
             moved = True
-        if x[right] - here_x < nearest[-1]:
-            distance = _distance(here_x, here_y, x[right], y[right])
-            if distance < nearest[-1]:
-                _insert(nearest, distance)
+        if x[right] - here_x < limit:
+            distance = _greater(x[right] - here_x, abs(y[right] - here_y))
+            if distance < limit:
+                _insert(found, distance)
+                limit = _lesser(limit, found[-1])
             right += 1
             moved = True
+    for rank in range(nearest.size):
+        nearest[rank] = _lesser(nearest[rank], found[rank])
 
 
 @numba.njit(cache=True, nogil=True)
@@ -516,11 +633,45 @@ def _insert(nearest, distance):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _nearer(ascending, place, distance):  # type: ignore[no-untyped-def]
-    """How many ascending values, itself among them, are nearer than `distance` to the one at `place`: block by block to either side."""
+def _all_nearest(x, y, x_by_y, y_ascending, y_place, room, count, nearest, swept, some, found):  # type: ignore[no-untyped-def]
+    """The smallest distances (K, count) of every point, in the order of x: by a sweep along x, and for those it is too short for along y.
+
+    A point far out on one side has its neighbours far away, but few others beside it on that side.
+    """
+    most = nearest.shape[0]
+    reach = _reach(most, count)
+    swept.fill(np.inf)
+    for begin in range(0, count, TOGETHER):
+        end = min(begin + TOGETHER, count)
+        if most in (3, 5):
+            _sweep(x, y, room + begin, room + end, reach, swept)
+        for point in range(begin, end):
+            some[:] = swept[:, point - begin]
+            here, limit = x[room + point], some[-1]
+            too_short = here - x[room + point - reach] < limit or x[room + point + reach] - here < limit
+            if most not in (3, 5) or too_short:
+                _search(y_ascending, x_by_y, y_place[room + point], some, found)
+            nearest[:, point] = some
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz"})
+def _count_nearer(ascending, begin, end, steps, distance, nearer):  # type: ignore[no-untyped-def]
+    """Of the values from `begin` to `end` how many up to so many `steps` away, themselves among them, are nearer than their distance."""
+    here = ascending[begin:end]
+    for p in range(end - begin):
+        nearer[p] = 1.0
+    for step in range(1, steps + 1):
+        below, above = ascending[begin - step :], ascending[begin + step :]
+        for p in range(end - begin):
+            nearer[p] += (1.0 if here[p] - below[p] < distance[p] else 0.0) + (1.0 if above[p] - here[p] < distance[p] else 0.0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _beyond(ascending, place, distance, reach):  # type: ignore[no-untyped-def]
+    """How many ascending values more than `reach` places away are nearer than `distance`: block by block to either side."""
     here = ascending[place]
-    found, last = 1, BLOCK
-    low = place
+    found = 0
+    low, last = place - reach, BLOCK
     while last == BLOCK:
         low -= BLOCK
         last = 0
@@ -528,7 +679,7 @@ def _nearer(ascending, place, distance):  # type: ignore[no-untyped-def]
         for other in range(BLOCK):
             last += here - block[other] < distance
         found += last
-    high, last = place + 1, BLOCK
+    high, last = place + reach + 1, BLOCK
     while last == BLOCK:
         last = 0
         block = ascending[high : high + BLOCK]
@@ -537,6 +688,21 @@ def _nearer(ascending, place, distance):  # type: ignore[no-untyped-def]
         found += last
         high += BLOCK
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _sum_within(ascending, room, distance, reach, digamma, nearer):  # type: ignore[no-untyped-def]
+    """Sum over ascending values of the digamma of how many, each itself among them, are nearer to it than its distance (count,)."""
+    count, total = distance.size, 0.0
+    for begin in range(0, count, TOGETHER):
+        end = min(begin + TOGETHER, count)
+        _count_nearer(ascending, room + begin, room + end, reach, distance[begin:end], nearer)
+        for point in range(begin, end):
+            here, limit, found = ascending[room + point], distance[point], np.int64(nearer[point - begin])
+            if here - ascending[room + point - reach] < limit or ascending[room + point + reach] - here < limit:
+                found += _beyond(ascending, room + point, limit, reach)
+            total += digamma[found]
+    return total
 
 
 @numba.njit(cache=True, nogil=True)
@@ -555,48 +721,46 @@ def nearest_neighbour(values, untied, inlier, order, first, second, neighbours, 
     """
     dimensions = values.shape[1]
     most = neighbours.max()
-    # Three and five are sought without a branch for each distance.
+    # Three and five are sought many points at once.
     most = 3 if most < 3 else 5 if most == 4 else most
-    # A block of room at either end: what is read in blocks never ends within one.
-    x, y_ascending, y = np.empty(dimensions + 2 * BLOCK), np.empty(dimensions + 2 * BLOCK), np.zeros(dimensions + 2 * BLOCK)
-    y_place_of, y_place = np.empty(dimensions, np.int64), np.empty(dimensions + 2 * BLOCK, np.int64)
-    nearest = np.empty(most)
-    inside = np.empty(neighbours.size)
+    # So much room at either end that nothing looks beyond it.
+    room = _reach(most, dimensions) + BLOCK
+    x, y_ascending = np.empty(dimensions + 2 * room), np.empty(dimensions + 2 * room)
+    y, x_by_y = np.zeros(dimensions + 2 * room), np.zeros(dimensions + 2 * room)
+    y_place_of, y_place = np.empty(dimensions, np.int64), np.empty(dimensions + 2 * room, np.int64)
+    nearest, swept, some, found = np.empty((most, dimensions)), np.empty((most, TOGETHER)), np.empty(most), np.empty(most)
+    distance, distance_by_y, nearer = np.empty(dimensions), np.empty(dimensions), np.empty(TOGETHER)
     for pair in range(first.size):
         i, j = first[pair], second[pair]
-        count, deviation_x = _gather(untied[i], inlier[i], inlier[j], order[i], x)
-        _, deviation_y = _gather(untied[j], inlier[j], inlier[i], order[j], y_ascending)
+        count, deviation_x = _gather(untied[i], inlier[i], inlier[j], order[i], room, x)
+        _, deviation_y = _gather(untied[j], inlier[j], inlier[i], order[j], room, y_ascending)
         constant = deviation_x == 0.0 or deviation_y == 0.0 or _is_constant(values[i], inlier[i], inlier[j])
         constant = constant or _is_constant(values[j], inlier[j], inlier[i])
         for choice in range(neighbours.size):
             result[choice, pair] = np.nan if count <= neighbours[choice] else 0.0
         if constant or count <= neighbours.min():
             continue
-        place = BLOCK
+        place = room
         for d in order[j]:
             if inlier[i, d] and inlier[j, d]:
                 y_place_of[d] = place
                 place += 1
-        place = BLOCK
+        place = room
         for d in order[i]:
             if inlier[i, d] and inlier[j, d]:
                 y_place[place] = y_place_of[d]
                 y[place] = y_ascending[y_place_of[d]]
+                x_by_y[y_place_of[d]] = x[place]
                 place += 1
-        inside[:] = 0.0
-        for point in range(BLOCK, BLOCK + count):
-            if most == 3:
-                nearest[0], nearest[1], nearest[2] = _three_nearest(x, y, point)
-            elif most == 5:
-                nearest[0], nearest[1], nearest[2], nearest[3], nearest[4] = _five_nearest(x, y, point)
-            else:
-                _nearest(x, y, point, nearest)
-            for choice in range(neighbours.size):
-                if count > neighbours[choice]:
-                    # Where even the neighbours are ties, what is nearer than the smallest number is equal.
-                    distance = max(nearest[neighbours[choice] - 1], SMALLEST)
-                    inside[choice] += digamma[_nearer(x, point, distance)]
-                    inside[choice] += digamma[_nearer(y_ascending, y_place[point], distance)]
+        _all_nearest(x, y, x_by_y, y_ascending, y_place, room, count, nearest, swept, some, found)
+        reach = _reach(most, count)
         for choice in range(neighbours.size):
-            if count > neighbours[choice]:
-                result[choice, pair] = digamma[count] + digamma[neighbours[choice]] - inside[choice] / count
+            k = neighbours[choice]
+            if count > k:
+                for point in range(count):
+                    # Where even the neighbours are ties, what is nearer than the smallest number is equal.
+                    distance[point] = _greater(nearest[k - 1, point], SMALLEST)
+                    distance_by_y[y_place[room + point] - room] = distance[point]
+                inside = _sum_within(x, room, distance[:count], reach, digamma, nearer)
+                inside += _sum_within(y_ascending, room, distance_by_y[:count], reach, digamma, nearer)
+                result[choice, pair] = digamma[count] + digamma[k] - inside / count

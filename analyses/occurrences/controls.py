@@ -83,18 +83,16 @@ def matched_medians(control: ControlPairs, values: np.ndarray) -> np.ndarray:
     What is ranked against distance is held against the median. The distribution over different-word pairs is skewed to the right, and
     more so at short distances, so that most values lie below its mean there: a rank correlation would take that for a rise.
     """
-    return _medians(control.weight > 0, values, {})
+    names, sets = _matches(control)
+    of_set = {name: np.median(values[..., indices], axis=-1) for name, indices in sets.items()}
+    return np.stack([of_set[name] for name in names], axis=-1)
 
 
-def _medians(used: np.ndarray, values: np.ndarray, known: dict[bytes, np.ndarray]) -> np.ndarray:
-    """Medians of the values (..., C) that each row of `used` (N, C) names; `known` keeps what was worked out for the same pairs."""
-    columns = []
-    for row in used:
-        name = row.tobytes()
-        if name not in known:  # pairs at one distance have the same controls
-            known[name] = np.median(values[..., row], axis=-1)
-        columns.append(known[name])
-    return np.stack(columns, axis=-1)
+def _matches(control: ControlPairs) -> tuple[list[bytes], dict[bytes, np.ndarray]]:
+    """A name for the control pairs of each of the N pairs, and by it which they are: pairs at one distance have the same."""
+    used = control.weight > 0
+    names = [row.tobytes() for row in used]
+    return names, {name: np.flatnonzero(row) for name, row in zip(names, used, strict=True)}
 
 
 def leave_one_token_out(
@@ -104,14 +102,58 @@ def leave_one_token_out(
 
     `tokens` names the tokens to leave out in turn, where two controls are to lose the same ones; those of `control` unless given.
     """
+    left_out = tokens_of(control) if tokens is None else tokens
+    return _medians_without(control, values, left_out) if medians else _means_without(control, values, left_out)
+
+
+def _means_without(control: ControlPairs, values: np.ndarray, tokens: np.ndarray) -> list[np.ndarray]:
     replicates = []
-    known: dict[bytes, np.ndarray] = {}
-    for token in tokens_of(control) if tokens is None else tokens:
+    for token in tokens:
         kept = control.weight * ((control.first != token) & (control.second != token))
         total = kept.sum(axis=1, keepdims=True)
         weight = np.where(total > 0, kept / np.where(total > 0, total, 1), control.weight)
-        replicates.append(_medians(weight > 0, values, known) if medians else values @ weight.T)
+        replicates.append(values @ weight.T)
     return replicates
+
+
+def _medians_without(control: ControlPairs, values: np.ndarray, tokens: np.ndarray) -> list[np.ndarray]:
+    names, sets = _matches(control)
+    replicates: list[dict[bytes, np.ndarray]] = [{} for _ in tokens]
+    for name, indices in sets.items():
+        in_order = _InOrder(values[..., indices])
+        first, second = control.first[indices], control.second[indices]
+        whole = in_order.median_without(np.zeros(len(indices), dtype=bool))
+        for token, replicate in zip(tokens, replicates, strict=True):
+            touched = (first == token) | (second == token)
+            # Most tokens have no pair at a distance.
+            replicate[name] = whole if touched.all() or not touched.any() else in_order.median_without(touched)
+    return [np.stack([replicate[name] for name in names], axis=-1) for replicate in replicates]
+
+
+class _InOrder:
+    """Values (..., m) sorted once, for their median without some of them."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        order = np.argsort(values, axis=-1)
+        self._ascending = np.take_along_axis(values, order, axis=-1)
+        self._place = np.empty_like(order)
+        np.put_along_axis(self._place, order, np.broadcast_to(np.arange(values.shape[-1]), order.shape), axis=-1)
+        self._missing = np.isnan(values)
+
+    def median_without(self, left_out: np.ndarray) -> np.ndarray:
+        """As `numpy.median` of the others gives it; `left_out` (m,) must not be all."""
+        gone = np.sort(self._place[..., left_out], axis=-1)
+        kept = int(np.count_nonzero(~left_out))
+
+        def ranked(rank: int) -> np.ndarray:
+            place = np.full(gone.shape[:-1], rank)
+            for each in np.moveaxis(gone, -1, 0):
+                place += each <= place
+            return np.take_along_axis(self._ascending, place[..., None], axis=-1)[..., 0]
+
+        middle = ranked(kept // 2)
+        median = middle if kept % 2 else (ranked(kept // 2 - 1) + middle) / 2
+        return np.where(self._missing[..., ~left_out].any(axis=-1), np.nan, median)
 
 
 def tokens_of(*controls: ControlPairs) -> np.ndarray:

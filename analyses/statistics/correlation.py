@@ -1,5 +1,6 @@
 """Rank correlation of mutual information with token distance, and agreement between two series."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,14 +77,23 @@ def kendall_tau(distance: npt.ArrayLike, values: npt.ArrayLike) -> Array:
     >>> print(f"{kendall_tau([1, 2, 3, 4], [0.9, 0.5, 0.7, 0.1]):.4f}")
     -0.6667
     """
-    x, rows, shape = _rows(distance, values)
-    if len(x) < 2:
-        return np.full(shape, np.nan)
-    if np.isnan(x).any():
-        return np.full(shape, np.nan)
-    tau = tau_of(sort_rows(x[None]), sort_rows(rows))
-    tau[np.isnan(rows).any(axis=-1)] = np.nan
-    return tau.reshape(shape)
+    return kendall_taus([distance], values)[0]
+
+
+def kendall_taus(distances: Sequence[npt.ArrayLike], values: npt.ArrayLike) -> list[Array]:
+    """`kendall_tau` of the same rows against several distances (N,), for which the rows are sorted once."""
+    taus = []
+    by_value: Rows | None = None
+    for distance in distances:
+        x, rows, shape = _rows(distance, values)
+        if len(x) < 2 or np.isnan(x).any():
+            taus.append(np.full(shape, np.nan))
+            continue
+        by_value = by_value or sort_rows(rows)
+        tau = tau_of(sort_rows(x[None]), by_value)
+        tau[np.isnan(rows).any(axis=-1)] = np.nan
+        taus.append(tau.reshape(shape))
+    return taus
 
 
 def kendall_tau_without(distance: npt.ArrayLike, values: npt.ArrayLike, kept: npt.NDArray[np.bool_]) -> Array:

@@ -15,6 +15,10 @@ from numba.extending import intrinsic
 
 # Counts are kept for so many words at once: two of the processor's widest registers.
 _TOGETHER = 16
+# Words of bits that are compared with a plane before its count is written back.
+WORDS = 4
+# Planes that are compared with one relabelling after the other: their words stay in the processor's nearest cache.
+PLANES = 256
 
 
 @intrinsic
@@ -168,30 +172,177 @@ def signs(ranks, begin, end, result):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def signed_sums(ranks, begin, end, combined, result):  # type: ignore[no-untyped-def]
-    """Add to result (R, K) the sums of combined (K, pairs), each with its pair's sign as `signs` has it; of few sums, K, at once."""
-    count = ranks.shape[1]
-    of_first = np.empty(count, np.float64)
-    for row in range(ranks.shape[0]):
-        place = 0
-        for first in range(begin, end):
-            later = count - first - 1
-            _signs_of_first(ranks[row], first, of_first)
-            for k in range(combined.shape[0]):
-                result[row, k] += _product(of_first[:later], combined[k, place : place + later])
-            place += later
-
-
-@numba.njit(cache=True, nogil=True)
 def _signs_of_first(ranks, first, of_first):  # type: ignore[no-untyped-def]
     here, later = ranks[first], ranks[first + 1 :]
     for index in range(later.size):
         of_first[index] = np.float32(here > later[index]) - np.float32(here < later[index])
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
-def _product(x, y):  # type: ignore[no-untyped-def]
-    total = 0.0
-    for index in range(x.size):
-        total += x[index] * y[index]
-    return total
+@numba.njit(cache=True, nogil=True)
+def bit_planes(ranks, classes, lowest, plane_of, begin, end, planes, whole):  # type: ignore[no-untyped-def]
+    """For each class of rows and each pair of values in how many of the rows the first is above the second, as bits.
+
+    Twice that number, where a tie counts once.
+
+    Parameters
+    ----------
+    ranks : (M, N) of the classes' rows, one class after the other
+    classes : (C + 1,) where each class begins among them
+    lowest : (C,) the lowest bit that is kept; without ties the numbers are even
+    plane_of : (C + 1,) where the planes of each class begin, one for each bit
+    begin, end : the pairs' first values, all values before which are their second ones
+    planes : (at least end - begin, words, planes), written to: bit `second % 64` of word `second // 64`
+    whole : (C,) the sum of the numbers, added to
+    """
+    count = np.empty(ranks.shape[1], np.int32)
+    for first in range(begin, end):
+        planes[first - begin] = 0
+        for of_class in range(classes.size - 1):
+            count[:first] = 0
+            for row in range(classes[of_class], classes[of_class + 1]):
+                _count_below(ranks[row], first, count)
+            for second in range(first):
+                whole[of_class] += count[second]
+            for plane in range(plane_of[of_class], plane_of[of_class + 1]):
+                shift = lowest[of_class] + plane - plane_of[of_class]
+                for word in range((first + 63) >> 6):
+                    bits = np.uint64(0)
+                    for second in range(word << 6, min((word + 1) << 6, first)):
+                        bits |= np.uint64((count[second] >> shift) & 1) << np.uint64(second & 63)
+                    planes[first - begin, word, plane] = bits
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_below(ranks, first, count):  # type: ignore[no-untyped-def]
+    here = ranks[first]
+    for second in range(first):
+        count[second] += np.int32(here > ranks[second]) + np.int32(here >= ranks[second])
+
+
+@numba.njit(cache=True, nogil=True)
+def lie_below(end, place, relabelling, begin, below, equal):  # type: ignore[no-untyped-def]
+    """Which values lie below each value from `begin` on, on a side whose values are handed round.
+
+    Parameters
+    ----------
+    end, place : (N,) of the side, as for `relabelled`
+    relabelling : (R, N) whose value each index gets
+    below, equal : (values from `begin` on, R, words), written to: bits of the values before it that are lower, and of those equal to it,
+        up to the last group of words that has any
+    """
+    many, count = relabelling.shape
+    stop, words = begin + below.shape[0], below.shape[2]
+    value_at, ends, met = np.empty(count, np.int32), np.empty(count, np.int32), np.zeros(words, np.uint64)
+    for r in range(many):
+        met[:] = 0
+        for index in range(count):
+            value = relabelling[r, index]
+            value_at[place[value]], ends[place[value]] = index, end[value]
+        # Values behind the last one asked for are nobody's second ones.
+        met_so_far, here = 0, 0
+        while here < count:
+            there, first = ends[here], met_so_far
+            for at in range(here, there):
+                value_at[met_so_far] = value_at[at]
+                met_so_far += value_at[at] < stop
+            for at in range(first, met_so_far):
+                index = value_at[at]
+                if index >= begin:
+                    row, last = index - begin, index >> 6
+                    for word in range((last + WORDS) // WORDS * WORDS):
+                        below[row, r, word] = met[word] if word < last else np.uint64(0)
+                        equal[row, r, word] = 0
+                    below[row, r, last] = met[last] & ((np.uint64(1) << np.uint64(index & 63)) - np.uint64(1))
+                    for other in range(first, met_so_far):
+                        if value_at[other] < index:
+                            equal[row, r, value_at[other] >> 6] |= np.uint64(1) << np.uint64(value_at[other] & 63)
+            for at in range(first, met_so_far):
+                met[value_at[at] >> 6] |= np.uint64(1) << np.uint64(value_at[at] & 63)
+            here = there
+
+
+@numba.njit(cache=True, nogil=True)
+def count_planes(begin, below, equal, planes, once, result, pairs):  # type: ignore[no-untyped-def]
+    """Twice the number of bits that a relabelled side has in common with each plane; equal values count once.
+
+    Parameters
+    ----------
+    begin, below, equal : as `lie_below` wrote them
+    planes : as `bit_planes` wrote them
+    once : (R, planes) room, all zero, and so again in the end
+    result : (R, planes), added to
+    pairs : (R,) twice the number of bits of the side, equal values once, added to
+    """
+    rows, many, words = below.shape
+    flat_planes, flat_once, flat_result = planes.reshape(-1), once.reshape(-1), result.reshape(-1)
+    width = np.uint64(result.shape[1])
+    for row in range(rows):
+        # Whole groups of words; those beyond the last are empty.
+        used = ((begin + row) // 64 + WORDS) // WORDS * WORDS
+        here = np.uint64(row * words) * width
+        for r in range(many):
+            of_relabelling = np.uint64(r) * width
+            for word in range(used):
+                bits = equal[row, r, word]
+                pairs[r] += 2 * np.int64(_bits_set(below[row, r, word])) + np.int64(_bits_set(bits))
+                if bits:
+                    _add_common(bits, flat_planes, here + np.uint64(word) * width, flat_result, of_relabelling, width)
+        for first in range(0, result.shape[1], PLANES):
+            some = np.uint64(min(PLANES, result.shape[1] - first))
+            for r in range(0, many, 2):
+                to = np.uint64(r) * width + np.uint64(first)
+                for word in range(0, used, WORDS):
+                    at = here + np.uint64(word) * width + np.uint64(first)
+                    if r + 1 < many:
+                        _add_common_of_two(below, row, r, word, flat_planes, at, width, flat_once, to, some)
+                    else:
+                        _add_common_of_four(below, row, r, word, flat_planes, at, width, flat_once, to, some)
+    for r in range(many):
+        for plane in range(once.shape[1]):
+            result[r, plane] += 2 * once[r, plane]
+            once[r, plane] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_common(bits, planes, at, result, to, some):  # type: ignore[no-untyped-def]
+    """Add to some places of `result` from `to` on how many bits a word has in common with those of the planes from `at` on.
+
+    Numbers without a sign: the compiler makes vector instructions only where it need not ask whether a place is counted from the end.
+    """
+    for plane in range(some):
+        result[to + plane] += np.int64(_bits_set(bits & planes[at + plane]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_common_of_four(below, row, r, word, planes, at, width, result, to, some):  # type: ignore[no-untyped-def]
+    """The same of `WORDS` words one after the other, each of whose planes are `width` places behind those of the one before."""
+    bits_0, bits_1, bits_2, bits_3 = below[row, r, word], below[row, r, word + 1], below[row, r, word + 2], below[row, r, word + 3]
+    at_1, at_2, at_3 = at + width, at + width + width, at + width + width + width
+    for plane in range(some):
+        result[to + plane] += np.int64(
+            _bits_set(bits_0 & planes[at + plane])
+            + _bits_set(bits_1 & planes[at_1 + plane])
+            + _bits_set(bits_2 & planes[at_2 + plane])
+            + _bits_set(bits_3 & planes[at_3 + plane])
+        )
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_common_of_two(below, row, r, word, planes, at, width, result, to, some):  # type: ignore[no-untyped-def]
+    """The same of two relabellings one after the other, for which the planes are read once: reading takes longer than counting."""
+    bits_0, bits_1, bits_2, bits_3 = below[row, r, word], below[row, r, word + 1], below[row, r, word + 2], below[row, r, word + 3]
+    next_0, next_1, next_2, next_3 = (
+        below[row, r + 1, word],
+        below[row, r + 1, word + 1],
+        below[row, r + 1, word + 2],
+        below[row, r + 1, word + 3],
+    )
+    at_1, at_2, at_3, then = at + width, at + width + width, at + width + width + width, to + width
+    for plane in range(some):
+        plane_0, plane_1, plane_2, plane_3 = planes[at + plane], planes[at_1 + plane], planes[at_2 + plane], planes[at_3 + plane]
+        result[to + plane] += np.int64(
+            _bits_set(bits_0 & plane_0) + _bits_set(bits_1 & plane_1) + _bits_set(bits_2 & plane_2) + _bits_set(bits_3 & plane_3)
+        )
+        result[then + plane] += np.int64(
+            _bits_set(next_0 & plane_0) + _bits_set(next_1 & plane_1) + _bits_set(next_2 & plane_2) + _bits_set(next_3 & plane_3)
+        )

@@ -3,12 +3,12 @@
 Rows are sorted once. What is asked of them afterwards - tau against distances, against distances that relabelling hands round, without
 some of the values - takes N log N steps for N values, and not the N (N - 1) / 2 comparisons of the definition (Knight 1966, Journal of
 the American Statistical Association 61, 436-439). Without numba the comparisons are made, as a matrix product of signs: the same whole
-numbers. For sums over many rows that product is worth it with numba as well, up to some thousand values.
+numbers. Under many relabellings comparing is worth it with numba as well: up to some hundred values by that product, up to some thousand
+with the comparisons as bits, 64 of them in a word (`_summed_by_bits`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from types import ModuleType
 from typing import NamedTuple
@@ -37,9 +37,11 @@ FEW = 2_000_000
 _RELABELLINGS = 64
 # Pairs of values at once in a product of signs.
 _PAIRS = 4096
-# So few sums are added up without a product of matrices, so many of their terms at once (256 kB, which stay in the processor's cache).
-_FEW_SUMS = 16
-_FEW_ELEMENTS = 32_768
+# Words of bits: of the planes that are held at once (64 MB), and of what some relabellings are compared by (1.6 MB).
+_PLANE_WORDS, _SIDE_WORDS = 8_000_000, 200_000
+# At least so many values and relabellings at once: for each set of values all are handed round anew, and each set of relabellings
+# takes the planes into the processor's cache again.
+_FEWEST_VALUES, _FEWEST_RELABELLINGS = 64, 16
 
 
 @dataclass(frozen=True)
@@ -121,14 +123,19 @@ def under_relabelling(side: Rows, rows: Rows, relabelling: Relabelling, advance:
     result = np.empty((relabelling.total, len(rows)), dtype=np.int64)
     values = rows.order.shape[1]
     pairs = values * (values - 1) // 2
-    by_products = _compiled(rows, relabelling.total * len(rows)) is None or pairs * (1 / 16 + 1.5 / max(len(rows), 1)) < _counting(rows)
-    if by_products:
+    compiled = _compiled(rows, relabelling.total * len(rows))
+    each = np.arange(len(rows))
+    of_bits, of_products = _comparing([rows], [each]), _multiplying([rows], [np.eye(len(rows), dtype=np.float32)])
+    of_counting = len(rows) * _counting(rows)
+    if compiled is None or of_products < min(of_bits, of_counting):
         # The product of matrices is shared out by the library that makes it.
         for part in relabelling.parts(max(1, CHUNK_ELEMENTS // min(pairs, _PAIRS))):
             result[part] = _counted_by_products(side.ranks[0][relabelling.pairs(part)], rows.ranks)
             if advance is not None:
                 advance(part.stop - part.start)
         return result
+    if of_bits < of_counting:
+        return _summed_by_bits(compiled, side, [rows], [each], relabelling, advance)[0]
 
     def block(part: slice) -> None:
         result[part] = relabelled_numerators(side, rows, relabelling.pairs(part))
@@ -222,16 +229,19 @@ def under_relabelling_of_sums(
     G arrays (relabelling, K).
     """
     used = [np.flatnonzero((each != 0).any(axis=0)) for each in weights]
-    members, of_members = zip(*(_in_classes(each[:, some]) for each, some in zip(weights, used, strict=True)), strict=True)
     counted = [_some(rows, some) for rows, some in zip(groups, used, strict=True)]
-    if _products_are_cheaper(side, relabelling.total, counted, members):
-        ranks = [rows.ranks for rows in counted]
-        compiled = _compiled(side, relabelling.total * sum(map(len, counted)))
-        if compiled is not None and 0 < sum(map(len, members)) <= _FEW_SUMS:
-            sums = _few_summed(compiled, side.ranks[0], ranks, members, relabelling, advance)
-        else:
-            sums = _summed_by_products(side.ranks[0], ranks, members, relabelling, advance)
+    # Rows with the same weights everywhere are counted together: their sum of signs is a whole number.
+    classes, places = zip(*(_classes(each[:, some]) for each, some in zip(weights, used, strict=True)), strict=True)
+    members, of_members = zip(*map(_members, classes, places), strict=True)
+    compiled = _compiled(side, relabelling.total * sum(map(len, counted)))
+    of_products, of_bits = _multiplying(counted, members), _comparing(counted, places)
+    of_counting = sum(len(rows) * _counting(rows) for rows in counted)
+    if compiled is None or of_products < min(of_bits, of_counting):
+        sums = _summed_by_products(side.ranks[0], [rows.ranks for rows in counted], members, relabelling, advance)
         return [found @ each.T for found, each in zip(sums, of_members, strict=True)]
+    if of_bits < of_counting:
+        found = _summed_by_bits(compiled, side, counted, places, relabelling, advance)
+        return [whole @ each.T for whole, each in zip(found, classes, strict=True)]
     finished = in_steps(advance, relabelling.total, relabelling.total * len(groups))
     return [
         _summed_by_counting(side, rows, each[:, some], relabelling, finished)
@@ -239,16 +249,21 @@ def under_relabelling_of_sums(
     ]
 
 
-def _in_classes(weights: Array) -> tuple[npt.NDArray[np.floating], Array]:
-    """Sums (C, M) to be taken of rows, and what (K, C) makes the weighted sums (K, M) of them.
-
-    Rows with the same weights everywhere are counted together: their sum of signs is a whole number, so that products of it are exact
-    in float32. Where there would be too many such sums they are the weighted ones themselves, in float64.
-    """
+def _classes(weights: Array) -> tuple[Array, npt.NDArray[np.intp]]:
+    """The different columns (K, C) of weights (K, M), and which of them each row has (M,)."""
     classes, place = np.unique(weights, axis=1, return_inverse=True)
-    if classes.shape[1] > 2 * len(weights):
-        return weights, np.eye(len(weights))
-    return (np.arange(classes.shape[1])[:, None] == np.ravel(place)).astype(np.float32), classes
+    return classes, np.ravel(place)
+
+
+def _members(classes: Array, place: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.floating], Array]:
+    """Sums (C, M) to be taken of rows by a product, and what (K, C) makes the weighted sums (K, M) of them.
+
+    Those of the classes, whose products are exact in float32. Where there would be too many such sums they are the weighted ones
+    themselves, in float64.
+    """
+    if classes.shape[1] > 2 * len(classes):
+        return classes[:, place], np.eye(len(classes))
+    return (np.arange(classes.shape[1])[:, None] == place).astype(np.float32), classes
 
 
 def _some(rows: Rows, chosen: npt.NDArray[np.intp]) -> Rows:
@@ -265,15 +280,169 @@ def _summed_by_counting(side: Rows, rows: Rows, weights: Array, relabelling: Rel
     return result
 
 
-def _products_are_cheaper(side: Rows, relabellings: int, groups: Sequence[Rows], members: Sequence[npt.NDArray[np.floating]]) -> bool:
-    """Whether a product of signs for the sums takes less than counting in each row; in processor cycles a relabelling, about."""
-    if _compiled(side, relabellings * sum(map(len, groups))) is None:
-        return True
-    values, sums = side.order.shape[1], sum(map(len, members))
+# What each way takes, in processor cycles a relabelling, about; only how fast the answer comes depends on it.
+
+
+def _multiplying(groups: Sequence[Rows], members: Sequence[npt.NDArray[np.floating]]) -> float:
+    values = groups[0].order.shape[1]
     # 4 bytes a sum in float32, 8 in float64.
     width = sum(len(each) * each.itemsize for each in members)
-    a_pair = 0.7 + 0.3 * sums if sums <= _FEW_SUMS else 1.5 + width / 64
-    return values * (values - 1) / 2 * a_pair < sum(len(rows) * _counting(rows) for rows in groups)
+    return values * (values - 1) / 2 * (1.5 + width / 64)
+
+
+def _comparing(groups: Sequence[Rows], places: Sequence[npt.NDArray[np.intp]]) -> float:
+    values = groups[0].order.shape[1]
+    planes = sum(_Planes.of(rows, place).number for rows, place in zip(groups, places, strict=True))
+    again = -(-values // _values_together(values, planes))
+    return values * (100 * again + 0.75 * planes * (values / 512 + 0.5))
+
+
+# Counting by bits.
+
+
+class _Planes(NamedTuple):
+    """The bits of classes of rows: `order` (M,) puts the rows of a class side by side, each beginning at starts[c] (C + 1,).
+
+    Of each class the `lowest` (C,) bit that is needed, and where its planes begin, first[c] (C + 1,); sizes (C,) are the numbers of rows.
+    """
+
+    order: npt.NDArray[np.intp]
+    starts: Whole
+    lowest: Whole
+    first: Whole
+
+    @classmethod
+    def of(cls, rows: Rows, place: npt.NDArray[np.intp]) -> "_Planes":
+        """Of rows and the class that each belongs to, (M,)."""
+        values = rows.order.shape[1]
+        sizes = np.bincount(place)
+        tied = np.bincount(place, weights=rows.untied < values * (values - 1) // 2) > 0
+        # Twice the rows of a class is the largest number; it is even where nothing is tied.
+        lowest = np.where(tied, 0, 1)
+        bits = np.array([int(2 * size).bit_length() for size in sizes], dtype=np.int64) - lowest
+        order = np.argsort(place, kind="stable")
+        return cls(order, _running(sizes), lowest.astype(np.int64), _running(bits))
+
+    @property
+    def number(self) -> int:
+        return int(self.first[-1])
+
+    def some(self, begin: int, end: int) -> "_Planes":
+        """Those of some classes."""
+        order = self.order[self.starts[begin] : self.starts[end]]
+        starts, first = self.starts[begin : end + 1], self.first[begin : end + 1]
+        return _Planes(order, starts - starts[0], self.lowest[begin:end], first - first[0])
+
+
+def _running(counts: npt.NDArray[np.integer]) -> Whole:
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _values_together(values: int, planes: int) -> int:
+    """How many values' planes are made at once."""
+    words = _words(values)
+    most = min(_PLANE_WORDS // (words * max(planes, 1)), _SIDE_WORDS // (2 * words * _FEWEST_RELABELLINGS))
+    return min(values, max(_FEWEST_VALUES, most))
+
+
+def _words(values: int) -> int:
+    """Words of 64 bits, in whole groups of four, for one bit a value."""
+    return -(-values // 256) * 4
+
+
+def _summed_by_bits(
+    compiled: ModuleType,
+    side: Rows,
+    groups: Sequence[Rows],
+    places: Sequence[npt.NDArray[np.intp]],
+    relabelling: Relabelling,
+    advance: Advance | None,
+) -> list[Whole]:
+    """Of every group the numerators summed over its classes of rows, (relabelling, class).
+
+    For each pair of values the number of rows in which the first is above the second, as bits; then of each relabelling for how many
+    pairs a bit is set among those that it has in the same order: 64 pairs at once, with one count of the bits that are set.
+
+    places : of each group which class each row belongs to, (M,).
+    """
+    bounds = _running(np.array([int(place.max(initial=-1)) + 1 for place in places]))
+    ranks = np.concatenate([rows.ranks for rows in groups])
+    every = _Planes.of(
+        Rows(*(np.concatenate([getattr(rows, name) for rows in groups]) for name in Rows.__dataclass_fields__)),
+        np.concatenate([place + start for place, start in zip(places, bounds[:-1], strict=True)]),
+    )
+    values = ranks.shape[1]
+    most = max(1, _PLANE_WORDS // (_FEWEST_VALUES * _words(values)))
+    batches = _in_batches(every.first, most)
+    finished = in_steps(advance, relabelling.total, (relabelling.total + _making(relabelling)) * values * len(batches))
+    found = [_batch_by_bits(compiled, side, ranks, every.some(begin, end), relabelling, finished) for begin, end in batches]
+    sums = np.concatenate(found, axis=1)
+    return [sums[:, begin:end] for begin, end in pairwise(bounds)]
+
+
+def _making(relabelling: Relabelling) -> int:
+    """What making the planes counts for beside as many relabellings; only how the progress moves depends on it."""
+    return relabelling.total // 10
+
+
+def _in_batches(first: Whole, most: int) -> list[tuple[int, int]]:
+    """Classes from begin to end that have at most so many planes, or are a single one."""
+    batches, begin = [], 0
+    for end in range(1, len(first)):
+        if end == len(first) - 1 or first[end + 1] - first[begin] > most:
+            batches.append((begin, end))
+            begin = end
+    return batches
+
+
+def _batch_by_bits(compiled: ModuleType, side: Rows, ranks: Ranks, planes: _Planes, relabelling: Relabelling, finished: Advance) -> Whole:
+    values, words, classes = ranks.shape[1], _words(ranks.shape[1]), len(planes.lowest)
+    sizes = np.diff(planes.starts)
+    sums = np.zeros((relabelling.total, classes), dtype=np.int64)
+    whole, ends, place = np.zeros(classes, dtype=np.int64), *_places(side)[1:]
+    block = _values_together(values, planes.number)
+    # Whole vectors of the processor: what is left over would be counted plane by plane.
+    wide = -(-planes.number // 8) * 8
+    bits = np.zeros((block, words, wide), dtype=np.uint64)
+    shift = planes.lowest.repeat(np.diff(planes.first)) + np.arange(planes.number) - planes.first[:-1].repeat(np.diff(planes.first))
+    together = max(1, min(256, _SIDE_WORDS // (2 * block * words)))
+    in_order = ranks[planes.order]
+    # Half of what whole numbers take elsewhere: it is kept from one set of values to the next.
+    handed = np.empty((relabelling.total, values), dtype=np.int16 if values <= np.iinfo(np.int16).max else np.int32)
+    for part in relabelling.parts(_RELABELLINGS):
+        handed[part] = relabelling.pairs(part)
+
+    def make(part: slice) -> Whole:
+        of_part = np.zeros(classes, dtype=np.int64)
+        known = in_order, planes.starts, planes.lowest, planes.first
+        compiled.bit_planes(*known, begin + part.start, begin + part.stop, bits[part], of_part)
+        return of_part
+
+    def compare(part: slice) -> int:
+        many = len(handed[part])
+        below, equal = (np.empty((end - begin, many, words), dtype=np.uint64) for _ in range(2))
+        compiled.lie_below(ends, place, handed[part], begin, below, equal)
+        once, common = (np.zeros((many, wide), dtype=np.int64) for _ in range(2))
+        pairs = np.zeros(many, dtype=np.int64)
+        compiled.count_planes(begin, below, equal, bits, once, common, pairs)
+        # Of the sign of a relabelled pair, and of a class's sum of signs, one is taken off that was added to have no number below zero.
+        sums[part] += np.add.reduceat(common[:, : planes.number] << shift, planes.first[:-1], axis=1) - pairs[:, None] * sizes
+        return many * (end - begin)
+
+    for begin in range(0, values, block):
+        end = min(begin + block, values)
+        parts = _parts(end - begin, -(-(end - begin) // (4 * threads())))
+        for of_part in share_out(make, parts):
+            whole += of_part
+            finished((end - begin) * _making(relabelling) // len(parts))
+        finished((end - begin) * _making(relabelling) % len(parts))
+        for done in share_out(compare, relabelling.parts(together)):
+            finished(done)
+    sums += sizes * (values * (values - 1) // 2) - whole
+    return sums
+
+
+# Products of signs.
 
 
 def _summed_by_products(
@@ -308,35 +477,6 @@ def _summed_by_products(
 def _handed_round(side: Ranks, relabelling: Relabelling) -> Ranks:
     """The ranks (N,) under every relabelling, (relabelling, N)."""
     return np.concatenate([side[relabelling.pairs(part)] for part in relabelling.parts(_RELABELLINGS)])
-
-
-def _few_summed(
-    compiled: ModuleType,
-    side: Ranks,
-    ranks: Sequence[Ranks],
-    members: Sequence[npt.NDArray[np.floating]],
-    relabelling: Relabelling,
-    advance: Advance | None,
-) -> list[Array]:
-    """The same for few sums, of which the signs of a relabelling are never kept: a product of matrices would wait for memory."""
-    handed = _handed_round(side, relabelling)
-    exact = [each.astype(np.float64) for each in members]
-    bounds = np.cumsum([0, *map(len, exact)])
-    sums, values = np.zeros((relabelling.total, bounds[-1])), handed.shape[1]
-    finished = in_steps(advance, relabelling.total, relabelling.total * (values * (values - 1) // 2))
-    parts = _parts(relabelling.total, -(-relabelling.total // (4 * threads())))
-    for begin, end, pairs in _pair_blocks(values, max(1, _FEW_ELEMENTS // bounds[-1])):
-        combined = np.concatenate([some @ signs(rows, begin, end, pairs) for some, rows in zip(exact, ranks, strict=True)])
-        _share_out(partial(_add_signed, compiled, handed, begin, end, combined, sums), parts, partial(_times, finished, pairs))
-    return [sums[:, start:stop] for start, stop in pairwise(bounds)]
-
-
-def _add_signed(compiled: ModuleType, handed: Ranks, begin: int, end: int, combined: Array, sums: Array, part: slice) -> None:
-    compiled.signed_sums(handed[part], begin, end, combined, sums[part])
-
-
-def _times(finished: Advance, pairs: int, relabellings: int) -> None:
-    finished(pairs * relabellings)
 
 
 def _counted_by_products(side: Ranks, ranks: Ranks) -> Whole:

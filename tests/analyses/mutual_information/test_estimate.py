@@ -415,7 +415,21 @@ def test_many_choices_at_once_give_what_each_gives_alone():
             options = {} if choice is None else {"neighbours" if estimator == "nearest_neighbour" else "bins": choice}
             alone = pairwise_mutual_information(vectors, first, second, (estimator,), trim=trim, **options)[estimator]
             np.testing.assert_array_equal(values, alone)
+        other = None if trim else 2.0
+        before = pairwise_under_choices(vectors, first, second, bins=(8, "fd"), neighbours=(5, 3, 58), trim=other)
+        again = pairwise_under_choices(vectors, first, second, bins=(8, "fd"), neighbours=(5, 3, 58), trim=trim, known=(other, before))
+        for key, values in again.items():
+            np.testing.assert_allclose(values, found[key], rtol=0, atol=1e-14)
         assert np.isnan(found["nearest_neighbour", 58]).any() == (trim is not None)
         assert np.isfinite(found["nearest_neighbour", 3]).all()
+    # Trimming leaves some pairs as they are, and those alone are not estimated again.
+    unknown = dict.fromkeys(found, np.full((2, len(first)), -1.0))
+    again = pairwise_under_choices(vectors, first, second, bins=(8, "fd"), neighbours=(5, 3, 58), trim=3.0, known=(3.2, unknown))
+    taken = again["histogram", 8] == -1.0
+    assert (unknown["histogram", 8] == -1.0).all()
+    assert 0 < taken.sum() < taken.size
+    kept = [np.abs(stats.zscore(vectors, axis=-1, ddof=1)) <= limit for limit in (3.0, 3.2)]
+    same = [(inside[:, first] & inside[:, second]) for inside in kept]
+    np.testing.assert_array_equal(taken, (same[0] == same[1]).all(axis=-1))
     with pytest.raises(InputError, match="neighbours is 0"):
         pairwise_under_choices(vectors, first, second, bins=(8,), neighbours=(3, 0))

@@ -154,6 +154,16 @@ def test_medians_are_left_out_token_by_token_too(control):
             np.testing.assert_allclose(replicate[:, index], expected, rtol=0, atol=1e-12)
 
 
+def test_medians_without_a_token_know_ties_and_missing_values(control):
+    values = np.round(2 * np.random.default_rng(8).normal(size=(2, 3, len(control.first))))
+    values[1, 2, 0] = np.nan
+    for token, replicate in zip(tokens_of(control), leave_one_token_out(control, values, medians=True), strict=True):
+        stays = (control.first != token) & (control.second != token)
+        for index, used in enumerate(control.weight > 0):
+            left = used & stays if (used & stays).any() else used
+            np.testing.assert_array_equal(replicate[..., index], np.median(values[..., left], axis=-1))
+
+
 def test_subtracting_gives_means_for_means_and_medians_for_ranks(control):
     generator = np.random.default_rng(0)
     values, measured = generator.normal(size=(2, len(PAIRS))), generator.normal(size=(2, len(control.first)))

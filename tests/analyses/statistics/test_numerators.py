@@ -15,11 +15,17 @@ from analyses.statistics.relabelling import Relabelling
 def path(request, monkeypatch):
     """Every test runs with the compiled kernels, however little there is to do, and without."""
     monkeypatch.setattr(counting, "FEW", 0)
-    monkeypatch.setattr(counting, "_counting", lambda _: 0)
+    take(monkeypatch, "counting")
     if request.param == "numpy":
         monkeypatch.setenv(SWITCH, "0")
     elif kernels("statistics") is None:
         pytest.skip("numba is not installed")
+
+
+def take(monkeypatch, way):
+    """Have the numerators under relabelling worked out in one way, whatever is the quickest."""
+    for name, cost in (("multiplying", "_multiplying"), ("comparing", "_comparing"), ("counting", "_counting")):
+        monkeypatch.setattr(counting, cost, lambda *_, chosen=way == name: 0.0 if chosen else 1e300)
 
 
 def scipys(distance, values):
@@ -74,8 +80,10 @@ def test_a_row_is_whole_again_without_its_missing_value():
     assert np.isnan(found[[0, 1, 3]]).all()
 
 
+@pytest.mark.parametrize("way", ["multiplying", "comparing", "counting"])
 @pytest.mark.parametrize("ties", [False, True])
-def test_relabelling_hands_the_distances_round(ties):
+def test_relabelling_hands_the_distances_round(ties, way, monkeypatch):
+    take(monkeypatch, way)
     generator = np.random.default_rng(2)
     first, second = np.triu_indices(9, 1)
     distance = np.abs(np.subtract(*np.cumsum(generator.integers(1, 4, 9))[np.stack([first, second])]))
@@ -90,27 +98,33 @@ def test_relabelling_hands_the_distances_round(ties):
     assert numerators(side, rows).tolist() == [written_out(distance, row) for row in values]
 
 
-@pytest.mark.parametrize(("cheaper", "few"), [(True, 0), (True, 16), (False, 0)], ids=["products", "few sums", "counting"])
-def test_sums_over_rows_are_sums_of_numerators(cheaper, few, monkeypatch):
-    monkeypatch.setattr(counting, "_products_are_cheaper", lambda *_: cheaper)
+@pytest.mark.parametrize("occurrences", [10, 24])
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("way", ["multiplying", "comparing", "counting"])
+def test_sums_over_rows_are_sums_of_numerators(way, ties, occurrences, monkeypatch):
     monkeypatch.setattr(counting, "_PAIRS", 50)
-    monkeypatch.setattr(counting, "_FEW_SUMS", few)
-    monkeypatch.setattr(counting, "_FEW_ELEMENTS", 200)
+    # Of 276 values in 8 words a block of planes holds 64 values, a batch three planes or those of a single class.
+    monkeypatch.setattr(counting, "_PLANE_WORDS", 3 * 64 * 8)
+    monkeypatch.setattr(counting, "_SIDE_WORDS", 7 * 2 * 64 * 8)
+    monkeypatch.setattr(counting, "_FEWEST_RELABELLINGS", 7)
     generator = np.random.default_rng(4)
-    first, second = np.triu_indices(10, 1)
+    first, second = np.triu_indices(occurrences, 1)
     distance, values = generator.integers(0, 20, len(first)), generator.normal(size=(2, 6, len(first)))
+    if ties:
+        values[:, ::2] = np.round(2 * values[:, ::2])
     # The first set's rows fall into three classes, one of which is left out; the second's all have weights of their own.
     weights = [np.array([[0.5, 0.5, 0.5, 0, 0, 0.25], [1.0, 1.0, 1.0, 0, 0, -1.0]]), generator.normal(size=(2, 6))]
     relabelling, side = Relabelling(first, second, 120, seed=5), sort_rows(distance[None])
     groups = [sort_rows(each) for each in values]
-    found = under_relabelling_of_sums(side, groups, weights, relabelling)
-    for rows, of_group, sums in zip(groups, weights, found, strict=True):
-        np.testing.assert_allclose(sums, under_relabelling(side, rows, relabelling) @ of_group.T, rtol=0, atol=1e-9)
+    expected = [under_relabelling(side, rows, relabelling) @ of_group.T for rows, of_group in zip(groups, weights, strict=True)]
+    take(monkeypatch, way)
+    for sums, alone in zip(under_relabelling_of_sums(side, groups, weights, relabelling), expected, strict=True):
+        np.testing.assert_allclose(sums, alone, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("cheaper", [True, False])
-def test_progress_of_sums_comes_to_all_relabellings(cheaper, monkeypatch):
-    monkeypatch.setattr(counting, "_products_are_cheaper", lambda *_: cheaper)
+@pytest.mark.parametrize("way", ["multiplying", "comparing", "counting"])
+def test_progress_of_sums_comes_to_all_relabellings(way, monkeypatch):
+    take(monkeypatch, way)
     first, second = np.triu_indices(9, 1)
     values = np.random.default_rng(6).normal(size=(2, 5, len(first)))
     relabelling, side = Relabelling(first, second, 300, seed=5), sort_rows(np.arange(36.0)[None])
