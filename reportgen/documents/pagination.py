@@ -2,7 +2,7 @@
 
 Style sheets know no figures that float to another page. So the document is laid out, what came where is measured, and a figure that
 would leave much of a page empty is drawn a little smaller or set after the next texts; then it is laid out again. Figures keep their
-order and never leave their chapter.
+order and never leave their chapter. Appendices are one chapter for them: each is short, and would else end with an empty page.
 """
 
 import copy
@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from itertools import accumulate, product
+from itertools import accumulate, pairwise, product
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -32,6 +32,8 @@ NEARLY_EMPTY = 0.25
 MARGIN_OF_ERROR = 0.012
 # What is as bad as how much of an empty page, all squared: a figure so many pages after its text, and one drawn smaller by a share.
 LATER, SMALLER = 0.006, 0.2
+# So many of a table's first rows, its heads among them, are never parted (paper.css).
+ROWS_TOGETHER = 8
 # How many ways to set the document the search keeps beside each other.
 KEPT = 100
 
@@ -51,6 +53,8 @@ class Unit:
         A figure's part of the height that becomes smaller with the figure, at its full size.
     before, after
         Margins; of two that meet the larger counts.
+    least
+        Of a table the piece that stays together at its beginning.
     start, end
         Page and place on it as laid out, counted from the top of the page's text.
     """
@@ -63,6 +67,7 @@ class Unit:
     start: tuple[int, float]
     end: tuple[int, float]
     picture: float = 0.0
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,10 @@ class _Choices:
 
 
 class _Setting:
-    """Goes through the units and keeps account of how full the page is: as laid out until something is changed, then by estimate."""
+    """Goes through the units and keeps account of how full the page is: as laid out until something is changed, then by estimate.
+
+    Setting something before a figure that waits, or a figure in another size, is a change.
+    """
 
     def __init__(self, page: float, before: Arrangement, choices: _Choices) -> None:
         self.page, self.before, self.choices = page, before, choices
@@ -125,6 +133,8 @@ class _Setting:
 
     def advance(self, unit: Unit, height: float, least: float, after: float = 0.0) -> None:
         """Set something that may be cut, but leaves at least a piece of some height on either side, and has room for what comes after."""
+        # Figures that waited, and were set before anything else was, are where they were.
+        self.changed |= bool(self.waiting) and unit.kind != "figure"
         if not self.changed:
             if self.last is not None and unit.start[0] > self.last.end[0]:
                 self.turn()
@@ -171,7 +181,6 @@ class _Setting:
         scale = self.wanted(unit) if fits_as_laid_out else self.scale_of(unit)
         empty = 1 - self.y / self.page > NEGLIGIBLE
         if may_wait and (self.choices.now == "none" or (scale is None and unit.key not in self.choices.eager and empty)):
-            self.changed = True
             return False
         self.put(unit, self.wanted(unit) if scale is None else scale, moved=moved)
         return True
@@ -225,7 +234,7 @@ def _advance(setting: _Setting, units: Sequence[Unit], index: int) -> None:
     else:
         if setting.last is not None and setting.last.kind not in ("chapter", "heading"):
             setting.make_way_for(unit)
-        setting.advance(unit, unit.height, LEAST_PIECE * page)
+        setting.advance(unit, unit.height, max(unit.least, LEAST_PIECE * page))
         setting.set_waiting(all_of_them=False)
 
 
@@ -269,7 +278,22 @@ def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangem
     for setting in settings:
         setting.set_waiting(all_of_them=True)
     chosen = min(settings, key=lambda setting: setting.cost)
-    return Arrangement(chosen.follows, chosen.scales)
+    follows = dict(chosen.follows)
+    for last, unit in pairwise(units):
+        # What waited, and was set before anything else was, is where it was.
+        if unit.key not in before.follows and follows.get(unit.key) == last.key and last.key not in follows:
+            del follows[unit.key]
+    return Arrangement(follows, chosen.scales)
+
+
+def emptiness(units: Sequence[Unit], page: float, arrangement: Arrangement) -> float:
+    """How bad a document is as laid out: what its pages leave empty, and how much smaller its figures are drawn."""
+    setting = _Setting(page, arrangement, _Choices())
+    for unit in units:
+        if unit.kind == "break":
+            setting.begin()
+        setting.advance(unit, unit.height, unit.height)
+    return setting.cost + sum(SMALLER * (1 - scale) ** 2 for scale in arrangement.scales.values())
 
 
 def _key(item: Item) -> str:
@@ -424,9 +448,12 @@ def _kinds(document: Document) -> dict[str, Kind]:
     }
 
     def headings(sections: Sequence[Section], *, top: bool) -> None:
+        before = None
         for section in sections:
-            kinds[f"{section.id}-heading"] = "break" if section.begins_page else "chapter" if top else "heading"
+            begins = top and not (before and before.appendix)
+            kinds[f"{section.id}-heading"] = "break" if section.begins_page else "chapter" if begins else "heading"
             headings(section.sections, top=False)
+            before = section
 
     headings(document.sections, top=True)
     for item in document.items():
@@ -461,6 +488,11 @@ def measure(layout: Any, document: Document, arrangement: Arrangement) -> tuple[
             if box.element.tag == "img" and box.element.get("class") == "drawing":
                 figure = next(reversed(found.values()))
                 figure["picture"] = box.margin_height()
+            if box.element.tag == "tr" and found:
+                table = next(reversed(found.values()))
+                table["rows"] = table.get("rows", 0) + 1
+                if table["rows"] == ROWS_TOGETHER and table["start"][0] == number:
+                    table["least"] = box.border_box_y() + box.border_height() - top - table["start"][1]
             if name not in kinds or name in seen:
                 continue
             seen.add(name)
@@ -475,6 +507,7 @@ def measure(layout: Any, document: Document, arrangement: Arrangement) -> tuple[
         scale = arrangement.scales.get(key, 1.0)
         picture = unit.pop("picture") / scale
         unit["height"] += picture * (1 - scale)
+        unit.pop("rows", None)
         unit["before"] = max(unit["before"], sections.get(key, 0.0))
         units.append(Unit(key, kinds[key], picture=picture, **unit))
     return units, page_height

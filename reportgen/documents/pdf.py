@@ -18,11 +18,12 @@ from reportgen.documents.formulas import typeset
 from reportgen.documents.html import render_page, signs_unbroken, style_sheet
 from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
-from reportgen.documents.pagination import Arrangement, arrange, draft, in_paragraphs, measure, rearranged
+from reportgen.documents.pagination import Arrangement, arrange, draft, emptiness, in_paragraphs, measure, rearranged
 from reportgen.documents.svg import Palette
 from reportgen.documents.tagging import FORMULA_MARK, UNDATED, finish
 
-DRAFTS = 2
+# Most reports are settled after three.
+DRAFTS = 5
 # Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
 # At the strokes of "|z|" too. Such words are kept whole, with what clings to them.
 WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w|\|\w\|)[^ \n<>&]*)(?=[^<>]*<)")
@@ -89,15 +90,16 @@ class _Press:
         return weasyprint.HTML(string=source, url_fetcher=fetcher).render(font_config=FontConfiguration())
 
     def arrangement(self) -> Arrangement:
-        """Where the figures go, found on drafts."""
-        current = Arrangement()
+        """Where the figures go: of some drafts, each made of what was measured in the one before, that which leaves least empty."""
+        current, tried = Arrangement(), list[tuple[float, Arrangement]]()
         for _ in range(DRAFTS):
             units, height = measure(self.layout(self.page(current, short=True), short=True), self._document, current)
+            tried.append((emptiness(units, height, current), current))
             following = arrange(units, height, current)
-            if following == current:
+            if any(following == before for _, before in tried):
                 break
             current = following
-        return current
+        return min(tried, key=lambda each: each[0])[1]
 
 
 def _in_words(quoted: re.Match[str]) -> str:
