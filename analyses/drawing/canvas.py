@@ -97,6 +97,7 @@ class Canvas:
     ) -> None:
         self.words = Words(labels)
         self.left = left
+        self.legend: float | None = None
         heads = [self._head(row) for row in rows]
         feet = [self._foot(row) for row in rows]
         between = 0.16
@@ -190,6 +191,7 @@ class Canvas:
         heights = np.array([len(label.rows) * (ROW - 0.01) + (0.06 if label.also else 0.03) for label in shown])
         centres = _apart(wanted, heights, bottom - 0.1, bottom + height + 0.1)
         x = box.x1 * WIDTH
+        self.legend = (x + 0.04) / WIDTH
         for label, centre in zip(shown, centres, strict=True):
             self._sample(x, centre, label)
             first = centre + (len(label.rows) - 1) * (ROW - 0.01) / 2

@@ -53,7 +53,7 @@ class Hover:
         self.texts |= {f"{gid}#{index}": text for index, text in enumerate(texts)}
 
     def drawing(self, canvas: Canvas) -> Drawing:
-        return Drawing(canvas.figure, self.texts)
+        return Drawing(canvas.figure, self.texts, canvas.legend)
 
 
 def branch_name(branch: str) -> Spec:

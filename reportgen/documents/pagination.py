@@ -22,6 +22,9 @@ Now = Literal["fitting", "none", "all"]
 
 NOW: tuple[Now, ...] = ("fitting", "none", "all")
 HEADINGS = ("h3", "h4")
+# Up to so many letters, about six lines, a paragraph in two languages is whole on a page: its versions are read beside each other.
+SHORT_PARAGRAPH = 320
+KEPT = "kept"
 VOID = ("br", "img", "wbr")
 SMALLEST, SMALL = 0.78, 0.85
 # Shares of a page: an empty foot that nobody minds; what must follow a heading; the least piece of a text or table.
@@ -35,7 +38,7 @@ LATER, SMALLER = 0.006, 0.2
 # So many of a table's first rows, its heads among them, are never parted (paper.css).
 ROWS_TOGETHER = 8
 # How many ways to set the document the search keeps beside each other.
-KEPT = 100
+WAYS = 100
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Unit:
     before, after
         Margins; of two that meet the larger counts.
     least
-        Of a table the piece that stays together at its beginning.
+        Of a table the piece that stays together at its beginning, all of a text that no page cuts.
     start, end
         Page and place on it as laid out, counted from the top of the page's text.
     """
@@ -222,7 +225,8 @@ def _advance(setting: _Setting, units: Sequence[Unit], index: int) -> None:
     elif unit.kind in ("chapter", "heading"):
         if unit.kind == "heading" and following in ("text", "table"):
             setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
-        setting.advance(unit, unit.height, unit.height, AFTER_HEADING * page)
+        least = units[index + 1].least if index + 1 < len(units) else 0.0
+        setting.advance(unit, unit.height, unit.height, max(least, AFTER_HEADING * page))
     elif unit.kind == "figure":
         if setting.waiting:
             setting.waiting.append((unit, setting.number))
@@ -245,7 +249,7 @@ def _distinct(settings: Sequence[_Setting]) -> list[_Setting]:
         place = (setting.number, round(setting.y), setting.changed, *(unit.key for unit, _ in setting.waiting))
         if place not in best or setting.cost < best[place].cost - 1e-9:
             best[place] = setting
-    return sorted(best.values(), key=lambda setting: setting.cost)[:KEPT]
+    return sorted(best.values(), key=lambda setting: setting.cost)[:WAYS]
 
 
 def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangement:
@@ -402,7 +406,7 @@ def in_paragraphs(document: Document) -> Document:
         ]
 
     def section(old: Section) -> Section:
-        items = _with_what_they_announce([piece for item in old.items for piece in cut(item)])
+        items = tuple(map(_kept, _with_what_they_announce([piece for item in old.items for piece in cut(item)])))
         return dataclasses.replace(old, items=items, sections=tuple(map(section, old.sections)))
 
     return dataclasses.replace(document, sections=tuple(map(section, document.sections)))
@@ -426,6 +430,14 @@ def _with_what_they_announce(items: Sequence[Item]) -> tuple[Item, ...]:
     return tuple(result)
 
 
+def _kept(item: Item) -> Item:
+    """The item; a short text in several languages marked, so that no page cuts it."""
+    if not isinstance(item, TextItem) or item.css or len(item.html) == 1:
+        return item
+    longest = max(len(Markup(html).striptags()) for html in item.html.values())
+    return dataclasses.replace(item, css=KEPT) if longest <= SHORT_PARAGRAPH else item
+
+
 def draft(document: Document) -> Document:
     """The document without what comes after the last chapter with figures, but for headings: nothing before depends on it."""
 
@@ -437,7 +449,9 @@ def draft(document: Document) -> Document:
 
     needed = max((index for index, section in enumerate(document.sections) if has_figures(section)), default=-1)
     sections = tuple(section if index <= needed else bare(section) for index, section in enumerate(document.sections))
-    references = {code: lines[:1] for code, lines in document.references.items()}
+    # The references stand before the appendices.
+    after = needed < 0 or not document.sections[needed].appendix
+    references = {code: lines[:1] if after else lines for code, lines in document.references.items()}
     return dataclasses.replace(document, sections=sections, references=references)
 
 
@@ -502,8 +516,11 @@ def measure(layout: Any, document: Document, arrangement: Arrangement) -> tuple[
             unit["end"] = (number, end)
             unit.setdefault("before", _pixels(box, "top"))
             unit["after"] = _pixels(box, "bottom")
+    kept = {item.key for item in document.items() if isinstance(item, TextItem) and item.css == KEPT}
     units = []
     for key, unit in found.items():
+        if key in kept:
+            unit["least"] = unit["height"]
         scale = arrangement.scales.get(key, 1.0)
         picture = unit.pop("picture") / scale
         unit["height"] += picture * (1 - scale)

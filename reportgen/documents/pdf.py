@@ -27,9 +27,10 @@ DRAFTS = 5
 # Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
 # At the strokes of "|z|" too. Such words are kept whole, with what clings to them.
 WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w|\|\w\|)[^ \n<>&]*)(?=[^<>]*<)")
-# WeasyPrint 70 ends a line too early when a text goes on from the line before and the box after it does not fit. Boxes of their own
-# prevent it: for the last word, which is enough most times, and for all words of a quoted text, in which much is marked.
-WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
+# WeasyPrint 70 ends a line after its first word when the text before a box fits into it but for the space at its end. So no text ends
+# with one: the last word before a box is set in a box of its own, together with the space before it, and so is every word of a quoted
+# text, in which much is marked.
+WORD_BEFORE_BOX = re.compile(r"(\s*[^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
 QUOTED = re.compile(r"<blockquote.*?</blockquote>", re.DOTALL)
 WORD = re.compile(r"(?<=[> \n])([^ \n<>]+)[ \n]+(?=[^<>]*<)")
 
