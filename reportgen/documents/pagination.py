@@ -232,7 +232,9 @@ def _advance(setting: _Setting, units: Sequence[Unit], index: int) -> None:
             setting.waiting.append((unit, setting.number))
             return
         beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
-        useful = beyond in ("text", "heading", "table") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
+        # A heading stands over words, not over an empty page: a figure that comes first in its section waits for them.
+        after_heading = setting.last is not None and setting.last.kind in ("chapter", "heading")
+        useful = setting.last is not None and beyond in (("text",) if after_heading else ("text", "heading", "table"))
         if not setting.set_figure(unit, may_wait=useful, moved=unit.key in setting.before.follows):
             setting.waiting.append((unit, setting.number))
     else:
