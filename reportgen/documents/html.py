@@ -56,8 +56,9 @@ def data_uri(content: str | bytes, media_type: str) -> str:
 
 # A sign between two numbers stays with both.
 OPERATOR = re.compile(r"(?<=[\w|)\]]) (=|&lt;|&gt;|≤|≥|\+|×|±) (?=[\w−(.|])(?=[^<>]*<)")
-# What a subscript is of, and what follows it, stays with it: no line begins with a subscript.
-SUBSCRIPT = re.compile(r"[^\s<>]+<(su[bp])>[^<]*</\1>[)\].,;:]*")
+# What a subscript is of, and what follows it, stays with it: no line begins with a subscript. Of few letters: a page holds files of
+# megabytes without a space, in which a search for more would not end.
+SUBSCRIPT = re.compile(r"(?<=[\s>])[^\s<>]{1,24}<(su[bp])>[^<]*</\1>[)\].,;:]*")
 # What is no prose, or is copied as it is.
 VERBATIM = re.compile(r"(<(?P<name>script|style|title|svg|math|pre|code|blockquote)\b.*?</(?P=name)>)", re.DOTALL)
 
