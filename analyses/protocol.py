@@ -103,10 +103,15 @@ class Results:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn figure and the hover text of its elements, by the `gid` given to the matplotlib artist."""
+    """A drawn figure and the hover text of its elements, by the `gid` given to the matplotlib artist.
+
+    `legend` is where its legend begins, if it has one at the right edge, in shares of its width: a page that is narrower than the
+    figure keeps it in sight.
+    """
 
     figure: matplotlib.figure.Figure
     hover: Mapping[str, str] = field(default_factory=dict)
+    legend: float | None = None
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ ROW = 0.15  # inches a row of labels
 TITLE_ROW = 0.175
 SMALL = 7.6  # points: the smallest text in a figure
 SECOND = 7.6  # points: the rows of the second language
+BESIDE = 0.075  # inches between the samples of a line that looks otherwise in the panel before
 SEPARATOR = " / "  # between the languages where they share a line
 
 
@@ -50,7 +51,7 @@ class Words:
 class Row:
     """One row of panels; `height` of the plotting area and `rail`, the strip under it, in inches.
 
-    `titles`, `notes` and `y_labels` say for what room is left above the panels, `x_labels` whether there is some below them.
+    `titles`, `notes`, `y_labels` and `marks` say for what room is left above the panels, `x_labels` whether there is some below them.
     """
 
     height: float
@@ -58,6 +59,7 @@ class Row:
     titles: bool = True
     notes: bool = False
     y_labels: bool = True
+    marks: bool = False
     x_labels: bool = True
     rail: float = 0.0
     # Rows of tick labels.
@@ -66,7 +68,10 @@ class Row:
 
 @dataclass(frozen=True)
 class EndLabel:
-    """What stands beside the right end of a line: `y` in data units, and how the line looks; `band` for a shaded range."""
+    """What stands beside the right end of a line: `y` in data units, and how the line looks; `band` for a shaded range.
+
+    `also` is how the same looks in the panel before, as (colour, line, marker), where it looks otherwise there: both are shown.
+    """
 
     y: float
     rows: Sequence[str]
@@ -75,6 +80,7 @@ class EndLabel:
     marker: str | None = None
     filled: bool = True
     band: bool = False
+    also: tuple[str, Any, str] | None = None
 
 
 class Canvas:
@@ -91,6 +97,7 @@ class Canvas:
     ) -> None:
         self.words = Words(labels)
         self.left = left
+        self.legend: float | None = None
         heads = [self._head(row) for row in rows]
         feet = [self._foot(row) for row in rows]
         between = 0.16
@@ -119,7 +126,7 @@ class Canvas:
         """Name a panel."""
         x, y = self._corner(axes)
         row = self._rows[id(axes)]
-        y += (row.y_labels + row.notes) * self.words.languages * ROW
+        y += (row.y_labels + row.notes) * self.words.languages * ROW + row.marks * ROW
         rows = self.words.rows(key, **values)
         for index, text in enumerate(reversed(rows)):
             first = index == len(rows) - 1
@@ -138,6 +145,25 @@ class Canvas:
     def head_note(self, axes: Axes, key: str, **values: Any) -> None:
         """Words between the title and the name of the vertical axis (the row has `notes`)."""
         self._stack(axes, self.words.languages, self.words.rows(key, **values))
+
+    def head_marks(self, axes: Axes, marks: Sequence[tuple[EndLabel, str]]) -> None:
+        """A line over a panel of marks, each as its label shows it and followed by a few words (the row has `marks`)."""
+        x, y = self._corner(axes)
+        for label, text in marks:
+            self._sample(x - 0.05, y + 0.045, label)
+            self._text(x + 0.19, y, text, fontsize=SMALL, color=label.color)
+            x += 0.38 + 0.06 * len(text)
+
+    def start_labels(self, axes: Axes, labels: Sequence[EndLabel]) -> None:
+        """Labels with samples at the left edge of the figure, from the name of a panel's vertical axis downwards (it has `outer`)."""
+        y = self._corner(axes)[1] + (self._rows[id(axes)].marks + self.words.languages - 0.5) * ROW
+        for label in labels:
+            self._sample(-0.05, y, label)
+            for text in label.rows:
+                style = {} if text == label.rows[0] else {"fontstyle": "italic"}
+                self._text(0.2, y, text, va="center_baseline", fontsize=SMALL, color=label.color, **style)
+                y -= ROW - 0.01
+            y -= 0.04
 
     def x_label(self, axes: Axes, key: str, *, rail: Axes | None = None, **values: Any) -> None:
         """Name the horizontal axis, under the panel (or under the strip below it); on one row where that is short enough."""
@@ -162,29 +188,17 @@ class Canvas:
         low, high = axes.get_ylim()
         bottom, height = box.y0 * self.height, box.height * self.height
         wanted = np.array([bottom + (label.y - low) / (high - low) * height for label in shown])
-        heights = np.array([len(label.rows) * (ROW - 0.01) + 0.03 for label in shown])
+        heights = np.array([len(label.rows) * (ROW - 0.01) + (0.06 if label.also else 0.03) for label in shown])
         centres = _apart(wanted, heights, bottom - 0.1, bottom + height + 0.1)
         x = box.x1 * WIDTH
+        self.legend = (x + 0.04) / WIDTH
         for label, centre in zip(shown, centres, strict=True):
-            self.figure.add_artist(
-                plt.Line2D(
-                    [(x + 0.06) / WIDTH, (x + 0.165) / WIDTH, (x + 0.27) / WIDTH],
-                    [centre / self.height] * 3,
-                    color=label.color,
-                    linestyle=label.line,
-                    linewidth=9 if label.band else 1.5,
-                    alpha=0.25 if label.band else 1,
-                    solid_capstyle="butt",
-                    marker=label.marker,
-                    markevery=[1],
-                    markersize=4,
-                    markerfacecolor=label.color if label.filled else "paper",
-                )
-            )
+            self._sample(x, centre, label)
             first = centre + (len(label.rows) - 1) * (ROW - 0.01) / 2
             for index, text in enumerate(label.rows):
                 style = {"fontsize": SMALL} if index == 0 else {"fontsize": SMALL, "fontstyle": "italic"}
-                self._text(x + 0.32, first - index * (ROW - 0.01), text, va="center_baseline", color=label.color, **style)
+                color = "ink" if label.also else label.color
+                self._text(x + 0.32, first - index * (ROW - 0.01), text, va="center_baseline", color=color, **style)
 
     def note(self, axes: Axes, x: float, y: float, rows: Sequence[str], *, ha: str = "left", color: str = "muted", below: int = 0) -> None:
         """Words inside a panel, from (x, y) in fractions of it downwards, `below` rows lower."""
@@ -211,9 +225,32 @@ class Canvas:
         low, high = axes.get_ylim()
         axes.set_ylim(low, low + (high - low) / (1 - share))
 
+    def _sample(self, x: float, y: float, label: EndLabel) -> None:
+        """A piece of a label's line at (x, y); of two looks the one of the panel before stands above the other."""
+        looks = [(label.color, label.line, label.marker)]
+        if label.also:
+            looks.insert(0, label.also)
+        for index, (color, line, marker) in enumerate(looks):
+            place = y + ((len(looks) - 1) / 2 - index) * BESIDE
+            self.figure.add_artist(
+                plt.Line2D(
+                    [(x + 0.06) / WIDTH, (x + 0.165) / WIDTH, (x + 0.27) / WIDTH],
+                    [place / self.height] * 3,
+                    color=color,
+                    linestyle=line,
+                    linewidth=9 if label.band else 1.5,
+                    alpha=0.25 if label.band else 1,
+                    solid_capstyle="butt",
+                    marker=marker,
+                    markevery=[1],
+                    markersize=4,
+                    markerfacecolor=color if label.filled else "paper",
+                )
+            )
+
     def _head(self, row: Row) -> float:
         titles = (TITLE_ROW + (self.words.languages - 1) * (ROW + 0.02)) if row.titles else 0
-        return titles + (row.y_labels + row.notes) * self.words.languages * ROW + 0.08
+        return titles + (row.y_labels + row.notes) * self.words.languages * ROW + row.marks * ROW + 0.08
 
     def _foot(self, row: Row) -> float:
         rail = row.rail + 0.05 if row.rail else 0
@@ -230,6 +267,7 @@ class Canvas:
     def _stack(self, axes: Axes, below: int, rows: Sequence[str]) -> None:
         """Rows above a panel, over `below` other rows."""
         x, y = self._corner(axes)
+        y += self._rows[id(axes)].marks * ROW
         for index, text in enumerate(rows):
             self._text(x, y + (below + len(rows) - 1 - index) * ROW, text, **self._row_style(index == 0))
 

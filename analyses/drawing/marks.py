@@ -22,6 +22,9 @@ Spec = Mapping[str, Any]
 Text = Callable[[int], str]
 # So many layers are each named under a figure.
 MOST_TICKS = 8
+# Inches from the middle of a mark to the edge of its panel, at least.
+MARK = 0.045
+SMALLEST_MARKER = 1.8  # points
 # So many pairs of occurrences (29 occurrences) are marks of their own, each with its hover text; more are one path of dots: the marks of
 # 60 occurrences would weigh a megabyte in every document, and nobody can point at one of them.
 MOST_MARKED_PAIRS = 406
@@ -50,7 +53,7 @@ class Hover:
         self.texts |= {f"{gid}#{index}": text for index, text in enumerate(texts)}
 
     def drawing(self, canvas: Canvas) -> Drawing:
-        return Drawing(canvas.figure, self.texts)
+        return Drawing(canvas.figure, self.texts, canvas.legend)
 
 
 def branch_name(branch: str) -> Spec:
@@ -101,11 +104,27 @@ def note_if_empty(canvas: Canvas, axes: Axes, *values: Any) -> None:
 def layer_axis(axes: Axes, study: Mapping[str, Any], *, labelled: bool = True) -> None:
     """A horizontal axis over the whole depth of the model, in its own numbers from 1; layers that are left out leave a gap."""
     layers, shown = of_model(study), studied(study)
-    axes.set_xlim(0.5, layers + 0.5)
+    axes.set_xlim(*_ends(axes, layers))
     ticks = shown if len(shown) < layers and len(shown) <= MOST_TICKS else layer_ticks(layers)
     axes.xaxis.set_major_locator(FixedLocator(ticks) if labelled else NullLocator())
     axes.grid(visible=False, axis="x")
     axes.tick_params(axis="both", length=0)
+
+
+def _inches(axes: Axes) -> float:
+    return float(axes.get_position().width * axes.get_figure(root=True).get_figwidth())  # type: ignore[union-attr]
+
+
+def _ends(axes: Axes, layers: int) -> tuple[float, float]:
+    """The ends of an axis of layers: half a layer beyond the outermost ones, and never so near that their marks would be cut."""
+    margin = max(0.5, MARK * (layers - 1) / (_inches(axes) - 2 * MARK))
+    return 1 - margin, layers + margin
+
+
+def place_of_layer(axes: Axes, layers: int, layer: float) -> float:
+    """Where a layer (in numbers from 1) lies on an axis of layers, in fractions of the panel."""
+    low, high = _ends(axes, layers)
+    return (layer - low) / (high - low)
 
 
 def layer_ticks(layers: int) -> list[int]:
@@ -126,13 +145,13 @@ def shade_bands(canvas: Canvas, axes: Axes, results: Results, *, labelled: bool 
             continue
         axes.axvspan(band[0] - 0.5, band[-1] + 0.5, color="muted", alpha=0.09, linewidth=0, zorder=0)
         if labelled:
-            edge = (band[0] - 1) / layers if name == "early" else band[-1] / layers
+            edge = place_of_layer(axes, layers, band[0] - 0.5 if name == "early" else band[-1] + 0.5)
             inset = 0.012 if name == "early" else -0.012
             canvas.note(axes, edge + inset, 0.985, canvas.words.rows(f"figure.band.{name}"), ha="left" if name == "early" else "right")
 
 
 def curve(axes: Axes, x: np.ndarray, y: np.ndarray, style: Style, *, low: np.ndarray | None = None, high: np.ndarray | None = None) -> None:
-    """A line with markers on some of its points, and a band where both ends of an interval exist."""
+    """A line with a marker on each of its points, and a band where both ends of an interval exist."""
     if low is not None and high is not None:
         finite = np.isfinite(low) & np.isfinite(high)
         if finite.any():
@@ -143,8 +162,8 @@ def curve(axes: Axes, x: np.ndarray, y: np.ndarray, style: Style, *, low: np.nda
         color=style.color,
         linestyle=style.line,
         marker=style.marker,
-        markersize=4 if len(x) <= 32 else 3.4,
-        markevery=max(1, math.ceil(len(x) / 16)),
+        # As large as the points leave room.
+        markersize=float(np.clip(0.8 * 72 * _inches(axes) / max(len(x), 1), SMALLEST_MARKER, 4)),
         markerfacecolor=style.color if style.filled else "paper",
         markeredgewidth=1,
         linewidth=1.5,
@@ -193,6 +212,11 @@ def cloud(axes: Axes, points: np.ndarray, colour: str, gid: str | None = None) -
     dots = PathPatch(Path(strokes, codes), fill=False, edgecolor=colour, linewidth=2.2, alpha=0.55, capstyle="round", zorder=3, gid=gid)
     dots.set_snap(False)  # snapped to whole pixels the strokes would vanish
     axes.add_patch(dots)
+
+
+def before(style: Style) -> tuple[str, Any, str]:
+    """How a line looks in the panel before, for its label (`EndLabel.also`)."""
+    return style.color, style.line, style.marker
 
 
 def branch_labels(words: Words, ends: Mapping[str, float]) -> list[EndLabel]:

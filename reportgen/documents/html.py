@@ -16,7 +16,7 @@ from reportgen.documents.faces import font_faces
 from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
 from reportgen.documents.references import Person, Reference, bibtex, entry, plain_letters
-from reportgen.documents.svg import Palette, follow_scheme, in_page
+from reportgen.documents.svg import Palette, follow_scheme, in_page, legend_of
 from reportgen.documents.table_files import files_of_tables
 from reportgen.documents.tables import Cell, Grid, Heading
 from reportgen.documents.writer import fill_formulas, side_by_side
@@ -56,15 +56,18 @@ def data_uri(content: str | bytes, media_type: str) -> str:
 
 # A sign between two numbers stays with both.
 OPERATOR = re.compile(r"(?<=[\w|)\]]) (=|&lt;|&gt;|≤|≥|\+|×|±) (?=[\w−(.|])(?=[^<>]*<)")
+# What a subscript is of, and what follows it, stays with it: no line begins with a subscript. Of few letters: a page holds files of
+# megabytes without a space, in which a search for more would not end.
+SUBSCRIPT = re.compile(r"(?<=[\s>])[^\s<>]{1,24}<(su[bp])>[^<]*</\1>[)\].,;:]*")
 # What is no prose, or is copied as it is.
 VERBATIM = re.compile(r"(<(?P<name>script|style|title|svg|math|pre|code|blockquote)\b.*?</(?P=name)>)", re.DOTALL)
 
 
 def signs_unbroken(page: str) -> str:
-    """A page in which no line ends at a sign between two numbers: "p < .05" stays together."""
+    """A page in which no line ends at a sign between two numbers, or before a subscript: "p < .05" stays together."""
     parts = VERBATIM.split(page)
     for index in range(0, len(parts), 3):
-        parts[index] = OPERATOR.sub("\u00a0\\1\u00a0", parts[index])
+        parts[index] = SUBSCRIPT.sub(r'<span class="unbroken">\g<0></span>', OPERATOR.sub("\u00a0\\1\u00a0", parts[index]))
     return "".join(part for index, part in enumerate(parts) if index % 3 != 2)
 
 
@@ -72,15 +75,17 @@ def _no_empty_lines(text: str) -> str:
     return re.sub(r"\n\s*\n+", "\n", text)
 
 
-def _own_reference(document: Document) -> Reference:
-    first = document.languages[0].code
+def _own_reference(document: Document, language: Language | None = None) -> Reference:
+    """The report as what is cited: under its title in a language, or in all of its languages."""
+    first = language.code if language else document.languages[0].code
+    title = document.title[first] if language else in_one_line(document.title.values())
     fields = {"institution": document.particulars["institution"][first]} if "institution" in document.particulars else {}
     if document.url:
         fields["url"] = document.url
     year = str(document.date.year) if document.date else ""
     name = plain_letters(Person.of(document.authors[0]).family) if document.authors else ""
     key = re.sub(r"[^a-z]", "", name) or "report"
-    return Reference(f"{key}{year}", "misc", document.authors, year, document.title[first], fields, language=first)
+    return Reference(f"{key}{year}", "misc", document.authors, year, title, fields, language=first)
 
 
 def bibliography(document: Document) -> str:
@@ -123,6 +128,7 @@ def render_page(
     language_names: Mapping[str, str] | None = None,
     site: SitePage | None = None,
     tables: Mapping[str, Mapping[str, str]] | None = None,
+    legend: Callable[[FigureItem], Markup] | None = None,
 ) -> str:
     """The page that both kinds of document are made from.
 
@@ -138,6 +144,8 @@ def render_page(
         The site that the page is of, if it is of one.
     tables
         The files of each table, which only a page for a screen offers.
+    legend
+        What stands beside a figure where it is wider than the screen: nothing when not given.
     """
     environment = document.assets.environment()
     languages, first = document.languages, document.languages[0]
@@ -170,6 +178,7 @@ def render_page(
         table_address=lambda name, content, media_type: data_uri(content, media_type) if inside else f"tables/{name}",
         data_address=lambda name: data_uri(figures[name].csv, "text/csv") if inside else f"figures/{name}.csv",
         drawing=lambda name: drawing(figures[name]),
+        legend=lambda name: legend(figures[name]) if legend else "",
         filled=lambda html, code: Markup(fill_formulas(html, by_code[code], document.formulas, draw_formula)),
         joined=joined,
         say=lambda key, **values: first.text(key, **{name: str(value) for name, value in values.items()}),
@@ -207,6 +216,7 @@ def render_page(
         "reference_section": listed,
         "entries": [*body, *([listed] if references else []), *appendices],
         "own_entry": entry(own, first),
+        "own_entries": [{"code": each.code, "entry": entry(_own_reference(document, each), each)} for each in languages],
         "own_bibtex": bibtex(own),
         "own_csl": _csl(own),
         "switches": _switches(document, language_names or {}) if target == "html" else [],
@@ -281,9 +291,12 @@ def render_html(
 
     def drawing(item: FigureItem) -> Markup:
         alt = in_one_line(item.alt.values())
-        return in_page(follow_scheme(item.svg, palette), alt)
+        return in_page(follow_scheme(item.svg, palette), alt, f"drawing-{item.id}")
 
     css = fonts + palette.screen_css() + style_sheet(document, "report", "screen")
-    page = render_page(document, "html", css, drawing, None, language_names, site, files_of_tables(document) if tables is None else tables)
+    files = files_of_tables(document) if tables is None else tables
+    page = render_page(
+        document, "html", css, drawing, None, language_names, site, files, lambda item: legend_of(item.svg, f"drawing-{item.id}")
+    )
     page, _ = with_fonts(isolated(shapeless_replaced(signs_unbroken(page))), lambda _, font: data_uri(font.woff2(), "font/woff2"), "woff2")
     return _no_empty_lines(page).lstrip()

@@ -2,7 +2,7 @@
 
 Style sheets know no figures that float to another page. So the document is laid out, what came where is measured, and a figure that
 would leave much of a page empty is drawn a little smaller or set after the next texts; then it is laid out again. Figures keep their
-order and never leave their chapter.
+order and never leave their chapter. Appendices are one chapter for them: each is short, and would else end with an empty page.
 """
 
 import copy
@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from itertools import accumulate, product
+from itertools import accumulate, pairwise, product
 from typing import Any, Literal
 
 from markupsafe import Markup
@@ -22,6 +22,9 @@ Now = Literal["fitting", "none", "all"]
 
 NOW: tuple[Now, ...] = ("fitting", "none", "all")
 HEADINGS = ("h3", "h4")
+# Up to so many letters, about six lines, a paragraph in two languages is whole on a page: its versions are read beside each other.
+SHORT_PARAGRAPH = 320
+KEPT = "kept"
 VOID = ("br", "img", "wbr")
 SMALLEST, SMALL = 0.78, 0.85
 # Shares of a page: an empty foot that nobody minds; what must follow a heading; the least piece of a text or table.
@@ -32,8 +35,10 @@ NEARLY_EMPTY = 0.25
 MARGIN_OF_ERROR = 0.012
 # What is as bad as how much of an empty page, all squared: a figure so many pages after its text, and one drawn smaller by a share.
 LATER, SMALLER = 0.006, 0.2
+# So many of a table's first rows, its heads among them, are never parted (paper.css).
+ROWS_TOGETHER = 8
 # How many ways to set the document the search keeps beside each other.
-KEPT = 100
+WAYS = 100
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Unit:
         A figure's part of the height that becomes smaller with the figure, at its full size.
     before, after
         Margins; of two that meet the larger counts.
+    least
+        Of a table the piece that stays together at its beginning, all of a text that no page cuts.
     start, end
         Page and place on it as laid out, counted from the top of the page's text.
     """
@@ -63,6 +70,7 @@ class Unit:
     start: tuple[int, float]
     end: tuple[int, float]
     picture: float = 0.0
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,10 @@ class _Choices:
 
 
 class _Setting:
-    """Goes through the units and keeps account of how full the page is: as laid out until something is changed, then by estimate."""
+    """Goes through the units and keeps account of how full the page is: as laid out until something is changed, then by estimate.
+
+    Setting something before a figure that waits, or a figure in another size, is a change.
+    """
 
     def __init__(self, page: float, before: Arrangement, choices: _Choices) -> None:
         self.page, self.before, self.choices = page, before, choices
@@ -125,6 +136,8 @@ class _Setting:
 
     def advance(self, unit: Unit, height: float, least: float, after: float = 0.0) -> None:
         """Set something that may be cut, but leaves at least a piece of some height on either side, and has room for what comes after."""
+        # Figures that waited, and were set before anything else was, are where they were.
+        self.changed |= bool(self.waiting) and unit.kind != "figure"
         if not self.changed:
             if self.last is not None and unit.start[0] > self.last.end[0]:
                 self.turn()
@@ -171,7 +184,6 @@ class _Setting:
         scale = self.wanted(unit) if fits_as_laid_out else self.scale_of(unit)
         empty = 1 - self.y / self.page > NEGLIGIBLE
         if may_wait and (self.choices.now == "none" or (scale is None and unit.key not in self.choices.eager and empty)):
-            self.changed = True
             return False
         self.put(unit, self.wanted(unit) if scale is None else scale, moved=moved)
         return True
@@ -213,19 +225,22 @@ def _advance(setting: _Setting, units: Sequence[Unit], index: int) -> None:
     elif unit.kind in ("chapter", "heading"):
         if unit.kind == "heading" and following in ("text", "table"):
             setting.make_way_for(dataclasses.replace(unit, height=unit.height + units[index + 1].height))
-        setting.advance(unit, unit.height, unit.height, AFTER_HEADING * page)
+        least = units[index + 1].least if index + 1 < len(units) else 0.0
+        setting.advance(unit, unit.height, unit.height, max(least, AFTER_HEADING * page))
     elif unit.kind == "figure":
         if setting.waiting:
             setting.waiting.append((unit, setting.number))
             return
         beyond = next((each.kind for each in units[index:] if each.kind != "figure"), "break")
-        useful = beyond in ("text", "heading", "table") and setting.last is not None and setting.last.kind not in ("chapter", "heading")
+        # A heading stands over words, not over an empty page: a figure that comes first in its section waits for them.
+        after_heading = setting.last is not None and setting.last.kind in ("chapter", "heading")
+        useful = setting.last is not None and beyond in (("text",) if after_heading else ("text", "heading", "table"))
         if not setting.set_figure(unit, may_wait=useful, moved=unit.key in setting.before.follows):
             setting.waiting.append((unit, setting.number))
     else:
         if setting.last is not None and setting.last.kind not in ("chapter", "heading"):
             setting.make_way_for(unit)
-        setting.advance(unit, unit.height, LEAST_PIECE * page)
+        setting.advance(unit, unit.height, max(unit.least, LEAST_PIECE * page))
         setting.set_waiting(all_of_them=False)
 
 
@@ -236,7 +251,7 @@ def _distinct(settings: Sequence[_Setting]) -> list[_Setting]:
         place = (setting.number, round(setting.y), setting.changed, *(unit.key for unit, _ in setting.waiting))
         if place not in best or setting.cost < best[place].cost - 1e-9:
             best[place] = setting
-    return sorted(best.values(), key=lambda setting: setting.cost)[:KEPT]
+    return sorted(best.values(), key=lambda setting: setting.cost)[:WAYS]
 
 
 def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangement:
@@ -269,7 +284,22 @@ def arrange(units: Sequence[Unit], page: float, before: Arrangement) -> Arrangem
     for setting in settings:
         setting.set_waiting(all_of_them=True)
     chosen = min(settings, key=lambda setting: setting.cost)
-    return Arrangement(chosen.follows, chosen.scales)
+    follows = dict(chosen.follows)
+    for last, unit in pairwise(units):
+        # What waited, and was set before anything else was, is where it was.
+        if unit.key not in before.follows and follows.get(unit.key) == last.key and last.key not in follows:
+            del follows[unit.key]
+    return Arrangement(follows, chosen.scales)
+
+
+def emptiness(units: Sequence[Unit], page: float, arrangement: Arrangement) -> float:
+    """How bad a document is as laid out: what its pages leave empty, and how much smaller its figures are drawn."""
+    setting = _Setting(page, arrangement, _Choices())
+    for unit in units:
+        if unit.kind == "break":
+            setting.begin()
+        setting.advance(unit, unit.height, unit.height)
+    return setting.cost + sum(SMALLER * (1 - scale) ** 2 for scale in arrangement.scales.values())
 
 
 def _key(item: Item) -> str:
@@ -378,7 +408,7 @@ def in_paragraphs(document: Document) -> Document:
         ]
 
     def section(old: Section) -> Section:
-        items = _with_what_they_announce([piece for item in old.items for piece in cut(item)])
+        items = tuple(map(_kept, _with_what_they_announce([piece for item in old.items for piece in cut(item)])))
         return dataclasses.replace(old, items=items, sections=tuple(map(section, old.sections)))
 
     return dataclasses.replace(document, sections=tuple(map(section, document.sections)))
@@ -402,6 +432,14 @@ def _with_what_they_announce(items: Sequence[Item]) -> tuple[Item, ...]:
     return tuple(result)
 
 
+def _kept(item: Item) -> Item:
+    """The item; a short text in several languages marked, so that no page cuts it."""
+    if not isinstance(item, TextItem) or item.css or len(item.html) == 1:
+        return item
+    longest = max(len(Markup(html).striptags()) for html in item.html.values())
+    return dataclasses.replace(item, css=KEPT) if longest <= SHORT_PARAGRAPH else item
+
+
 def draft(document: Document) -> Document:
     """The document without what comes after the last chapter with figures, but for headings: nothing before depends on it."""
 
@@ -413,7 +451,9 @@ def draft(document: Document) -> Document:
 
     needed = max((index for index, section in enumerate(document.sections) if has_figures(section)), default=-1)
     sections = tuple(section if index <= needed else bare(section) for index, section in enumerate(document.sections))
-    references = {code: lines[:1] for code, lines in document.references.items()}
+    # The references stand before the appendices.
+    after = needed < 0 or not document.sections[needed].appendix
+    references = {code: lines[:1] if after else lines for code, lines in document.references.items()}
     return dataclasses.replace(document, sections=sections, references=references)
 
 
@@ -424,9 +464,12 @@ def _kinds(document: Document) -> dict[str, Kind]:
     }
 
     def headings(sections: Sequence[Section], *, top: bool) -> None:
+        before = None
         for section in sections:
-            kinds[f"{section.id}-heading"] = "break" if section.begins_page else "chapter" if top else "heading"
+            begins = top and not (before and before.appendix)
+            kinds[f"{section.id}-heading"] = "break" if section.begins_page else "chapter" if begins else "heading"
             headings(section.sections, top=False)
+            before = section
 
     headings(document.sections, top=True)
     for item in document.items():
@@ -461,6 +504,11 @@ def measure(layout: Any, document: Document, arrangement: Arrangement) -> tuple[
             if box.element.tag == "img" and box.element.get("class") == "drawing":
                 figure = next(reversed(found.values()))
                 figure["picture"] = box.margin_height()
+            if box.element.tag == "tr" and found:
+                table = next(reversed(found.values()))
+                table["rows"] = table.get("rows", 0) + 1
+                if table["rows"] == ROWS_TOGETHER and table["start"][0] == number:
+                    table["least"] = box.border_box_y() + box.border_height() - top - table["start"][1]
             if name not in kinds or name in seen:
                 continue
             seen.add(name)
@@ -470,11 +518,15 @@ def measure(layout: Any, document: Document, arrangement: Arrangement) -> tuple[
             unit["end"] = (number, end)
             unit.setdefault("before", _pixels(box, "top"))
             unit["after"] = _pixels(box, "bottom")
+    kept = {item.key for item in document.items() if isinstance(item, TextItem) and item.css == KEPT}
     units = []
     for key, unit in found.items():
+        if key in kept:
+            unit["least"] = unit["height"]
         scale = arrangement.scales.get(key, 1.0)
         picture = unit.pop("picture") / scale
         unit["height"] += picture * (1 - scale)
+        unit.pop("rows", None)
         unit["before"] = max(unit["before"], sections.get(key, 0.0))
         units.append(Unit(key, kinds[key], picture=picture, **unit))
     return units, page_height

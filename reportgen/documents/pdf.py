@@ -18,17 +18,19 @@ from reportgen.documents.formulas import typeset
 from reportgen.documents.html import render_page, signs_unbroken, style_sheet
 from reportgen.documents.languages import Language, in_one_line
 from reportgen.documents.other_scripts import shapeless_replaced, with_fonts
-from reportgen.documents.pagination import Arrangement, arrange, draft, in_paragraphs, measure, rearranged
+from reportgen.documents.pagination import Arrangement, arrange, draft, emptiness, in_paragraphs, measure, rearranged
 from reportgen.documents.svg import Palette
 from reportgen.documents.tagging import FORMULA_MARK, UNDATED, finish
 
-DRAFTS = 2
+# Most reports are settled after three.
+DRAFTS = 5
 # Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
 # At the strokes of "|z|" too. Such words are kept whole, with what clings to them.
 WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w|\|\w\|)[^ \n<>&]*)(?=[^<>]*<)")
-# WeasyPrint 70 ends a line too early when a text goes on from the line before and the box after it does not fit. Boxes of their own
-# prevent it: for the last word, which is enough most times, and for all words of a quoted text, in which much is marked.
-WORD_BEFORE_BOX = re.compile(r"([^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
+# WeasyPrint 70 ends a line after its first word when the text before a box fits into it but for the space at its end. So no text ends
+# with one: the last word before a box is set in a box of its own, together with the space before it, and so is every word of a quoted
+# text, in which much is marked.
+WORD_BEFORE_BOX = re.compile(r"(\s*[^\s<>]{1,40})\s+(?=<(?:a|b|code|em|i|img|mark|span|strong|sub|sup)\b)")
 QUOTED = re.compile(r"<blockquote.*?</blockquote>", re.DOTALL)
 WORD = re.compile(r"(?<=[> \n])([^ \n<>]+)[ \n]+(?=[^<>]*<)")
 
@@ -89,15 +91,16 @@ class _Press:
         return weasyprint.HTML(string=source, url_fetcher=fetcher).render(font_config=FontConfiguration())
 
     def arrangement(self) -> Arrangement:
-        """Where the figures go, found on drafts."""
-        current = Arrangement()
+        """Where the figures go: of some drafts, each made of what was measured in the one before, that which leaves least empty."""
+        current, tried = Arrangement(), list[tuple[float, Arrangement]]()
         for _ in range(DRAFTS):
             units, height = measure(self.layout(self.page(current, short=True), short=True), self._document, current)
+            tried.append((emptiness(units, height, current), current))
             following = arrange(units, height, current)
-            if following == current:
+            if any(following == before for _, before in tried):
                 break
             current = following
-        return current
+        return min(tried, key=lambda each: each[0])[1]
 
 
 def _in_words(quoted: re.Match[str]) -> str:

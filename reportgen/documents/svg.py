@@ -42,6 +42,8 @@ _FACES_IN_SVG = {
 }
 PNG_DPI = 200
 LOCAL_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_LEGEND = re.compile(r' data-legend="([\d.]+)"')
+_VIEW_BOX = re.compile(r' viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _PATH = re.compile(r'(?<= d=")[^"]*')
 _FRACTION = re.compile(r"-?\d+\.\d+")
 _COORDINATES = {"d", "x", "y", "transform"}
@@ -283,6 +285,8 @@ def render_svg(drawing: Drawing, figure_id: str, signs: NumberSigns = ENGLISH) -
         root.set(name, root.attrib[name].removesuffix("pt"))
     root.set("style", "stroke-linejoin:round;stroke-linecap:butt")
     root.set("role", "img")
+    if drawing.legend is not None:
+        root.set("data-legend", f"{drawing.legend:.3f}")
     root.set("preserveAspectRatio", "xMidYMid meet")
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
@@ -423,12 +427,24 @@ def _unwrap(element: ElementTree.Element) -> None:
     element[:] = children
 
 
-def in_page(svg: str, name: str) -> Markup:
+def in_page(svg: str, name: str, identifier: str) -> Markup:
     """An SVG of `render_svg` for inside a page: the page chooses its size, and a screen reader says `name`."""
     head, end, rest = svg.partition(">")
     for size in ("width", "height"):
         head = re.sub(rf' {size}="[^"]*"', "", head)
-    return Markup(head.replace("<svg", Markup('<svg aria-label="{}"').format(name), 1) + end + rest)
+    return Markup(head.replace("<svg", Markup('<svg id="{}" aria-label="{}"').format(identifier, name), 1) + end + rest)
+
+
+def legend_of(svg: str, identifier: str) -> Markup:
+    """The legend at the right edge of the SVG that a page has under an identifier, as a picture of its own; empty where there is none."""
+    found, box = _LEGEND.search(svg), _VIEW_BOX.search(svg)
+    if not found or not box:
+        return Markup("")
+    share, width = float(found[1]), float(box[1])
+    return Markup(
+        '<svg class="legend" aria-hidden="true" style="--share:{:.3f}" viewBox="{:.1f} 0 {:.1f} {}">'
+        '<use href="#{}" width="{}" height="{}"></use></svg>'
+    ).format(1 - share, share * width, (1 - share) * width, box[2], identifier, box[1], box[2])
 
 
 def follow_scheme(svg: str, palette: Palette) -> str:

@@ -155,4 +155,4 @@ def _figures(before: Results, after: Results, analysis: Analysis, comparison: Co
             svg = compact(follow_scheme(render_svg(drawing, name, pages.languages[0].number_signs), palette), name)
             matplotlib.pyplot.close(drawing.figure)
         words = {language.code: language.text(f"compare.{figure.id}.caption") for language in pages.languages}
-        yield {"svg": in_page(svg, words[pages.languages[0].code]), "caption": words}
+        yield {"svg": in_page(svg, words[pages.languages[0].code], f"drawing-{number}"), "caption": words}

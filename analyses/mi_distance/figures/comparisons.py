@@ -18,6 +18,7 @@ from analyses.drawing.marks import (
     marked_points,
     note_if_empty,
     p_or_nothing,
+    place_of_layer,
     shade_bands,
 )
 from analyses.frames import select, tidy
@@ -164,7 +165,7 @@ def z_profile(results: Results) -> FigureSpec:
             limits(axes, of_estimator[["fisher_z", "fisher_z_fieller"]], [-critical, critical], pad=0.08)
             canvas.headroom(axes)
             rows = canvas.words.rows("figure.z_profile.depth", share={"value": depth, "as": "percent", "digits": 1})
-            canvas.note(axes, (boundary - 0.5) / of_model(study) + 0.012, 0.985, rows)
+            canvas.note(axes, place_of_layer(axes, of_model(study), boundary) + 0.012, 0.985, rows)
             note_if_empty(canvas, axes, of_estimator[["fisher_z", "fisher_z_fieller"]])
             layer_axis(axes, results.study)
             canvas.title(axes, f"figure.estimator.{estimator}")

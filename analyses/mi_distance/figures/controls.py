@@ -12,6 +12,7 @@ from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
+    before,
     branch_labels,
     branch_name,
     curve,
@@ -56,16 +57,18 @@ def _same_and_different(canvas: Canvas, hover: Hover, data: pandas.DataFrame, re
         same = _series(canvas, axes, hover, rows, MEAN, BRANCH_STYLE[branch], "figure.hover.mutual_information")
         different = _series(canvas, axes, hover, rows, CONTROL, DIFFERENT_WORD_STYLE, "figure.hover.different_word")
         limits(axes, data[[*MEAN, *CONTROL]])
+        if labelled:
+            canvas.headroom(axes)
         shade_bands(canvas, axes, results, labelled=labelled)
         layer_axis(axes, results.study)
         canvas.title(axes, f"figure.branch.{branch}")
         canvas.y_label(axes, "figure.mean_mutual_information")
         if branch == BRANCHES[-1]:
-            style = BRANCH_STYLE[branch]
+            style, left = BRANCH_STYLE[branch], before(BRANCH_STYLE[BRANCHES[0]])
             canvas.end_labels(
                 axes,
                 [
-                    EndLabel(same, canvas.words.rows("figure.control_profile.same"), style.color, style.line, style.marker),
+                    EndLabel(same, canvas.words.rows("figure.control_profile.same"), style.color, style.line, style.marker, also=left),
                     EndLabel(
                         different,
                         canvas.words.rows("figure.control_profile.different"),
@@ -165,11 +168,12 @@ def untrained_profile(results: Results) -> FigureSpec:
                 layer_axis(each, results.study)
         right_ends = ((trained, untrained), tuple(last_finite(tau) for tau in taus.values()))
         for row, (with_training, without) in enumerate(right_ends):
-            style = BRANCH_STYLE[BRANCHES[-1]]
+            style, left = BRANCH_STYLE[BRANCHES[-1]], before(BRANCH_STYLE[BRANCHES[0]])
+            of_trained = canvas.words.rows("figure.untrained_profile.trained")
             canvas.end_labels(
                 canvas.axes[row][-1],
                 [
-                    EndLabel(with_training, canvas.words.rows("figure.untrained_profile.trained"), style.color, style.line, style.marker),
+                    EndLabel(with_training, of_trained, style.color, style.line, style.marker, also=left),
                     EndLabel(
                         without,
                         canvas.words.rows("figure.untrained_profile.untrained"),

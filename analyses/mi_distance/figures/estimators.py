@@ -12,6 +12,7 @@ from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
+    before,
     branch_labels,
     branch_name,
     curve,
@@ -38,6 +39,9 @@ def estimator_comparison(results: Results) -> FigureSpec:
     def style(branch: str, name: str) -> Style:
         colour = {"expected": "series:slate", "nearest_neighbour": "highlight"}.get(name, BRANCH_STYLE[branch].color)
         return Style(colour, LINE[name], BRANCH_STYLE[branch].marker if name == "histogram" else "", filled=True)
+
+    def looks_alike(name: str) -> bool:
+        return style(BRANCHES[0], name) == style(BRANCHES[-1], name)
 
     def draw(labels: Labels) -> Drawing:
         canvas, hover = Canvas(labels, [Row(1.6), Row(1.7)], right=1.42, gap=0.12, left=0.5), Hover()
@@ -72,6 +76,8 @@ def estimator_comparison(results: Results) -> FigureSpec:
                     canvas.words.rows(f"figure.series.{name}"),
                     style(BRANCHES[-1], name).color,
                     LINE[name],
+                    style(BRANCHES[-1], name).marker,
+                    also=None if looks_alike(name) else before(style(BRANCHES[0], name)),
                 )
                 for name in SERIES
             ],

@@ -7,6 +7,7 @@ from analyses.drawing.marks import (
     BRANCH_STYLE,
     Hover,
     Style,
+    before,
     branch_name,
     curve,
     hover_points,
@@ -62,7 +63,8 @@ def position_profile(results: Results) -> FigureSpec:
                     ]
                     hover_points(axes, hover, f"{SUBJECTS[kind]}-{branch}-{look}", x[finite], tau[finite], texts.__getitem__)
                     rows_of_label = canvas.words.rows(f"figure.position_profile.{look}")
-                    ends.append(EndLabel(last_finite(tau), rows_of_label, style.color, style.line, style.marker, style.filled))
+                    also = None if look in STYLES else before(BRANCH_STYLE[BRANCHES[0]])
+                    ends.append(EndLabel(last_finite(tau), rows_of_label, style.color, style.line, style.marker, style.filled, also=also))
                 note_if_empty(canvas, axes, *(series[name] for name in looks.values()))
                 limits(axes, data[list(looks.values())], [0])
                 low, high = axes.get_ylim()

@@ -9,7 +9,7 @@ import pandas
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from analyses.drawing.canvas import ROW, SEPARATOR, SMALL, WIDTH, Canvas, Row, Words
+from analyses.drawing.canvas import SEPARATOR, SMALL, WIDTH, Canvas, EndLabel, Row, Words
 from analyses.drawing.marks import Hover, Style, interval_or_nothing, limits, note_if_empty
 from analyses.frames import select
 from analyses.mi_distance.shown import FIGURES
@@ -24,7 +24,7 @@ VERDICT_STYLE = {
     "inconclusive": Style("muted", "", "o", filled=False),
     "not_testable": Style("muted", "", "x"),
 }
-CURVE = 1.05
+CURVE = 0.9
 STEP = 0.116  # inches a line of the choices' labels
 SHORT = 32  # letters of a choice's name in both languages that still stand on one line
 SPACE = 0.055  # inches between the groups of choices
@@ -62,8 +62,14 @@ def _figure(name: str, statements: tuple[str, ...], table: pandas.DataFrame, res
         groups = _groups(words, data, results)
         rail = STEP * sum(group.units() for group in groups) + SPACE * (len(groups) - 1)
         outer = 1.3 if words.languages == 1 else 1.62
-        row = Row(CURVE, columns=len(statements), rail=rail, ticks=0)
+        row = Row(CURVE, columns=len(statements), rail=rail, marks=True, ticks=0)
         canvas, hover = Canvas(labels, [row], outer=outer, left=0.44, gap=0.1, right=0.08), Hover()
+        verdicts = {
+            verdict: EndLabel(0, words.rows(f"verdict.{verdict}"), style.color, "", style.marker, style.filled)
+            for verdict, style in VERDICT_STYLE.items()
+            if (data["verdict"] == verdict).any()
+        }
+        canvas.start_labels(canvas.axes[0][0], list(verdicts.values()))
         for column, statement in enumerate(statements):
             # Equal estimates keep the table's order, so that the same numbers give the same figure.
             rows = select(data, name=statement).sort_values("estimate", kind="stable", ignore_index=True)
@@ -74,6 +80,8 @@ def _figure(name: str, statements: tuple[str, ...], table: pandas.DataFrame, res
                 _names(canvas, strip, groups)
             canvas.title(axes, f"figure.specification.title.{statement}")
             canvas.y_label(axes, f"figure.specification.y.{statement}")
+            counts = rows["verdict"].value_counts()
+            canvas.head_marks(axes, [(label, words.integer(int(counts[name]))) for name, label in verdicts.items() if name in counts])
             canvas.x_label(axes, "figure.specification.x", rail=strip)
         return hover.drawing(canvas)
 
@@ -104,32 +112,8 @@ def _curve(canvas: Canvas, hover: Hover, axes: Axes, rows: pandas.DataFrame, sta
     own = np.flatnonzero(rows["own"].to_numpy())
     over = axes.get_xaxis_transform()
     axes.plot(own, np.full(len(own), 1.02), transform=over, color="ink", marker="v", markersize=3.2, linestyle="none", clip_on=False)
-    axes.set_xlim(-1, len(rows))
+    axes.set_xlim(*_ends(rows))
     limits(axes, estimate, low, high, claimed, pad=0.05)
-    counts = rows["verdict"].value_counts()
-    present = [verdict for verdict in VERDICTS if counts.get(verdict, 0)]
-    canvas.headroom(axes, len(present))
-    for index, verdict in enumerate(present):
-        style = VERDICT_STYLE[verdict]
-        below = index * words.languages
-        step = (ROW - 0.01) / (axes.get_position().height * canvas.height)
-        canvas.note(
-            axes,
-            0.065,
-            0.985,
-            words.rows("figure.specification.count", count=int(counts[verdict]), verdict=key(f"verdict.{verdict}")),
-            color=style.color,
-            below=below,
-        )
-        axes.plot(
-            [0.03],
-            [0.985 - (below + 0.45) * step],
-            transform=axes.transAxes,
-            color=style.color,
-            marker=style.marker,
-            markersize=3.4,
-            markerfacecolor=style.color if style.filled else "paper",
-        )
     note_if_empty(canvas, axes, estimate)
     axes.xaxis.set_major_locator(NullLocator())
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
@@ -149,6 +133,12 @@ def _claimed(axes: Axes, statement: str, results: Results) -> list[float]:
     return [low, high]
 
 
+def _ends(rows: pandas.DataFrame) -> tuple[float, float]:
+    """The ends of the horizontal axis, with room for the whole of the outermost marks, of however many specifications."""
+    margin = max(1.0, 0.02 * len(rows))
+    return -margin, len(rows) - 1 + margin
+
+
 def _mark_own(axes: Axes, rows: pandas.DataFrame) -> None:
     """Shade the specifications that are the study's own."""
     for index in np.flatnonzero(rows["own"].to_numpy()):
@@ -166,7 +156,7 @@ def _choices(strip: Axes, rows: pandas.DataFrame, groups: Sequence[_Group], heig
     _mark_own(strip, rows)
     for y in _borders(groups):
         strip.axhline(y, color="grid", linewidth=0.7, zorder=1)
-    strip.set_xlim(-1, len(rows))
+    strip.set_xlim(*_ends(rows))
     strip.set_ylim(height, 0)
     strip.xaxis.set_major_locator(NullLocator())
     strip.yaxis.set_major_locator(NullLocator())

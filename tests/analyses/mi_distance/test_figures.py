@@ -11,6 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import scipy.stats
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from analyses.drawing.canvas import _apart
@@ -320,6 +323,75 @@ def test_labels_are_moved_apart_in_order_and_no_farther_than_needed() -> None:
     np.testing.assert_allclose(np.diff(centres), 0.2)
     assert centres.mean() == pytest.approx(1.01)
     assert _apart(np.array([1.95, 1.96, 1.97]), heights, 0, 2)[-1] + 0.1 == pytest.approx(2)
+
+
+def marks_of(axes: Axes) -> list[tuple[np.ndarray, float]]:
+    """What is marked in a panel: the places in pixels of each group of marks, and from their middle to their edge."""
+    dots = [(each.get_offsets(), np.sqrt(each.get_sizes().max()) / 2) for each in axes.collections if isinstance(each, PathCollection)]
+    dots += [(line.get_xydata(), line.get_markersize() / 2) for line in axes.lines if line.get_marker() not in ("", "None", None)]
+    seen = axes.viewLim
+    inside = [(np.ma.filled(np.ma.asarray(points, dtype=float), np.nan), radius) for points, radius in dots]
+    inside = [
+        (points[(points[:, 0] >= seen.x0) & (points[:, 0] <= seen.x1) & (points[:, 1] >= seen.y0) & (points[:, 1] <= seen.y1)], radius)
+        for points, radius in inside
+    ]
+    return [(axes.transData.transform(points), radius * axes.figure.dpi / 72) for points, radius in inside if len(points)]
+
+
+@pytest.mark.parametrize(("layers", "occurrences"), [(4, 7), (30, 7), (48, 7)])
+@pytest.mark.usefixtures("style")
+def test_no_mark_is_cut_at_the_side_of_its_panel(languages: dict[str, Language], layers: int, occurrences: int) -> None:
+    for spec in figures(study(layers, occurrences)):
+        drawing = spec.draw(Labels([languages["vi"], languages["en"]]))
+        for axes in drawing.figure.axes:
+            box = axes.get_window_extent()
+            for places, radius in marks_of(axes):
+                assert places[:, 0].min() - radius >= box.x0 - 0.5, spec.id
+                assert places[:, 0].max() + radius <= box.x1 + 0.5, spec.id
+        plt.close(drawing.figure)
+
+
+@pytest.mark.parametrize("layers", [4, 30, 48])
+@pytest.mark.usefixtures("style")
+def test_every_layer_of_a_curve_is_marked(languages: dict[str, Language], layers: int) -> None:
+    for spec in figures(study(layers, 7)):
+        drawing = spec.draw(Labels([languages["en"]]))
+        for line in (line for axes in drawing.figure.axes for line in axes.lines):
+            assert line.get_markevery() is None, spec.id
+        plt.close(drawing.figure)
+
+
+@pytest.mark.parametrize("layers", [4, 30, 48])
+@pytest.mark.usefixtures("style")
+def test_nothing_is_written_over_a_curve_of_the_first_page_or_of_specifications(languages: dict[str, Language], layers: int) -> None:
+    for spec in figures(study(layers, 7)):
+        if spec.id != "overview" and not spec.id.startswith("specification"):
+            continue
+        drawing = spec.draw(Labels([languages["vi"], languages["en"]]))
+        drawing.figure.draw_without_rendering()
+        written = [text.get_window_extent() for text in texts_of(drawing.figure)]
+        for axes in drawing.figure.axes:
+            for (places, radius), box in itertools.product(marks_of(axes), written):
+                apart = (
+                    (places[:, 0] < box.x0 - radius) | (places[:, 0] > box.x1 + radius) | (places[:, 1] < box.y0) | (places[:, 1] > box.y1)
+                )
+                assert apart.all(), spec.id
+        plt.close(drawing.figure)
+
+
+@pytest.mark.usefixtures("style")
+def test_the_colours_of_every_panel_are_explained(languages: dict[str, Language]) -> None:
+    """By a sample beside the panels of its row or at the edge, by words of that colour in the panel, or by the panel's own title."""
+    for spec in figures(study(30, 7)):
+        drawing = spec.draw(Labels([languages["vi"], languages["en"]]))
+        samples = [line for line in drawing.figure.findobj(Line2D) if line.axes is None]
+        for axes in drawing.figure.axes:
+            box = axes.get_position()
+            beside = {line.get_color() for line in samples if box.y0 - 0.1 <= line.get_ydata()[0] <= box.y1 + 0.15}
+            drawn = {line.get_color() for line in axes.lines if isinstance(line.get_color(), str)}
+            drawn = {colour for colour in drawn if colour.startswith("series:")}
+            assert not beside or drawn <= beside | {text.get_color() for text in axes.texts}, spec.id
+        plt.close(drawing.figure)
 
 
 def _with_text(results: Results) -> Results:

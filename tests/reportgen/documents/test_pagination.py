@@ -7,7 +7,18 @@ from markupsafe import Markup
 
 from reportgen.documents import Document
 from reportgen.documents.document import FigureItem, TextItem
-from reportgen.documents.pagination import Arrangement, Unit, arrange, in_paragraphs, paragraphs, rearranged
+from reportgen.documents.pagination import (
+    KEPT,
+    SHORT_PARAGRAPH,
+    Arrangement,
+    Unit,
+    arrange,
+    draft,
+    emptiness,
+    in_paragraphs,
+    paragraphs,
+    rearranged,
+)
 
 PAGE = 100.0
 
@@ -134,3 +145,46 @@ def test_words_that_announce_something_keep_it_unless_it_stands_once_for_both_la
 
     assert cut(announcing, lists) == [{"vi": "<p>Như sau:</p><ul><li>một</li></ul>", "en": "<p>As follows:</p><ul><li>one</li></ul>"}]
     assert cut(lists, announcing, quoted) == [dict(item.html) for item in (lists, announcing, quoted)]
+
+
+def test_a_figure_first_in_its_section_waits_for_the_words_of_the_section() -> None:
+    """Else its heading would stand over an empty page."""
+    parts = (("a", "text", 45), ("h", "heading", 5), ("f", "figure", 80), ("b", "text", 40), ("c", "text", 30))
+    assert order(parts, arrange(laid_out(*parts), PAGE, Arrangement())) == ["a", "h", "b", "f", "c"]
+
+
+def test_a_figure_that_begins_the_next_page_is_no_change_for_what_comes_after() -> None:
+    """What stands below it is where it was laid out, though an estimate would have it elsewhere."""
+    parts = (("a", "text", 95), ("f", "figure", 60), ("b", "text", 30), ("g", "figure", 60), ("c", "text", 50))
+    laid = laid_out(*parts)
+    # The engine needed more room for `b` than its height says.
+    laid[2] = dataclasses.replace(laid[2], end=(1, 98.0))
+    laid[3:] = [dataclasses.replace(each, start=(2, each.start[1]), end=(2, each.end[1])) for each in laid[3:]]
+    assert arrange(laid, PAGE, Arrangement()) == Arrangement()
+
+
+def test_a_document_is_the_worse_the_emptier_its_pages_are() -> None:
+    full = laid_out(("a", "text", 100), ("f", "figure", 80), ("b", "text", 20))
+    void = laid_out(("a", "text", 40), ("f", "figure", 80), ("b", "text", 20))
+    assert emptiness(full, PAGE, Arrangement()) == 0 < emptiness(void, PAGE, Arrangement())
+    assert emptiness(full, PAGE, Arrangement(scales={"f": 0.8})) > 0
+
+
+def test_a_draft_holds_the_references_where_figures_come_after_them(documents: dict[str, Document]) -> None:
+    document = documents["en"]
+    figures = [item for item in document.items() if isinstance(item, FigureItem)]
+    lines = {"en": [("a", Markup("A.")), ("b", Markup("B."))]}
+    for appendix, kept in ((True, 2), (False, 1)):
+        last = dataclasses.replace(document.sections[-1], items=(figures[0],), appendix=appendix)
+        drafted = draft(dataclasses.replace(document, sections=(*document.sections[:-1], last), references=lines))
+        assert len(drafted.references["en"]) == kept
+
+
+def test_short_paragraphs_in_two_languages_are_whole(documents: dict[str, Document]) -> None:
+    def of(code: str) -> list[TextItem]:
+        return [item for item in in_paragraphs(documents[code]).items() if isinstance(item, TextItem)]
+
+    assert not any(item.css == KEPT for item in of("vi"))
+    texts = of("vi-en")
+    assert any(item.css == KEPT for item in texts)
+    assert all(len(html.striptags()) <= SHORT_PARAGRAPH for item in texts if item.css == KEPT for html in item.html.values())

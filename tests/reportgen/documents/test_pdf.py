@@ -10,15 +10,17 @@ from typing import Any
 
 import pymupdf
 import pytest
+import weasyprint
 from markupsafe import Markup
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject, NullObject
+from weasyprint.formatting_structure import boxes
 
 from reportgen.documents import Assets, Document, render_pdf
 from reportgen.documents.document import TextItem
 from reportgen.documents.engine import OwnAssetsOnly
 from reportgen.documents.html import signs_unbroken
-from reportgen.documents.pdf import WHOLE
+from reportgen.documents.pdf import WHOLE, WORD_BEFORE_BOX
 
 WORDS = {
     "vi": ("Khoảng cách có làm phai một từ không?", "được ủng hộ", "Giảng viên", "Trích dẫn báo cáo này"),
@@ -54,6 +56,21 @@ def test_text_comes_out_with_its_diacritics(readers: dict[str, PdfReader]) -> No
         "[−0,12; 0,34]",
     ):
         assert words in text.replace("\u00a0", " ")
+
+
+def test_no_line_ends_early_before_a_box() -> None:
+    """At some widths the layout engine ended a line after its first word, when the rest fitted but for the space before a link."""
+    words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    paragraph = WORD_BEFORE_BOX.sub(r"<span>\1</span> ", f"<p>{words * 2}<a href='#x'>nineteen twenty</a> {words}<b>end</b>.</p>")
+    for width in range(200, 330, 2):
+        source = f"<style>@page{{margin:0}}*{{margin:0}}p{{width:{width}px;font:12px sans-serif}}</style>{paragraph}"
+        (page,) = weasyprint.HTML(string=source).render().pages
+        lines = [box for box in page._page_box.descendants() if isinstance(box, boxes.LineBox)]
+        assert all(line.width > width - 80 for line in lines[:-1]), width
+
+
+def test_no_line_begins_with_a_subscript() -> None:
+    assert signs_unbroken("<p>the p<sub>ij</sub>, and</p>") == '<p>the <span class="unbroken">p<sub>ij</sub>,</span> and</p>'
 
 
 def test_numbers_and_names_are_kept_whole_and_markup_is_left_alone() -> None:

@@ -16,7 +16,7 @@ from analyses.protocol import Drawing
 from reportgen.documents.assets import Assets
 from reportgen.documents.document import Document
 from reportgen.documents.languages import NumberSigns, labels, load_languages
-from reportgen.documents.svg import SVG, Palette, figure_style, follow_scheme, render_svg
+from reportgen.documents.svg import SVG, Palette, figure_style, follow_scheme, legend_of, render_svg
 
 
 @pytest.fixture
@@ -183,3 +183,13 @@ def test_two_names_of_one_light_colour_are_refused(tmp_path: Path) -> None:
     (tmp_path / "styles/palette.yaml").write_text(yaml.safe_dump(built_in), encoding="utf-8")
     with pytest.raises(InputError, match="two names have the same light colour"):
         Palette.load(Assets.default(tmp_path))
+
+
+def test_a_legend_at_the_right_edge_is_a_picture_of_its_own() -> None:
+    """On a narrow screen it stays in sight; a figure without one has none."""
+    svg = '<svg data-legend="0.800" viewBox="0 0 480 200"><g/></svg>'
+    legend = ElementTree.fromstring(legend_of(svg, "drawing-f"))
+    assert legend.get("viewBox") == "384.0 0 96.0 200"
+    assert legend.get("aria-hidden") == "true"
+    assert (legend[0].get("href"), legend[0].get("width")) == ("#drawing-f", "480")
+    assert legend_of('<svg viewBox="0 0 480 200"><g/></svg>', "drawing-f") == ""
