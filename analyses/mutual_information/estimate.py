@@ -201,7 +201,15 @@ def pairwise_under_choices(
 
     Parameters
     ----------
-    known
+    vectors, first, second, trim, advance
+        As for `pairwise_mutual_information`.
+    bins : sequence of int or "fd"
+        The numbers of bins, or the Freedman-Diaconis rule.
+    neighbours : sequence of int
+        The k of the nearest-neighbour estimator.
+    estimators : sequence of str
+        Any of `ESTIMATORS`.
+    known : pair of a trimming and a dict like the one that is returned, optional
         Another trimming, and what it gave by the same choices: a pair that keeps the same dimensions under both is not estimated again.
 
     Returns
