@@ -201,7 +201,7 @@ def pairwise_under_choices(
 
     Parameters
     ----------
-    vectors, first, second, trim, advance
+    vectors, first, second
         As for `pairwise_mutual_information`.
     bins : sequence of int or "fd"
         The numbers of bins, or the Freedman-Diaconis rule.
@@ -209,8 +209,12 @@ def pairwise_under_choices(
         The k of the nearest-neighbour estimator.
     estimators : sequence of str
         Any of `ESTIMATORS`.
+    trim
+        As for `mutual_information`.
     known : pair of a trimming and a dict like the one that is returned, optional
         Another trimming, and what it gave by the same choices: a pair that keeps the same dimensions under both is not estimated again.
+    advance
+        As for `pairwise_mutual_information`.
 
     Returns
     -------

@@ -22,8 +22,8 @@ from reportgen.documents.pagination import Arrangement, arrange, draft, emptines
 from reportgen.documents.svg import Palette
 from reportgen.documents.tagging import FORMULA_MARK, UNDATED, finish
 
-# Most reports are settled after three.
-DRAFTS = 5
+# What more of them would fill is not worth their time: each takes as long as a layout.
+DRAFTS = 3
 # Where Pango would end a line: between the point and the digits of ".05", and at the hyphens of a name such as SmolLM2-135M-Instruct.
 # At the strokes of "|z|" too. Such words are kept whole, with what clings to them.
 WHOLE = re.compile(r"(?<=[> \n(;])([^ \n<>&]*(?:(?<![\w/])\.[0-9]|[A-Za-z]\w*[0-9]\w*-\w|\|\w\|)[^ \n<>&]*)(?=[^<>]*<)")
