@@ -217,7 +217,9 @@ def _advance(setting: _Setting, units: Sequence[Unit], index: int) -> None:
     unit, page = units[index], setting.page
     following = units[index + 1].kind if index + 1 < len(units) else "break"
     flush = setting.choices.now == "all" and setting.last is not None and setting.last.kind not in ("chapter", "heading")
-    if unit.kind in ("chapter", "break") or (unit.kind == "heading" and following == "figure") or flush:
+    # A heading that nothing stands under, as those of a draft's last sections, is no place behind which a figure could come.
+    alone = unit.kind == "heading" and following not in ("text", "table")
+    if unit.kind in ("chapter", "break") or alone or flush:
         setting.set_waiting(all_of_them=True)
     if unit.kind == "break":
         setting.begin()

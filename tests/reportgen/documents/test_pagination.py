@@ -188,3 +188,11 @@ def test_short_paragraphs_in_two_languages_are_whole(documents: dict[str, Docume
     texts = of("vi-en")
     assert any(item.css == KEPT for item in texts)
     assert all(len(html.striptags()) <= SHORT_PARAGRAPH for item in texts if item.css == KEPT for html in item.html.values())
+
+
+def test_a_figure_never_comes_after_a_heading_that_nothing_stands_under() -> None:
+    """A draft ends with bare headings; in the document itself there is no item of that name that a figure could follow."""
+    for height in (45, 70, 95):
+        parts = (("h", "chapter", 5), ("a", "text", 50), ("f", "figure", height), ("i", "heading", 5), ("j", "heading", 5))
+        found = arrange(laid_out(*parts), PAGE, Arrangement())
+        assert set(found.follows.values()) <= {"a"}
