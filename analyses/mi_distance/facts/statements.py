@@ -353,18 +353,29 @@ def other_verdicts(statements: Sequence[Mapping[str, Any]]) -> list[dict[str, An
     Of a statement that cannot be tested as a whole, a row says it of the first part, if that can be tested.
     """
     rows: dict[str, dict[str, Any]] = {}
-    of_parts: list[dict[str, Any]] = []
+
+    def add(said: Mapping[str, Any] | None, *, number: int, part: Spec | None = None) -> None:
+        if said is None:
+            return
+        row = rows.setdefault(repr(said), {"numbers": [], "parts": [], "sentences": [said, *said["others"]]})
+        if part is None:
+            row["numbers"].append(number)
+        else:
+            row["parts"].append(key("answers.part_of", part=part, number=number))
+
     for about in ("estimators", "controls"):
         for statement in statements:
-            said = statement[about]
-            if said is not None:
-                row = rows.setdefault(repr(said), {"numbers": [], "sentences": [said, *said["others"]]})
-                row["numbers"].append(statement["number"])
+            add(statement[about], number=statement["number"])
             first = statement["first_part"]
-            if first is not None and first[about] is not None:
-                part = key("answers.part_of", part=key(f"measure.{first['measure']}"), number=statement["number"])
-                of_parts.append({"statements": part, "sentences": [first[about], *first[about]["others"]]})
-    return [{"statements": _numbered(row["numbers"]), "sentences": row["sentences"]} for row in rows.values()] + of_parts
+            if first is not None:
+                add(first[about], number=statement["number"], part=key(f"measure.{first['measure']}"))
+    return [{"statements": _subjects(row["numbers"], row["parts"]), "sentences": row["sentences"]} for row in rows.values()]
+
+
+def _subjects(numbers: Sequence[int], parts: list[Spec]) -> Spec:
+    """What a sentence on other verdicts is about: whole statements, and parts of some."""
+    subjects = [*([_numbered(numbers)] if numbers else []), *parts]
+    return subjects[0] if len(subjects) == 1 else key("answers.subjects", subjects=series(subjects))
 
 
 def _numbered(numbers: Sequence[int]) -> Spec:
