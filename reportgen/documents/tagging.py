@@ -157,6 +157,21 @@ def _gather_links(pdf: pydyf.PDF, element: pydyf.Dictionary, link: pydyf.Diction
             numbers[2 * numbers[::2].index(index) + 1] = link.reference
 
 
+def _drop_empty_spans(pdf: pydyf.PDF, elements: list[pydyf.Dictionary]) -> None:
+    """Where a line ends at the space that a box of words begins with, the engine tags a piece of it with nothing in it."""
+    # Children stand behind their parents: what held nothing but such pieces is one by its turn.
+    for element in reversed(elements):
+        kids = _kids(element)
+        kept = [kid for kid in kids if not (isinstance(kid, bytes) and _is_empty_span(_target(pdf, kid)))]
+        if len(kept) < len(kids):
+            element["K"] = pydyf.Array(kept)
+
+
+def _is_empty_span(target: Any) -> bool:
+    words = {"Alt", "ActualText"}
+    return isinstance(target, pydyf.Dictionary) and target.get("S") == "/Span" and not _kids(target) and not words & target.keys()
+
+
 def _describe_links(document: Any) -> None:
     for page in document.pages:
         for box in page._page_box.descendants():
@@ -182,5 +197,6 @@ def finish(document: Any, pdf: pydyf.PDF, *, mathml: Mapping[str, str] | None = 
     _tag_formulas(pdf, elements, mathml or {}, date)
     _gather_links(pdf, elements[0], None, _target(pdf, root["ParentTree"])["Nums"])
     _make_running_heads_artifacts(pdf, elements)
+    _drop_empty_spans(pdf, elements)
     _describe_links(document)
     _claim_conformance(pdf)
