@@ -136,7 +136,7 @@ def _excess(dataset: xr.Dataset, study: Study) -> dict[str, Any]:
                     "share": percent(control / same) if same > 0 <= control else None,
                 }
         found[branch] = {"deep": of_estimator}
-    found["unshown"] = None
+    found |= {"unshown": None, "chance": None}
     intervals = int(np.isfinite(dataset.word_specific_excess_low.sel(estimator=list(CO_PRIMARY))).sum())
     if intervals:
         found["sentence"] = _where_shown(positive, negative, dataset.sizes["layer"])
