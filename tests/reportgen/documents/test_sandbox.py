@@ -251,7 +251,8 @@ def rendering(monkeypatch):
 
 
 PAGE = {
-    "drawing", "legend", "figure_address", "table_address", "data_address", "filled", "joined", "say", "text_in", "number", "alike", "numbered",
+    "drawing", "legend", "figure_address", "table_address", "data_address", "filled", "joined", "say", "text_in", "number", "alike",
+    "numbered",
 }  # fmt: skip
 SITE = {"both", "say", "verdict", "each"}
 OF_JINJA = {"range", "dict", "namespace"}
