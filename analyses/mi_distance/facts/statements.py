@@ -1,7 +1,7 @@
 """Which sentence is true of each statement, and the numbers to put into it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from analyses.mi_distance.conclusions import conclude, shared_parts
 from analyses.mi_distance.conclusions import opposed as on_other_sides
@@ -57,8 +57,8 @@ def statement_facts(conclusion: Mapping[str, Any], study: Study) -> dict[str, An
         "single": {name: parts[0][name] for name in ("measure", "says", "told", "values")} if len(parts) == 1 else None,
         "reason": _reason(conclusion, study),
         "crossing": _crossing(conclusion, study),
-        "estimators": _disagreement("estimators.", conclusion, of_statement),
-        "controls": _disagreement("controls.", conclusion, of_statement),
+        "estimators": _disagreement("estimators", conclusion, of_statement),
+        "controls": _disagreement("controls", conclusion, of_statement),
         "first_part": _of_first_part(conclusion, of_statement),
     }
 
@@ -244,8 +244,11 @@ def _of_first_part(conclusion: Mapping[str, Any], of_statement: Sequence[Mapping
         return None
     alone = [{**row, "verdict": row["parts"][0]["verdict"], "parts": row["parts"][:1]} for row in of_statement]
     (concluded,) = conclude(alone)
-    said = {about: _disagreement(f"{about}.", concluded, alone) for about in ("estimators", "controls")}
-    return {"measure": first["measure"]} | said
+    return {
+        "measure": first["measure"],
+        "estimators": _disagreement("estimators", concluded, alone),
+        "controls": _disagreement("controls", concluded, alone),
+    }
 
 
 def _other_parts(conclusion: Mapping[str, Any], study: Study) -> list[dict[str, Any]]:
@@ -261,7 +264,9 @@ def _other_parts(conclusion: Mapping[str, Any], study: Study) -> list[dict[str, 
     return found
 
 
-def _disagreement(prefix: str, conclusion: Mapping[str, Any], of_statement: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def _disagreement(
+    about: Literal["estimators", "controls"], conclusion: Mapping[str, Any], of_statement: Sequence[Mapping[str, Any]]
+) -> dict[str, Any] | None:
     """The sentence that says whether the verdict stands with another estimator, or with another control than the conclusion's.
 
     `of_statement` are the verdicts that the conclusion was made of, by every estimator and control.
@@ -270,8 +275,8 @@ def _disagreement(prefix: str, conclusion: Mapping[str, Any], of_statement: Sequ
     # Plain MI has a sentence of its own, where it is not what the conclusion rests on.
     # The looks at position are no controls that a verdict is held against: their section has their verdicts.
     controls = [control for control in CONTROLS if control not in (own, LESSON)]
-    of_kind = [row for row in of_statement if (row["control"] in controls if prefix == "controls." else row["control"] == own)]
-    rows = [row for row in conclusion[prefix.replace(".", "_disagree")] if prefix == "estimators." or row["control"] != LESSON]
+    of_kind = [row for row in of_statement if (row["control"] in controls if about == "controls" else row["control"] == own)]
+    rows = [row for row in conclusion[f"{about}_disagree"] if about == "estimators" or row["control"] != LESSON]
     if not of_kind:
         return None
     if not rows:
@@ -280,20 +285,20 @@ def _disagreement(prefix: str, conclusion: Mapping[str, Any], of_statement: Sequ
             return None
         # A sentence names only what was measured: a text may repeat no other word.
         measured = list(dict.fromkeys(row["control"] for row in of_kind))
-        alone = f".{measured[0]}" if prefix == "controls." and len(measured) == 1 else ""
-        return {"key": f"{prefix}same{alone}", "values": {}, "others": []}
-    if prefix == "controls." and all(row["joint"] == conclusion["verdict"] and not row["opposed"] for row in rows):
+        alone = f".{measured[0]}" if about == "controls" and len(measured) == 1 else ""
+        return {"key": f"{about}.same{alone}", "values": {}, "others": []}
+    if about == "controls" and all(row["joint"] == conclusion["verdict"] and not row["opposed"] for row in rows):
         # By no control would the estimators conclude something else together.
         differ = "controls.single"
     else:
-        differ = f"{prefix}differ"
+        differ = f"{about}.differ"
     # One sentence for each control and verdict: a list with every estimator in turn says the same words over and over.
     groups: dict[tuple[str, str, bool], list[str]] = {}
     for row in rows:
         groups.setdefault((row["control"], row["verdict"], row["opposed"]), []).append(row["estimator"])
     said = [
         {
-            "key": f"{prefix}other.{'all' if len(found) == sum(row['control'] == control for row in of_kind) else 'some'}",
+            "key": f"{about}.other.{'all' if len(found) == sum(row['control'] == control for row in of_kind) else 'some'}",
             "values": {
                 "estimators": listed([key(f"estimator.within.{estimator}") for estimator in found]),
                 "control": key(f"control.{control}"),

@@ -557,16 +557,21 @@ def test_the_lessons_verdicts_are_told_in_one_sentence(lesson, english):
     assert LANGUAGES["en"].text(said["key"], **said["values"]) == english
 
 
-def test_a_part_that_plain_mi_judges_otherwise_is_told_where_the_whole_is_judged_alike(results):
-    """Both controls leave the statement on tau untestable as a whole; only plain MI shows that tau is negative."""
+def untestable_but_for_the_sign(results, first):
+    """The study with a statement on tau that no control can test as a whole; `first` is the verdict on its sign by the control."""
     study = copy.deepcopy(results.study)
     for row in study["verdicts"]:
         if row["name"] == "negative_tau":
-            first = "supported" if row["control"] == "none" else "inconclusive"
             row["verdict"], row["part"] = "not_testable", "tau_half"
-            for part, verdict in zip(row["parts"], (first, "not_testable"), strict=True):
+            for part, verdict in zip(row["parts"], (first(row["control"]), "not_testable"), strict=True):
                 part |= {"verdict": verdict, "firm": False, "side": None}
     study["conclusions"] = conclude(study["verdicts"])
+    return study
+
+
+def test_a_part_that_plain_mi_judges_otherwise_is_told_where_the_whole_is_judged_alike(results):
+    """Both controls leave the statement on tau untestable as a whole; only plain MI shows that tau is negative."""
+    study = untestable_but_for_the_sign(results, lambda control: "supported" if control == "none" else "inconclusive")
     found = facts(Results(results.dataset, results.activations, study))
     said = [LANGUAGES["en"].text(each["key"], **each["values"]) for each in found["lesson"]]
     assert said[1:] == [
@@ -578,14 +583,7 @@ def test_a_part_that_plain_mi_judges_otherwise_is_told_where_the_whole_is_judged
 
 
 def test_another_control_of_the_first_part_is_told_where_the_whole_is_untestable(results):
-    study = copy.deepcopy(results.study)
-    for row in study["verdicts"]:
-        if row["name"] == "negative_tau":
-            first = "inconclusive" if row["control"] == "repeated_words" else "supported"
-            row["verdict"], row["part"] = "not_testable", "tau_half"
-            for part, verdict in zip(row["parts"], (first, "not_testable"), strict=True):
-                part |= {"verdict": verdict, "firm": False, "side": None}
-    study["conclusions"] = conclude(study["verdicts"])
+    study = untestable_but_for_the_sign(results, lambda control: "inconclusive" if control == "repeated_words" else "supported")
     tau = statement(facts(Results(results.dataset, results.activations, study)), "negative_tau")
     assert (tau["controls"], tau["first_part"]["measure"]) == (None, "mean_tau")
     english = LANGUAGES["en"]
